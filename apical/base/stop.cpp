@@ -1,0 +1,23 @@
+#include "apical/base/stop.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace apical {
+namespace {
+volatile std::sig_atomic_t requested = 0;
+void on_signal(int) {
+  if (requested) ::_exit(130);
+  requested = 1;
+}
+}  // namespace
+
+void install_stop_handler() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+bool stop_requested() noexcept { return requested != 0; }
+}  // namespace apical

@@ -1,0 +1,159 @@
+#include "apical/base/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "apical/base/error.h"
+
+namespace apical {
+namespace {
+
+int default_threads() {
+  if (const char* s = std::getenv("APICAL_THREADS")) {
+    char* end = nullptr;
+    const long n = std::strtol(s, &end, 10);
+    if (*s != '\0' && *end == '\0' && n >= 1 && n <= 1024) return static_cast<int>(n);
+  }
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+thread_local bool inside_pool = false;
+
+// One job at a time: threads draw chunk numbers from a counter until none is left.
+struct Job {
+  std::size_t begin, end, grain, chunks;
+  const std::function<void(std::size_t, std::size_t)>* body;
+  std::atomic<std::size_t> next{0}, done{0};
+  std::mutex error_mutex;
+  std::exception_ptr error;
+
+  void run() {
+    for (std::size_t c; (c = next.fetch_add(1)) < chunks;) {
+      try {
+        const std::size_t b = begin + c * grain;
+        (*body)(b, std::min(end, b + grain));
+      } catch (...) {
+        std::lock_guard lock(error_mutex);
+        if (!error) error = std::current_exception();
+      }
+      done.fetch_add(1);
+    }
+  }
+};
+
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  }
+  ~Pool() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (auto& t : workers_) t.join();
+  }
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void run(std::shared_ptr<Job> job) {
+    {
+      std::lock_guard lock(mutex_);
+      job_ = job;
+      ++generation_;
+    }
+    wake_.notify_all();
+    inside_pool = true;
+    job->run();
+    inside_pool = false;
+    std::unique_lock lock(mutex_);
+    finished_.wait(lock, [&] { return job->done.load() == job->chunks; });
+    job_.reset();
+  }
+
+ private:
+  void work() {
+    inside_pool = true;
+    std::size_t seen = 0;
+    for (;;) {
+      std::shared_ptr<Job> job;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+        if (stop_) return;
+        seen = generation_;
+        job = job_;
+      }
+      if (!job) continue;
+      job->run();
+      { std::lock_guard lock(mutex_); }  // the waiter may be between its check and its sleep
+      finished_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_, finished_;
+  std::shared_ptr<Job> job_;
+  std::size_t generation_ = 0;
+  bool stop_ = false;
+};
+
+std::mutex pool_mutex;  // one parallel_for at a time from outside the pool
+int wanted = 0;
+std::unique_ptr<Pool> pool;
+
+int wanted_threads() {
+  if (wanted == 0) wanted = default_threads();
+  return wanted;
+}
+
+}  // namespace
+
+int thread_count() noexcept {
+  std::lock_guard lock(pool_mutex);
+  return wanted_threads();
+}
+
+void set_thread_count(int n) {
+  if (n < 1 || n > 1024) throw usage_error("the number of threads must be 1 to 1024", "--threads " + std::to_string(n));
+  std::lock_guard lock(pool_mutex);
+  wanted = n;
+  pool.reset();
+}
+
+void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body) {
+  if (begin >= end) return;
+  grain = std::max<std::size_t>(grain, 1);
+  const std::size_t chunks = (end - begin + grain - 1) / grain;
+  auto serial = [&] {
+    for (std::size_t b = begin; b < end; b += grain) body(b, std::min(end, b + grain));
+  };
+  if (chunks == 1 || inside_pool) return serial();
+  std::lock_guard lock(pool_mutex);
+  const int threads = wanted_threads();
+  if (threads == 1) return serial();
+  if (!pool || pool->size() != threads) pool = std::make_unique<Pool>(threads);
+  auto job = std::make_shared<Job>();
+  job->begin = begin;
+  job->end = end;
+  job->grain = grain;
+  job->chunks = chunks;
+  job->body = &body;
+  pool->run(job);
+  if (job->error) std::rethrow_exception(job->error);
+}
+
+}  // namespace apical
