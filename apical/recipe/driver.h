@@ -1,0 +1,43 @@
+#pragma once
+// Runs recipes: folder, settings, judging, result.json, report.html, resume, exit code.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apical/recipe/recipe.h"
+
+namespace apical::recipe {
+
+struct RunOptions {
+  std::string scale = "desk";
+  std::string data;                    ///< a folder, "synthetic", or "" ($APICAL_DATA, the cache, else the twin)
+  std::string out;                     ///< "" = runs/<slug>-<scale>-<date and time>
+  std::optional<std::uint64_t> seed;
+  std::string device = "cpu";
+  int threads = 0;                     ///< 0 = all cores this process may use
+  std::vector<std::string> set;        ///< key=value
+  std::string resume;                  ///< folder of an interrupted run; scale, seed and settings come from it
+  bool quiet = false;
+  bool strict = false;                 ///< apical verify
+  std::string command;                 ///< how to repeat the run, for the report; "" = built from the options
+};
+
+struct RunOutcome {
+  int code = 0;                        ///< 0, 1 (a gate or recorded claim failed) or 130 (interrupted)
+  std::filesystem::path out, report, result_file;
+  Result result;
+};
+
+/// Runs one recipe. Usage errors: unknown slug, scale, setting, device; a file where the folder should be; a resume whose settings differ.
+/// On an error the folder keeps checkpoints and metrics but no result.json or report.html; a folder that this run made and that is
+/// still empty but for its settings is removed. On Ctrl-C code is 130 and the message with the resume command is on standard error.
+RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions& options);
+/// The same by slug, looked up in `recipes`.
+RunOutcome run_recipe(const std::vector<Entry>& recipes, const std::string& slug, const RunOptions& options);
+
+/// The claim table as text: claim, paper, target, measured, interval, verdict.
+std::string claim_table(const Result& result);
+
+}  // namespace apical::recipe
