@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "apical/data/encoders.h"
 #include "apical/kernels/neurons/lif.h"
 
 namespace apical::graph {
@@ -47,16 +48,8 @@ struct Node {
   Shape shape;                      ///< of the output; filled by infer_shapes
 };
 
-/// From stored sample to the first node: value = (pixel / 255 - mean[c]) / std[c] for images; events are binned (see encoder).
-struct Preprocess {
-  std::vector<float> mean, std;     ///< per channel; empty = 0 and 1
-};
-/// How a sample becomes T frames.
-struct Encoder {
-  std::string kind = "direct";      ///< direct | rate | latency | delta | population | event_frames (events cut into T equal bins, counts)
-  std::uint64_t seed = 0;           ///< of `rate`
-  std::map<std::string, double> parameters;  ///< e.g. {"clip": 1} for event_frames: counts are cut at it
-};
+using data::Encoder;     ///< how a sample becomes T frames
+using data::Preprocess;  ///< from stored sample to the values of a frame
 
 struct Graph {
   int schema = 1;
@@ -64,7 +57,7 @@ struct Graph {
   std::vector<Node> nodes;                   ///< in order of execution; the last is the output
   std::map<std::string, Tensor> tensors;
   Shape input_shape;                         ///< [C, H, W]
-  std::string input_kind = "image";          ///< image | events
+  std::string input_kind = "image";          ///< image | events | audio
   int T = 4;                                 ///< steps a sample
   Preprocess preprocess;
   Encoder encoder;
@@ -72,23 +65,52 @@ struct Graph {
   std::map<std::string, double> densities;   ///< measured share of nonzero inputs per weight layer, by node name (for plans)
 };
 
+/// Whether validate also looks at the tensors' values, or at their shapes alone (a graph read from JSON, before the tensors).
+enum class Values { required, shapes_only };
+
 /// Checks names, order, tensors, attributes, T, decay and v_th, and fills every shape; data error naming the node or tensor.
-void validate(Graph& graph);
-/// Folds every Affine that follows (or, where padding allows, precedes) a Conv2d or Linear into its weights, in float64.
+/// Sizes are bounded: at most 4096 nodes, 2^26 elements a node or tensor, T <= 65536.
+void validate(Graph& graph, Values values = Values::required);
+/// Folds every Affine that follows (or, where padding allows, precedes) a Conv2d or Linear into its weights, in float64, also
+/// through AvgPool2d and Flatten, where that is exact: nothing else may read what lies between. The others stay. Tensors that two
+/// nodes share are copied first; tensors nobody reads any more are dropped. The graph must be valid and stays valid.
 void fold_affine(Graph& graph);
 
-/// Bytes of state a session needs: one float a neuron element.
+/// Product of the dimensions.
+std::int64_t elements(const Shape& shape) noexcept;
+std::string shape_text(const Shape& shape);  ///< "[16, 28, 28]"
+/// The node of that name; data error with a did-you-mean.
+const Node& node(const Graph& graph, const std::string& name);
+/// Names of the tensors a node reads.
+std::vector<std::string> tensor_names(const Op& op);
+
+/// State of a session, in floats: one a neuron element and one a readout element, in the order of the nodes, channel first.
 std::size_t state_elements(const Graph& graph);
 
-/// Operations executed for one sample or many, under NeuroBench's names. "dense" is what a twin without sparsity would execute.
+/// Operations executed for one sample or many, under NeuroBench's names (Yik et al. 2025, "The NeuroBench framework"), and what
+/// twins without sparsity would execute. All are whole numbers, so sums do not depend on their order.
+///
+/// What counts: a synaptic operation is one product of a nonzero activation with a nonzero weight. A step of a weight layer whose
+/// nonzero activations are all +-1 counts accumulations, any other counts multiply-accumulates. An Affine that was not folded counts
+/// one multiply-accumulate an element. Biases and pooling are not counted, by NeuroBench's rule. An input that does not change from
+/// one step to the next (direct encoding) is multiplied once and its current reused: it is counted once.
+///
+/// Bytes moved, float32, no cache assumed beyond one layer's step. A layer run event by event: 4 bytes of weight, and 8 of partial sum
+/// (read, write), a synaptic operation, and 4 an event. A dense layer: its weights once a step, its input once (a bit a spike, 4
+/// bytes another value), its output once. State: 8 bytes a membrane update.
 struct OpCounts {
   double effective_acs = 0;      ///< accumulations with a 0/1 (or +-1) activation and nonzero weight
   double effective_macs = 0;     ///< multiply-accumulates with another activation and nonzero weight
   double dense = 0;              ///< all synaptic operations of the dense twin at T steps
   double membrane_updates = 0;
   double weight_bytes = 0, activation_bytes = 0, state_bytes = 0;  ///< moved, read and written
+  double dense_weight_bytes = 0, dense_activation_bytes = 0;       ///< the dense twin at T steps (its state: state_bytes)
+  double ann = 0;                                                  ///< MACs of the same network run once, without spikes and time
+  double ann_weight_bytes = 0, ann_activation_bytes = 0;
+  double active_inputs = 0, inputs = 0;  ///< nonzero and all activations that reached weight layers; 1 - ratio: activation sparsity
   double steps = 0, samples = 0;
   OpCounts& operator+=(const OpCounts& o);
+  bool operator==(const OpCounts&) const = default;
 };
 
 }  // namespace apical::graph

@@ -1,0 +1,21 @@
+#pragma once
+// A model is one .safetensors file: the weights, and the network as JSON text in __metadata__["apical.graph"].
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "apical/graph/graph.h"
+
+namespace apical::exchange {
+
+/// Writes atomically. The graph is validated first; same graph, same bytes.
+void save_model(const std::filesystem::path& path, const graph::Graph& graph);
+
+/// Reads and validates. Data error naming the file and, as may be, the key, node or tensor: not a safetensors file, no
+/// "apical.graph", a tensor that is missing, unread, not float32, or of another shape than the graph says.
+graph::Graph load_model(const std::filesystem::path& path);
+/// The same over bytes in memory; `where` stands for the file name in messages.
+graph::Graph parse_model(std::span<const std::uint8_t> bytes, const std::string& where);
+
+}  // namespace apical::exchange

@@ -1,0 +1,75 @@
+#include "apical/graph/graph.h"
+
+#include "apical/base/error.h"
+#include "apical/base/text.h"
+
+namespace apical::graph {
+
+std::string op_name(const Op& op) {
+  static const char* const names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d",
+                                      "flatten", "affine", "neuron", "add",        "readout"};
+  static_assert(std::variant_size_v<Op> == std::size(names));
+  return names[op.index()];
+}
+
+std::int64_t elements(const Shape& shape) noexcept {
+  std::int64_t n = 1;
+  for (const auto d : shape) n *= d;
+  return n;
+}
+
+std::string shape_text(const Shape& shape) {
+  std::string s = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
+  return s + "]";
+}
+
+const Node& node(const Graph& graph, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& n : graph.nodes) {
+    if (n.name == name) return n;
+    names.push_back(n.name);
+  }
+  throw data_error("the network has no node '" + name + "'", graph.name, did_you_mean(name, names));
+}
+
+std::vector<std::string> tensor_names(const Op& op) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& n) {
+    if (!n.empty()) names.push_back(n);
+  };
+  if (const auto* c = std::get_if<Conv2d>(&op)) add(c->weight), add(c->bias);
+  if (const auto* l = std::get_if<Linear>(&op)) add(l->weight), add(l->bias);
+  if (const auto* a = std::get_if<Affine>(&op)) add(a->scale), add(a->shift);
+  if (const auto* n = std::get_if<Neuron>(&op)) add(n->decay);
+  return names;
+}
+
+std::size_t state_elements(const Graph& graph) {
+  std::int64_t n = 0;
+  for (const auto& node : graph.nodes)
+    if (std::holds_alternative<Neuron>(node.op) || std::holds_alternative<Readout>(node.op)) n += elements(node.shape);
+  return static_cast<std::size_t>(n);
+}
+
+OpCounts& OpCounts::operator+=(const OpCounts& o) {
+  effective_acs += o.effective_acs;
+  effective_macs += o.effective_macs;
+  dense += o.dense;
+  membrane_updates += o.membrane_updates;
+  weight_bytes += o.weight_bytes;
+  activation_bytes += o.activation_bytes;
+  state_bytes += o.state_bytes;
+  dense_weight_bytes += o.dense_weight_bytes;
+  dense_activation_bytes += o.dense_activation_bytes;
+  ann += o.ann;
+  ann_weight_bytes += o.ann_weight_bytes;
+  ann_activation_bytes += o.ann_activation_bytes;
+  active_inputs += o.active_inputs;
+  inputs += o.inputs;
+  steps += o.steps;
+  samples += o.samples;
+  return *this;
+}
+
+}  // namespace apical::graph

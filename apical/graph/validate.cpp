@@ -1,0 +1,254 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+#include "apical/base/error.h"
+#include "apical/base/text.h"
+#include "apical/graph/graph.h"
+
+namespace apical::graph {
+namespace {
+
+constexpr std::int64_t max_elements = std::int64_t{1} << 26;
+constexpr std::size_t max_nodes = 4096;
+constexpr int max_steps = 65536;
+constexpr std::size_t max_name = 256;
+
+class Validator {
+ public:
+  Validator(Graph& graph, Values values) : graph_(graph), values_(values) {}
+
+  void run() {
+    check_header();
+    for (const auto& [name, tensor] : graph_.tensors) check_tensor(name, tensor);
+    std::set<std::string> used;
+    for (auto& node : graph_.nodes) {
+      check_name(node);
+      check_inputs(node);
+      where_ = "node '" + node.name + "'";
+      node.shape = std::visit([&](const auto& op) { return shape_of(op, node); }, node.op);
+      check_size(node.shape, "the output");
+      for (auto& t : tensor_names(node.op)) used.insert(t);
+      if (!shapes_.emplace(node.name, &node.shape).second) fail("two nodes have the name '" + node.name + "'");
+    }
+    where_.clear();
+    for (const auto& [name, tensor] : graph_.tensors)
+      if (!used.count(name)) fail("no node reads the tensor '" + name + "'", "Remove it, or name it in the node that needs it.");
+    check_densities();
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what, const std::string& hint = {}) const {
+    std::string where = graph_.name.empty() ? "network" : "network '" + graph_.name.substr(0, max_name) + "'";
+    if (!where_.empty()) where += ", " + where_;
+    throw data_error(what, where, hint);
+  }
+
+  void check_size(const Shape& shape, const std::string& what) const {
+    if (shape.empty() || shape.size() > 4) fail(what + " has the shape " + shape_text(shape) + ": 1 to 4 dimensions are possible");
+    std::int64_t n = 1;
+    for (const auto d : shape) {
+      if (d < 1) fail(what + " has the shape " + shape_text(shape) + ": every dimension must be at least 1");
+      if (d > max_elements || n * d > max_elements) fail(what + " has the shape " + shape_text(shape) + ": more than 2^26 elements");
+      n *= d;
+    }
+  }
+
+  void check_header() {
+    if (graph_.schema != 1) fail("schema " + std::to_string(graph_.schema) + " is not known", "This version reads schema 1.");
+    if (graph_.T < 1 || graph_.T > max_steps)
+      fail("T is " + std::to_string(graph_.T) + ": a sample needs 1 to " + std::to_string(max_steps) + " steps");
+    if (graph_.nodes.empty()) fail("the network has no nodes");
+    if (graph_.nodes.size() > max_nodes) fail("the network has more than " + std::to_string(max_nodes) + " nodes");
+    if (graph_.input_shape.size() != 1 && graph_.input_shape.size() != 3)
+      fail("the input shape " + shape_text(graph_.input_shape) + " is neither [C, H, W] nor [N]");
+    check_size(graph_.input_shape, "the input");
+    const std::vector<std::string> kinds{"image", "events", "audio"};
+    if (std::find(kinds.begin(), kinds.end(), graph_.input_kind) == kinds.end())
+      fail("unknown input kind '" + graph_.input_kind + "'", did_you_mean(graph_.input_kind, kinds));
+    const auto channels = static_cast<std::size_t>(graph_.input_shape[0]);
+    const auto per_channel = [&](const std::vector<float>& v, const char* name) {
+      if (!v.empty() && channels % v.size() != 0)  // population codes make several channels of each
+        fail("preprocess." + std::string(name) + " has " + std::to_string(v.size()) + " values for " + std::to_string(channels) + " channels");
+      for (const float x : v)
+        if (!std::isfinite(x)) fail("preprocess." + std::string(name) + " holds a value that is not finite");
+    };
+    per_channel(graph_.preprocess.mean, "mean");
+    per_channel(graph_.preprocess.std, "std");
+    for (const float x : graph_.preprocess.std)
+      if (!(x > 0)) fail("preprocess.std must be positive");
+    try {
+      data::validate(graph_.encoder);
+    } catch (const Error& e) {
+      fail("encoder: " + e.message(), e.hint());
+    }
+  }
+
+  void check_tensor(const std::string& name, const Tensor& tensor) {
+    where_ = "tensor '" + name.substr(0, max_name) + "'";
+    if (name.empty() || name.size() > max_name) fail("a tensor needs a name of 1 to " + std::to_string(max_name) + " bytes");
+    check_size(tensor.shape, "it");
+    if (values_ == Values::shapes_only) return;
+    if (tensor.values.size() != static_cast<std::size_t>(elements(tensor.shape)))
+      fail("it holds " + std::to_string(tensor.values.size()) + " values for the shape " + shape_text(tensor.shape));
+    for (std::size_t i = 0; i < tensor.values.size(); ++i)
+      if (!std::isfinite(tensor.values[i])) fail("element " + std::to_string(i) + " is not a finite number");
+    where_.clear();
+  }
+
+  void check_name(const Node& node) {
+    where_.clear();
+    if (node.name.empty() || node.name.size() > max_name) fail("a node needs a name of 1 to " + std::to_string(max_name) + " bytes");
+  }
+
+  void check_inputs(const Node& node) {
+    where_ = "node '" + node.name + "'";
+    const bool is_input = std::holds_alternative<Input>(node.op), is_add = std::holds_alternative<Add>(node.op);
+    if (is_input && !node.inputs.empty()) fail("an input node has no inputs");
+    if (is_add && (node.inputs.size() < 2 || node.inputs.size() > 64)) fail("add needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
+    if (!is_input && !is_add && node.inputs.size() != 1)
+      fail(op_name(node.op) + " needs exactly one input, it has " + std::to_string(node.inputs.size()));
+    for (const auto& name : node.inputs) {
+      if (shapes_.count(name)) continue;
+      std::vector<std::string> earlier;
+      bool later = false;
+      for (const auto& other : graph_.nodes) {
+        if (shapes_.count(other.name)) earlier.push_back(other.name);
+        else if (other.name == name) later = true;
+      }
+      if (later) fail("its input '" + name + "' comes later: the nodes must stand in order of execution, without cycles");
+      fail("its input '" + name + "' does not exist", did_you_mean(name, earlier));
+    }
+    if (std::holds_alternative<Readout>(node.op) && &node != &graph_.nodes.back()) fail("a readout must be the last node");
+  }
+
+  const Shape& in(const Node& node) const { return *shapes_.at(node.inputs[0]); }
+
+  const Tensor& tensor(const std::string& name, const char* role) const {
+    const auto it = graph_.tensors.find(name);
+    if (it != graph_.tensors.end()) return it->second;
+    std::vector<std::string> names;
+    for (const auto& [n, t] : graph_.tensors) names.push_back(n);
+    fail(std::string(role) + " '" + name + "' is not among the tensors", did_you_mean(name, names));
+  }
+
+  void expect(const std::string& name, const char* role, const Shape& wanted) const {
+    const Tensor& t = tensor(name, role);
+    if (t.shape != wanted)
+      fail(std::string(role) + " '" + name + "' has the shape " + shape_text(t.shape) + ", expected " + shape_text(wanted));
+  }
+
+  void at_least(int value, int least, const char* what) const {
+    if (value < least || value > (1 << 20)) fail(std::string(what) + " is " + std::to_string(value) + ", it must be at least " + std::to_string(least));
+  }
+
+  void image_input(const Node& node) const {
+    if (in(node).size() != 3) fail(op_name(node.op) + " needs an input [C, H, W], it gets " + shape_text(in(node)));
+  }
+
+  std::int64_t window(std::int64_t size, std::int64_t kernel, int stride, int pad) const {
+    if (size + 2 * pad < kernel)
+      fail("a window of " + std::to_string(kernel) + " does not fit into " + std::to_string(size) + " with padding " + std::to_string(pad));
+    return (size + 2 * pad - kernel) / stride + 1;
+  }
+
+  Shape shape_of(const Input&, const Node&) { return graph_.input_shape; }
+
+  Shape shape_of(const Conv2d& op, const Node& node) {
+    image_input(node);
+    at_least(op.stride_h, 1, "stride"), at_least(op.stride_w, 1, "stride");
+    at_least(op.pad_h, 0, "pad"), at_least(op.pad_w, 0, "pad"), at_least(op.groups, 1, "groups");
+    const Shape& x = in(node);
+    const Shape& w = tensor(op.weight, "weight").shape;
+    if (w.size() != 4) fail("weight '" + op.weight + "' has the shape " + shape_text(w) + ", expected [O, I, KH, KW]");
+    if (x[0] % op.groups || w[0] % op.groups)
+      fail("groups " + std::to_string(op.groups) + " does not divide the channels " + std::to_string(x[0]) + " and " + std::to_string(w[0]));
+    expect(op.weight, "weight", {w[0], x[0] / op.groups, w[2], w[3]});
+    if (!op.bias.empty()) expect(op.bias, "bias", {w[0]});
+    if (op.pad_h >= w[2] || op.pad_w >= w[3]) fail("the padding must be smaller than the kernel");
+    return {w[0], window(x[1], w[2], op.stride_h, op.pad_h), window(x[2], w[3], op.stride_w, op.pad_w)};
+  }
+
+  Shape shape_of(const Linear& op, const Node& node) {
+    const Shape& x = in(node);
+    if (x.size() != 1) fail("linear needs an input [N], it gets " + shape_text(x), "Put a flatten node before it.");
+    const Shape& w = tensor(op.weight, "weight").shape;
+    if (w.size() != 2) fail("weight '" + op.weight + "' has the shape " + shape_text(w) + ", expected [O, I]");
+    expect(op.weight, "weight", {w[0], x[0]});
+    if (!op.bias.empty()) expect(op.bias, "bias", {w[0]});
+    return {w[0]};
+  }
+
+  template <class Pool>
+  Shape pooled(const Pool& op, const Node& node) {
+    image_input(node);
+    at_least(op.kernel, 1, "kernel"), at_least(op.stride, 1, "stride");
+    const Shape& x = in(node);
+    return {x[0], window(x[1], op.kernel, op.stride, 0), window(x[2], op.kernel, op.stride, 0)};
+  }
+  Shape shape_of(const AvgPool2d& op, const Node& node) { return pooled(op, node); }
+  Shape shape_of(const MaxPool2d& op, const Node& node) { return pooled(op, node); }
+  Shape shape_of(const Flatten&, const Node& node) { return {elements(in(node))}; }
+
+  Shape shape_of(const Affine& op, const Node& node) {
+    expect(op.scale, "scale", {in(node)[0]});
+    expect(op.shift, "shift", {in(node)[0]});
+    return in(node);
+  }
+
+  void finite(float v, const char* what) const {
+    if (!std::isfinite(v)) fail(std::string(what) + " is not a finite number");
+  }
+
+  void check_decay(float d, const std::string& what) const {
+    if (!(d >= 0.0f && d <= 1.0f))
+      fail(what + " is " + number(d) + ", it must lie in [0, 1]", "A decay of 1 - 1/tau needs tau >= 1; a negative tau has no meaning.");
+  }
+
+  Shape shape_of(const Neuron& op, const Node& node) {
+    const Shape& x = in(node);
+    check_decay(op.lif.decay, "decay");
+    finite(op.lif.input_scale, "input_scale"), finite(op.lif.v_reset, "v_reset");
+    if (!(op.lif.v_th > 0) || !std::isfinite(op.lif.v_th)) fail("v_th is " + number(op.lif.v_th) + ", it must be positive");
+    if (op.lif.reset == kernels::Reset::hard && !(op.lif.v_reset < op.lif.v_th))
+      fail("v_reset is " + number(op.lif.v_reset) + ", it must lie below v_th");
+    if (!(op.surrogate.height > 0) || !(op.surrogate.width > 0) || !std::isfinite(op.surrogate.height) || !std::isfinite(op.surrogate.width))
+      fail("the surrogate's height and width must be positive");
+    if (!op.decay.empty()) {
+      const Tensor& t = tensor(op.decay, "decay");
+      if (t.shape != Shape{1} && t.shape != x)
+        fail("decay '" + op.decay + "' has the shape " + shape_text(t.shape) + ", expected [1] or " + shape_text(x));
+      for (std::size_t i = 0; i < t.values.size(); ++i) check_decay(t.values[i], "decay '" + op.decay + "' element " + std::to_string(i));
+    }
+    return x;
+  }
+
+  Shape shape_of(const Add&, const Node& node) {
+    for (const auto& name : node.inputs)
+      if (*shapes_.at(name) != in(node))
+        fail("its inputs have different shapes: " + shape_text(in(node)) + " and " + shape_text(*shapes_.at(name)) + " ('" + name + "')");
+    return in(node);
+  }
+  Shape shape_of(const Readout&, const Node& node) { return in(node); }
+
+  void check_densities() {
+    for (const auto& [name, value] : graph_.densities) {
+      if (!shapes_.count(name)) fail("a density is given for '" + name + "', which is no node");
+      if (!(value >= 0 && value <= 1)) fail("the density of '" + name + "' is " + number(value) + ", it must lie in [0, 1]");
+    }
+    if (!graph_.classes.empty() && static_cast<std::int64_t>(graph_.classes.size()) != elements(graph_.nodes.back().shape))
+      fail(std::to_string(graph_.classes.size()) + " class names for " + std::to_string(elements(graph_.nodes.back().shape)) + " outputs");
+  }
+
+  Graph& graph_;
+  Values values_;
+  std::string where_;
+  std::unordered_map<std::string, const Shape*> shapes_;  // of the nodes seen so far
+};
+
+}  // namespace
+
+void validate(Graph& graph, Values values) { Validator(graph, values).run(); }
+
+}  // namespace apical::graph
