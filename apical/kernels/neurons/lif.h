@@ -9,6 +9,10 @@
 // s[t] applied after the decay (soft: decay*v[t] - v_th*s[t]; hard: v_reset where s[t]); next_step_decayed: the reset is
 // applied before the decay (soft: decay*(v[t] - v_th*s[t]); hard: decay*v_reset).
 //
+// With decay_input the factor of the input is 1 - decay (also when decay differs by neuron or is learnt) and input_scale is not
+// read. The state is one float a neuron, v[t] above. With the next_step forms v[t] = h[t] still holds the membrane that fired:
+// its reset is pending, and fire(v[t]) tells so; a start value that passes the threshold is therefore reset at the first charge.
+//
 // Usual forms: IF: decay = 1, input_scale = 1.  LIF with tau: decay = 1 - 1/tau; input_scale = 1/tau when the input decays too
 // ("decay_input"), else 1.
 #include <cstdint>
@@ -29,6 +33,7 @@ struct Lif {
   ResetAt reset_at = ResetAt::same_step;
   bool detach_reset = true;     ///< backward: no gradient through the spike of the reset
   bool detach_temporal = false; ///< backward: no gradient through v[t-1] (SLTT)
+  bool decay_input = false;     ///< the factor of the input is 1 - decay; input_scale is not read
   bool operator==(const Lif&) const = default;
 };
 

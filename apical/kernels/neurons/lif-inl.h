@@ -1,0 +1,121 @@
+// The equation of the leaky integrate-and-fire family (lif.h), written once. No include guard and no namespace of its own: it is
+// included inside a namespace, once for plain numbers (lif_scalar.h) and once for each SIMD target (scan.cpp), so that no type
+// is shared by targets. O gives the operations:
+//   V, M            value and mask
+//   set add sub mul div ge gt select(m, a, b) abs max exp_negative
+// The order of operations below is the contract: every level gives the same bits.
+
+// Which member of the family, fixed at compile time (LifForm) or read at run time (LifAnyForm, for tracing).
+template <Reset R, Compare C, ResetAt A>
+struct LifForm {
+  static constexpr Reset reset = R;
+  static constexpr Compare compare = C;
+  static constexpr ResetAt reset_at = A;
+};
+struct LifAnyForm {
+  Reset reset;
+  Compare compare;
+  ResetAt reset_at;
+};
+
+template <class O, class Form>
+struct LifCell {
+  using V = typename O::V;
+  using M = typename O::M;
+  Form form;
+  V decay, input_scale, v_th, v_reset;
+
+  HWY_INLINE M fire(V h) const { return form.compare == Compare::ge ? O::ge(h, v_th) : O::gt(h, v_th); }
+
+  HWY_INLINE V after_reset(V h, M s) const {
+    if (form.reset == Reset::hard) return O::select(s, v_reset, h);
+    if (form.reset == Reset::soft) return O::select(s, O::sub(h, v_th), h);
+    return h;
+  }
+
+  // What is left of the state at the next charge.
+  HWY_INLINE V leaked(V v) const {
+    if (form.reset_at == ResetAt::same_step) return O::mul(decay, v);
+    const M s = fire(v);
+    if (form.reset_at == ResetAt::next_step_decayed) return O::mul(decay, after_reset(v, s));
+    return after_reset(O::mul(decay, v), s);
+  }
+
+  HWY_INLINE V charge(V v, V x) const { return O::add(leaked(v), O::mul(input_scale, x)); }
+  // State after the step.
+  HWY_INLINE V state(V h, M s) const { return form.reset_at == ResetAt::same_step ? after_reset(h, s) : h; }
+
+  // --- gradients; d = surrogate ds/dh at h ---------------------------------------------------------------------------------
+  // g times d after_reset(h) / dh.
+  HWY_INLINE V through_reset(V g, V h, V d, bool detach) const {
+    if (form.reset == Reset::none) return g;
+    if (form.reset == Reset::soft) return detach ? g : O::sub(g, O::mul(g, O::mul(v_th, d)));
+    const V kept = O::select(fire(h), O::set(0), g);
+    return detach ? kept : O::add(kept, O::mul(g, O::mul(O::sub(v_reset, h), d)));
+  }
+  // dL/dh[t] from dL/ds[t] and dL/dv[t].
+  HWY_INLINE V grad_charge(V grad_s, V grad_v, V h, V d, bool detach) const {
+    const V g = form.reset_at == ResetAt::same_step ? through_reset(grad_v, h, d, detach) : grad_v;
+    return O::add(O::mul(grad_s, d), g);
+  }
+  // dL/dv[t-1] from dL/dh[t]; v is v[t-1], d the surrogate there (read by the next_step forms only).
+  HWY_INLINE V grad_state(V grad_h, V v, V d, bool detach) const {
+    if (form.reset_at != ResetAt::next_step) {
+      const V g = O::mul(decay, grad_h);
+      return form.reset_at == ResetAt::same_step ? g : through_reset(g, v, d, detach);
+    }
+    const V g = O::mul(decay, grad_h);
+    if (form.reset == Reset::none) return g;
+    if (form.reset == Reset::soft) return detach ? g : O::sub(g, O::mul(grad_h, O::mul(v_th, d)));
+    const V kept = O::select(fire(v), O::set(0), g);
+    return detach ? kept : O::add(kept, O::mul(grad_h, O::mul(O::sub(v_reset, O::mul(decay, v)), d)));
+  }
+  // dh[t]/d decay, with the factor of the input held.
+  HWY_INLINE V decay_slope(V v) const {
+    if (form.reset_at == ResetAt::same_step || form.reset == Reset::none) return v;
+    const M s = fire(v);
+    if (form.reset_at == ResetAt::next_step_decayed) return after_reset(v, s);
+    return form.reset == Reset::hard ? O::select(s, O::set(0), v) : v;
+  }
+};
+
+// Surrogate derivatives (lif.h) at u = h - v_th.
+template <class O, SurrogateKind K>
+struct SurrogateCell {
+  using V = typename O::V;
+  V height, a;  // a: 4 / width (sigmoid), pi / width (atan), 1 / width (triangle), width / 2 (rectangle)
+
+  HWY_INLINE V operator()(V u) const {
+    if constexpr (K == SurrogateKind::sigmoid) {
+      const V e = O::exp_negative(O::sub(O::set(0), O::mul(O::abs(u), a)));  // even in u: no cancellation on either side
+      const V q = O::add(O::set(1), e);
+      return O::div(O::mul(O::mul(O::set(4), height), e), O::mul(q, q));
+    } else if constexpr (K == SurrogateKind::atan) {
+      const V q = O::mul(u, a);
+      return O::div(height, O::add(O::set(1), O::mul(q, q)));
+    } else if constexpr (K == SurrogateKind::triangle) {
+      return O::mul(height, O::max(O::sub(O::set(1), O::mul(O::abs(u), a)), O::set(0)));
+    } else {
+      return O::select(O::gt(a, O::abs(u)), height, O::set(0));
+    }
+  }
+};
+
+// exp(z) for z <= 0 in float, within 2 ulp (below exp(-87): exp(-87)): Cephes' polynomial on [-ln2/2, ln2/2]; P::power_of_two
+// turns k + 1.5 * 2^23 into 2^k. Library functions differ between levels, this does not.
+template <class P>
+HWY_INLINE typename P::V exp_negative_float(typename P::V z) {
+  using V = typename P::V;
+  const V magic = P::set(12582912.0f);
+  z = P::max(z, P::set(-87.0f));
+  const V shifted = P::add(P::mul(z, P::set(1.44269504088896341f)), magic);
+  const V k = P::sub(shifted, magic);
+  const V r = P::sub(P::sub(z, P::mul(k, P::set(0.693359375f))), P::mul(k, P::set(-2.12194440e-4f)));
+  V p = P::set(1.9875691500e-4f);
+  p = P::add(P::mul(p, r), P::set(1.3981999507e-3f));
+  p = P::add(P::mul(p, r), P::set(8.3334519073e-3f));
+  p = P::add(P::mul(p, r), P::set(4.1665795894e-2f));
+  p = P::add(P::mul(p, r), P::set(1.6666665459e-1f));
+  p = P::add(P::mul(p, r), P::set(5.0000001201e-1f));
+  return P::mul(P::add(P::add(P::mul(P::mul(p, r), r), r), P::set(1.0f)), P::power_of_two(shifted));
+}

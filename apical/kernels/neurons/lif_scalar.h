@@ -1,0 +1,103 @@
+#pragma once
+// The equation of lif-inl.h on plain numbers: float is the scalar reference of the kernels (the same bits), double the reference
+// of tests and of traces.
+#include <hwy/base.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <numbers>
+
+#include "apical/kernels/neurons/lif.h"
+
+namespace apical::kernels::plain {
+
+template <class T>
+struct Ops;
+
+namespace detail {
+#include "apical/kernels/neurons/lif-inl.h"
+}
+using detail::LifAnyForm;
+using detail::LifCell;
+using detail::LifForm;
+using detail::SurrogateCell;
+
+template <class T>
+struct Ops {
+  using V = T;
+  using M = bool;
+  static V set(double a) { return static_cast<T>(a); }
+  static V add(V a, V b) { return a + b; }
+  static V sub(V a, V b) { return a - b; }
+  static V mul(V a, V b) { return a * b; }
+  static V div(V a, V b) { return a / b; }
+  static M ge(V a, V b) { return a >= b; }
+  static M gt(V a, V b) { return a > b; }
+  static V select(M m, V a, V b) { return m ? a : b; }
+  static V abs(V a) { return std::fabs(a); }
+  static V max(V a, V b) { return a > b ? a : b; }
+  static float power_of_two(float shifted) {
+    uint32_t bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits << 23) + 0x3f800000u;
+    std::memcpy(&shifted, &bits, sizeof bits);
+    return shifted;
+  }
+  static V exp_negative(V z) {
+    if constexpr (sizeof(T) == sizeof(float))
+      return detail::exp_negative_float<Ops<float>>(z);
+    else
+      return std::exp(z);
+  }
+};
+
+template <class T>
+using AnyLif = LifCell<Ops<T>, LifAnyForm>;
+
+/// The cell of `lif`; `decay` overrides lif.decay (a neuron's own).
+template <class T>
+AnyLif<T> cell(const Lif& lif, float decay) {
+  const T a = decay;
+  return {{lif.reset, lif.compare, lif.reset_at}, a, lif.decay_input ? T{1} - a : T{lif.input_scale}, T{lif.v_th}, T{lif.v_reset}};
+}
+template <class T>
+AnyLif<T> cell(const Lif& lif) {
+  return cell<T>(lif, lif.decay);
+}
+
+/// The constant `a` of SurrogateCell.
+inline float surrogate_constant(const Surrogate& s) {
+  switch (s.kind) {
+    case SurrogateKind::sigmoid: return 4.0f / s.width;
+    case SurrogateKind::atan: return std::numbers::pi_v<float> / s.width;
+    case SurrogateKind::triangle: return 1.0f / s.width;
+    case SurrogateKind::rectangle: break;
+  }
+  return s.width / 2.0f;
+}
+
+/// Surrogate derivative at u = h - v_th.
+template <class T>
+T surrogate(const Surrogate& s, T u) {
+  const T h = s.height, a = surrogate_constant(s);
+  switch (s.kind) {
+    case SurrogateKind::sigmoid: return SurrogateCell<Ops<T>, SurrogateKind::sigmoid>{h, a}(u);
+    case SurrogateKind::atan: return SurrogateCell<Ops<T>, SurrogateKind::atan>{h, a}(u);
+    case SurrogateKind::triangle: return SurrogateCell<Ops<T>, SurrogateKind::triangle>{h, a}(u);
+    case SurrogateKind::rectangle: break;
+  }
+  return SurrogateCell<Ops<T>, SurrogateKind::rectangle>{h, a}(u);
+}
+
+/// One step: v in and out; returns whether the neuron fired, and the membrane before the reset in *h when asked.
+template <class T>
+bool step(const AnyLif<T>& c, T x, T& v, T* h = nullptr) {
+  const T m = c.charge(v, x);
+  const bool s = c.fire(m);
+  v = c.state(m, s);
+  if (h) *h = m;
+  return s;
+}
+
+}  // namespace apical::kernels::plain

@@ -1,0 +1,224 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "apical/kernels/neurons/scan.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/aligned_allocator.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "apical/base/thread_pool.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/neurons/lif_scalar.h"
+#include "apical/kernels/neurons/scan.h"
+#include "apical/kernels/neurons/scan_tile.h"
+#include "apical/kernels/simd.h"
+
+// Every member of the family: reset none never reads reset_at (the driver sets same_step).
+#define APICAL_FORMS(F)               \
+  F(hard, ge, same_step)              \
+  F(hard, gt, same_step)              \
+  F(hard, ge, next_step)              \
+  F(hard, gt, next_step)              \
+  F(hard, ge, next_step_decayed)      \
+  F(hard, gt, next_step_decayed)      \
+  F(soft, ge, same_step)              \
+  F(soft, gt, same_step)              \
+  F(soft, ge, next_step)              \
+  F(soft, gt, next_step)              \
+  F(soft, ge, next_step_decayed)      \
+  F(soft, gt, next_step_decayed)      \
+  F(none, ge, same_step)              \
+  F(none, gt, same_step)
+
+HWY_BEFORE_NAMESPACE();
+namespace apical::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+#include "apical/kernels/neurons/scan_rows-inl.h"
+
+template <class Args>
+float shared_decay(const Args& a) {
+  return a.decay && !a.decay_each ? a.decay[0] : a.lif.decay;
+}
+
+template <class Form>
+void forward_form(const scan::Forward& f, size_t begin, size_t n) {
+  HWY_ALIGN float local[scan::kTile];
+  float* v = f.v ? f.v + begin : local;
+  if (!f.v) std::fill(local, local + n, 0.0f);
+  const size_t row = words_per_row(f.N);
+  for (size_t t = 0; t < f.T; ++t) {
+    const size_t at = t * f.N + begin;
+    uint8_t* bits = nullptr;
+    if (f.spikes) {
+      uint64_t* words = f.spikes + t * row;
+      if (begin + n == f.N) std::fill(words + f.N / 64, words + row, 0);
+      bits = reinterpret_cast<uint8_t*>(words + begin / 64);  // little endian, as every target of this build
+    }
+    charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + at, v, v, f.h ? f.h + at : nullptr,
+                      f.spikes_f ? f.spikes_f + at : nullptr, bits},
+                     n);
+  }
+}
+
+// Scratch of backward: states before each step of a segment, membranes, and the states where segments start.
+template <class Form>
+void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
+  constexpr size_t kTile = scan::kTile, kSegment = scan::kSegment;
+  constexpr bool kNext = Form::reset_at != ResetAt::same_step;
+  const size_t segments = (b.T + kSegment - 1) / kSegment, steps = std::min(b.T, kSegment);
+  float* starts = scratch;                         // [segments]
+  float* before = starts + segments * kTile;       // [steps + 1]
+  float* h = before + (steps + 1) * kTile;         // [steps]
+  float* d = h + steps * kTile;                    // surrogate at h
+  float* d_before = d + kTile;                     // and at the state before
+  float* g = d_before + kTile;
+  float* slopes = g + kTile;
+  const size_t state_stride = kNext || lane_decay ? kTile : 0;  // else only the running state is needed
+  const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
+
+  const float* decay = b.decay_each ? b.decay + begin : nullptr;
+  ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  if (b.v0)
+    std::copy(b.v0 + begin, b.v0 + begin + n, starts);
+  else
+    std::fill(starts, starts + n, 0.0f);
+  for (size_t k = 0; k + 1 < segments; ++k) {
+    std::copy(starts + k * kTile, starts + k * kTile + n, before);
+    charge.v_in = charge.v_out = before;
+    for (size_t t = k * kSegment; t < (k + 1) * kSegment; ++t) {
+      charge.x = b.x + t * b.N + begin;
+      charge_row<Form>(charge, n);
+    }
+    std::copy(before, before + n, starts + (k + 1) * kTile);
+  }
+  if (b.grad_v_last)
+    std::copy(b.grad_v_last + begin, b.grad_v_last + begin + n, g);
+  else
+    std::fill(g, g + n, 0.0f);
+  if (lane_decay) std::fill(lane_decay, lane_decay + n, 0.0);
+
+  for (size_t s = segments; s-- > 0;) {
+    const size_t first = s * kSegment, last = std::min(b.T, first + kSegment);
+    std::copy(starts + s * kTile, starts + s * kTile + n, before);
+    for (size_t t = first; t < last; ++t) {
+      charge.x = b.x + t * b.N + begin;
+      charge.v_in = before + (t - first) * state_stride;
+      charge.v_out = before + (t - first + 1) * state_stride;
+      if (state_stride == 0) charge.v_in = charge.v_out = before;
+      charge.h = h + (t - first) * kTile;
+      charge_row<Form>(charge, n);
+    }
+    std::fill(slopes, slopes + n, 0.0f);
+    for (size_t t = last; t-- > first;) {
+      const size_t at = t * b.N + begin, k = t - first;
+      surrogate_row(b.surrogate, b.lif.v_th, h + k * kTile, d, n);
+      if (through_state) surrogate_row(b.surrogate, b.lif.v_th, before + k * kTile, d_before, n);
+      const GradRow r{&b.lif, charge.shared, decay, b.x + at, b.grad_s + at, h + k * kTile, d, before + k * state_stride,
+                      d_before, b.grad_x ? b.grad_x + at : nullptr, g, lane_decay ? slopes : nullptr};
+      b.lif.detach_reset ? grad_row<Form, true>(r, n) : grad_row<Form, false>(r, n);
+      if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
+    }
+    if (lane_decay)
+      for (size_t i = 0; i < n; ++i) lane_decay[i] += slopes[i];
+  }
+  if (b.grad_v0) std::copy(g, g + n, b.grad_v0 + begin);
+}
+
+void forward_tile(const scan::Forward& f, size_t begin, size_t end) {
+#define APICAL_CASE(R, C, A)                                                                                       \
+  if (f.lif.reset == Reset::R && f.lif.compare == Compare::C && f.lif.reset_at == ResetAt::A)                      \
+    return forward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(f, begin, end - begin);
+  APICAL_FORMS(APICAL_CASE)
+#undef APICAL_CASE
+}
+
+void backward_tile(const scan::Backward& b, size_t begin, size_t end, float* scratch, double* lane_decay) {
+#define APICAL_CASE(R, C, A)                                                                                       \
+  if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A)                      \
+    return backward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, end - begin, scratch, lane_decay);
+  APICAL_FORMS(APICAL_CASE)
+#undef APICAL_CASE
+}
+
+}  // namespace
+}  // namespace apical::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apical::kernels {
+namespace {
+
+HWY_EXPORT(forward_tile);
+HWY_EXPORT(backward_tile);
+
+using scan::kTile;
+
+// Chunks of about 64 Ki neuron steps: long enough to hide the hand-over to a thread, short enough to share.
+std::size_t grain(std::size_t T) {
+  const std::size_t tiles = (std::size_t{1} << 16) / (kTile * std::max<std::size_t>(T, 1));
+  return std::max<std::size_t>(tiles, 1);
+}
+
+Lif normal(Lif lif) {
+  if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;
+  return lif;
+}
+
+// Memory of one thread, kept between calls: fresh pages cost more than the scan.
+float* scratch_of(std::size_t floats) {
+  thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
+  thread_local std::size_t size = 0;
+  if (size < floats) {
+    memory = hwy::AllocateAligned<float>(floats);
+    size = floats;
+  }
+  return memory.get();
+}
+
+}  // namespace
+
+void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N, float* v,
+                 std::uint64_t* spikes, float* spikes_f, float* h_saved) noexcept {
+  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v, spikes, spikes_f, h_saved};
+  const bool plain_level = scalar_level();
+  parallel_for(0, (N + kTile - 1) / kTile, grain(T), [&](std::size_t first, std::size_t last) {
+    for (std::size_t tile = first; tile < last; ++tile) {
+      const std::size_t begin = tile * kTile, end = std::min(N, begin + kTile);
+      if (plain_level)
+        scan::forward_reference(f, begin, end);
+      else
+        HWY_DYNAMIC_DISPATCH(forward_tile)(f, begin, end);
+    }
+  });
+}
+
+void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay, std::size_t decay_n, const float* x, const float* v0,
+                  const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
+                  double* grad_decay) noexcept {
+  const bool each = decay && decay_n > 1;
+  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0};
+  const bool plain_level = scalar_level();
+  const std::size_t tiles = (N + kTile - 1) / kTile;
+  std::vector<double> sums(grad_decay && !each ? tiles : 0);
+  parallel_for(0, tiles, grain(T), [&](std::size_t first, std::size_t last) {
+    double lanes[kTile];
+    double* lane_decay = grad_decay ? lanes : nullptr;
+    float* scratch = scratch_of(scan::backward_scratch(T));
+    for (std::size_t tile = first; tile < last; ++tile) {
+      const std::size_t begin = tile * kTile, end = std::min(N, begin + kTile);
+      if (plain_level)
+        scan::backward_reference(b, begin, end, lane_decay);
+      else
+        HWY_DYNAMIC_DISPATCH(backward_tile)(b, begin, end, scratch, lane_decay);
+      if (!grad_decay) continue;
+      for (std::size_t i = 0; i < end - begin; ++i) (each ? grad_decay[begin + i] : sums[tile]) += lanes[i];
+    }
+  });
+  for (double s : sums) *grad_decay += s;
+}
+
+}  // namespace apical::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,412 @@
+#include "apical/kernels/neurons/scan.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "apical/base/error.h"
+#include "apical/base/philox.h"
+#include "apical/base/thread_pool.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/simd.h"
+
+namespace apical::kernels {
+namespace {
+
+const Reset kResets[] = {Reset::hard, Reset::soft, Reset::none};
+const ResetAt kResetAts[] = {ResetAt::same_step, ResetAt::next_step, ResetAt::next_step_decayed};
+const SurrogateKind kSurrogates[] = {SurrogateKind::sigmoid, SurrogateKind::atan, SurrogateKind::triangle, SurrogateKind::rectangle};
+
+std::vector<float> noise(size_t n, uint64_t stream, float scale = 1.0f) {
+  Random r(7, stream);
+  std::vector<float> x(n);
+  for (float& a : x) a = scale * r.normal();
+  return x;
+}
+
+std::string describe(const Lif& l) {
+  return "reset " + std::to_string(int(l.reset)) + " at " + std::to_string(int(l.reset_at)) + " compare " + std::to_string(int(l.compare)) +
+         " detach " + std::to_string(l.detach_reset) + std::to_string(l.detach_temporal) + " decay_input " + std::to_string(l.decay_input);
+}
+
+// Every member of the family, with a reset value and a threshold that are neither 0 nor 1.
+std::vector<Lif> family() {
+  std::vector<Lif> all;
+  for (Reset reset : kResets)
+    for (ResetAt at : kResetAts)
+      for (Compare compare : {Compare::ge, Compare::gt})
+        for (bool decay_input : {false, true}) {
+          Lif l{.decay = 0.8f, .input_scale = 0.7f, .v_th = 0.6f, .v_reset = -0.1f, .reset = reset, .compare = compare, .reset_at = at};
+          l.decay_input = decay_input;
+          all.push_back(l);
+        }
+  return all;
+}
+
+struct Out {
+  std::vector<float> v, s, h;
+  std::vector<uint64_t> bits;
+  bool operator==(const Out&) const = default;
+};
+
+Out forward(const Lif& lif, const std::vector<float>& decay, const std::vector<float>& x, size_t T, size_t N, std::vector<float> v) {
+  Out o{std::move(v), std::vector<float>(T * N, -1), std::vector<float>(T * N, -1), std::vector<uint64_t>(T * words_per_row(N), ~0ull)};
+  lif_forward(lif, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), T, N, o.v.data(), o.bits.data(), o.s.data(), o.h.data());
+  return o;
+}
+
+struct Grad {
+  std::vector<float> x, v0;
+  std::vector<double> decay;
+  bool operator==(const Grad&) const = default;
+};
+
+Grad backward(const Lif& lif, const Surrogate& sg, const std::vector<float>& decay, const std::vector<float>& x, const std::vector<float>& v0,
+              const std::vector<float>& gs, const std::vector<float>& gv, size_t T, size_t N) {
+  Grad g{std::vector<float>(T * N, 99), std::vector<float>(N, 99), std::vector<double>(std::max<size_t>(decay.size(), 1), 0.0)};
+  lif_backward(lif, sg, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), v0.data(), gs.data(), gv.data(), T, N, g.x.data(),
+               g.v0.data(), g.decay.data());
+  return g;
+}
+
+class AtEveryLevel : public testing::Test {
+ protected:
+  void TearDown() override {
+    set_simd_level("");
+    set_thread_count(2);
+  }
+};
+using Scan = AtEveryLevel;
+
+// The figures of lif.h by hand: decay 0.5, threshold 1, soft reset; the equality case h == v_th tells ge from gt.
+TEST_F(Scan, FollowsTheEquationByHand) {
+  for (const std::string& level : simd_levels()) {
+    SCOPED_TRACE(level);
+    set_simd_level(level);
+    const std::vector<float> x(3 * 20, 0.5f);
+    Lif lif{.decay = 1.0f, .v_th = 1.0f, .v_reset = 0.25f, .reset = Reset::soft};
+    EXPECT_EQ(forward(lif, {}, x, 3, 20, std::vector<float>(20)).h, [] {
+      std::vector<float> h(60, 0.5f);
+      std::fill(h.begin() + 20, h.begin() + 40, 1.0f);
+      return h;
+    }());
+    const auto last = [&] {
+      const Out o = forward(lif, {}, x, 3, 20, std::vector<float>(20));
+      for (size_t i = 0; i < 20; ++i)
+        for (size_t t = 0; t < 3; ++t) {
+          EXPECT_EQ(o.s[t * 20 + i], o.s[t * 20]);
+          EXPECT_EQ((o.bits[t * 8] >> i) & 1, uint64_t(o.s[t * 20]));
+        }
+      return std::vector<float>{o.s[0], o.s[20], o.s[40], o.h[0], o.h[20], o.h[40], o.v[19]};
+    };
+    using F = std::vector<float>;
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 1.0f, 0.5f, 0.5f}));
+    lif.compare = Compare::gt;  // 1 > 1 is false: fires a step later
+    EXPECT_EQ(last(), (F{0, 0, 1, 0.5f, 1.0f, 1.5f, 0.5f}));
+    lif.compare = Compare::ge;
+    lif.reset = Reset::hard;
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 1.0f, 0.75f, 0.75f}));
+    lif.reset = Reset::none;
+    EXPECT_EQ(last(), (F{0, 1, 1, 0.5f, 1.0f, 1.5f, 1.5f}));
+    lif.decay = 0.5f;
+    lif.v_th = 0.75f;
+    lif.reset = Reset::soft;
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 0.75f, 0.5f, 0.5f}));
+    lif.reset_at = ResetAt::next_step;  // 0.5 * 0.75 - 0.75 + 0.5
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 0.75f, 0.125f, 0.125f}));
+    lif.reset_at = ResetAt::next_step_decayed;  // 0.5 * (0.75 - 0.75) + 0.5
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 0.75f, 0.5f, 0.5f}));
+    lif.reset = Reset::hard;  // 0.5 * 0.25 + 0.5
+    EXPECT_EQ(last(), (F{0, 1, 0, 0.5f, 0.75f, 0.625f, 0.625f}));
+    lif.reset_at = ResetAt::next_step;  // 0.25 + 0.5: fires again, its reset pending
+    EXPECT_EQ(last(), (F{0, 1, 1, 0.5f, 0.75f, 0.75f, 0.75f}));
+    lif.decay = 0.25f;
+    lif.decay_input = true;  // 0.75 * 0.5, then 0.25 * 0.375 + 0.375, then 0.25 * 0.46875 + 0.375
+    EXPECT_EQ(last(), (F{0, 0, 0, 0.375f, 0.46875f, 0.4921875f, 0.4921875f}));
+  }
+}
+
+TEST_F(Scan, LevelsAgreeWithTheReferenceBitForBit) {
+  for (const Lif& base : family())
+    for (size_t N : {1, 7, 63, 64, 65, 511, 513, 1000, 1025})
+      for (size_t T : {1, 2, 4, 33}) {
+        if (T == 33 && N != 65 && N != 1025) continue;
+        const auto x = noise(T * N, 1), v0 = noise(N, 2, 0.5f), gs = noise(T * N, 3), gv = noise(N, 4);
+        std::vector<float> each = noise(N, 5, 0.2f);
+        for (float& a : each) a = std::min(1.0f, std::fabs(a));
+        for (const auto& decay : {std::vector<float>{}, std::vector<float>{0.9f}, each}) {
+          Lif lif = base;
+          lif.detach_reset = (N + T) % 2 == 0;
+          lif.detach_temporal = T == 2;
+          const Surrogate sg{kSurrogates[(N + T) % 4], 0.9f, 1.3f};
+          SCOPED_TRACE(describe(lif) + " N " + std::to_string(N) + " T " + std::to_string(T));
+          set_simd_level("scalar");
+          const Out want = forward(lif, decay, x, T, N, v0);
+          const Grad want_grad = backward(lif, sg, decay, x, v0, gs, gv, T, N);
+          for (const std::string& level : simd_levels()) {
+            set_simd_level(level);
+            ASSERT_TRUE(forward(lif, decay, x, T, N, v0) == want) << level;
+            ASSERT_TRUE(backward(lif, sg, decay, x, v0, gs, gv, T, N) == want_grad) << level;
+          }
+        }
+      }
+}
+
+TEST_F(Scan, BitsAreTheFloatsAndTailsAreZero) {
+  for (size_t N : {1, 63, 64, 65, 511, 513, 1000}) {
+    const size_t T = 3;
+    const Out o = forward(Lif{.v_th = 0.3f}, {}, noise(T * N, 1), T, N, std::vector<float>(N));
+    std::vector<uint64_t> packed(o.bits.size(), 5);
+    pack_bits(o.s.data(), T, N, packed.data());
+    EXPECT_EQ(packed, o.bits) << N;
+  }
+}
+
+TEST_F(Scan, AnyOutputMayBeLeftOutAndInputOverwritten) {
+  const size_t T = 4, N = 700;
+  const Lif lif{.decay = 0.7f, .v_th = 0.5f, .reset_at = ResetAt::next_step, .detach_reset = false};
+  const Surrogate sg{SurrogateKind::atan, 1, 2};
+  const auto x = noise(T * N, 1), gs = noise(T * N, 3);
+  const std::vector<float> zero(N);
+  const Out want = forward(lif, {}, x, T, N, zero);
+  const Grad want_grad = backward(lif, sg, {}, x, zero, gs, zero, T, N);
+  for (const std::string& level : simd_levels()) {
+    set_simd_level(level);
+    std::vector<float> s = x, h = x;
+    lif_forward(lif, nullptr, 0, s.data(), T, N, nullptr, nullptr, s.data(), nullptr);
+    EXPECT_EQ(s, want.s) << level;
+    lif_forward(lif, nullptr, 0, h.data(), T, N, nullptr, nullptr, nullptr, h.data());
+    EXPECT_EQ(h, want.h) << level;
+    std::vector<float> g = gs;
+    lif_backward(lif, sg, nullptr, 0, x.data(), nullptr, g.data(), nullptr, T, N, g.data(), nullptr, nullptr);
+    EXPECT_EQ(g, want_grad.x) << level;
+  }
+}
+
+TEST_F(Scan, PiecesGiveTheSameAsTheWhole) {
+  const size_t T = 9, N = 77, cut = 4;
+  for (const Lif& lif : family()) {
+    const auto x = noise(T * N, 1);
+    const Out whole = forward(lif, {}, x, T, N, std::vector<float>(N));
+    const Out a = forward(lif, {}, {x.begin(), x.begin() + cut * N}, cut, N, std::vector<float>(N));
+    const Out b = forward(lif, {}, {x.begin() + cut * N, x.end()}, T - cut, N, a.v);
+    EXPECT_EQ(b.v, whole.v) << describe(lif);
+    EXPECT_EQ(b.h, std::vector<float>(whole.h.begin() + cut * N, whole.h.end())) << describe(lif);
+  }
+}
+
+TEST_F(Scan, ThreadCountDoesNotMatter) {
+  const size_t T = 70, N = 9000;
+  Lif lif{.decay = 0.9f, .v_th = 0.5f, .detach_reset = false};
+  const auto x = noise(T * N, 1), v0 = noise(N, 2), gs = noise(T * N, 3), gv = noise(N, 4);
+  set_thread_count(1);
+  const Out want = forward(lif, {}, x, T, N, v0);
+  const Grad want_grad = backward(lif, {}, {}, x, v0, gs, gv, T, N);
+  for (int threads : {2, 7}) {
+    set_thread_count(threads);
+    EXPECT_TRUE(forward(lif, {}, x, T, N, v0) == want) << threads;
+    EXPECT_TRUE(backward(lif, {}, {}, x, v0, gs, gv, T, N) == want_grad) << threads;
+  }
+}
+
+TEST_F(Scan, NothingToDoIsNoHarm) {
+  lif_forward({}, nullptr, 0, nullptr, 4, 0, nullptr, nullptr, nullptr, nullptr);
+  lif_backward({}, {}, nullptr, 0, nullptr, nullptr, nullptr, nullptr, 4, 0, nullptr, nullptr, nullptr);
+  std::vector<float> v{1.5f}, g{0.25f};
+  double decay = 3;
+  lif_forward({}, nullptr, 0, nullptr, 0, 1, v.data(), nullptr, nullptr, nullptr);
+  EXPECT_EQ(v[0], 1.5f);
+  for (const std::string& level : simd_levels()) {
+    set_simd_level(level);
+    float g0 = 0;
+    lif_backward({}, {}, nullptr, 0, nullptr, nullptr, nullptr, g.data(), 0, 1, nullptr, &g0, &decay);
+    EXPECT_EQ(g0, 0.25f) << level;
+    EXPECT_EQ(decay, 3) << level;
+  }
+}
+
+// --- gradients against a small float64 autograd, which knows nothing of the kernels ------------------------------------------
+
+struct Tape {
+  struct Node {
+    double value;
+    int a = -1, b = -1;
+    double da = 0, db = 0;
+  };
+  std::vector<Node> nodes;
+  int leaf(double v) { return push({v}); }
+  int push(Node n) {
+    nodes.push_back(n);
+    return int(nodes.size()) - 1;
+  }
+  double at(int i) const { return nodes[size_t(i)].value; }
+  int add(int a, int b) { return push({at(a) + at(b), a, b, 1, 1}); }
+  int sub(int a, int b) { return push({at(a) - at(b), a, b, 1, -1}); }
+  int mul(int a, int b) { return push({at(a) * at(b), a, b, at(b), at(a)}); }
+  int detach(int a) { return leaf(at(a)); }
+  int spike(int h, bool fired, double slope) { return push({fired ? 1.0 : 0.0, h, -1, slope, 0}); }
+  // Gradients of sum of seed * node.
+  std::vector<double> gradients(const std::vector<std::pair<int, double>>& seeds) const {
+    std::vector<double> g(nodes.size());
+    for (auto [i, s] : seeds) g[size_t(i)] += s;
+    for (size_t i = nodes.size(); i-- > 0;) {
+      if (nodes[i].a >= 0) g[size_t(nodes[i].a)] += g[i] * nodes[i].da;
+      if (nodes[i].b >= 0) g[size_t(nodes[i].b)] += g[i] * nodes[i].db;
+    }
+    return g;
+  }
+};
+
+double slope(const Surrogate& s, double u) {
+  const double h = s.height, w = s.width;
+  switch (s.kind) {
+    case SurrogateKind::sigmoid: {
+      const double y = 1 / (1 + std::exp(-u * 4 / w));
+      return h * 4 * y * (1 - y);
+    }
+    case SurrogateKind::atan: return h / (1 + std::pow(std::numbers::pi / 2 * 2 * u / w, 2));
+    case SurrogateKind::triangle: return h * std::max(0.0, 1 - std::fabs(u) / w);
+    case SurrogateKind::rectangle: return std::fabs(u) < w / 2 ? h : 0;
+  }
+  return 0;
+}
+
+// One neuron; spikes are those of the forward scan, so that float32 and float64 walk the same path.
+struct Reference {
+  std::vector<double> x;
+  double v0, decay;
+};
+Reference reference(const Lif& l, const Surrogate& sg, float decay, const std::vector<float>& x, float v0, bool fired0,
+                    const std::vector<bool>& fired, const std::vector<float>& gs, float gv) {
+  Tape t;
+  const int a = t.leaf(decay), one = t.leaf(1), th = t.leaf(l.v_th), vr = t.leaf(l.v_reset), start = t.leaf(v0);
+  const int scale = l.decay_input ? t.sub(one, a) : t.leaf(l.input_scale);
+  const auto reset = [&](int v, int s) {
+    if (l.detach_reset) s = t.detach(s);
+    if (l.reset == Reset::hard) return t.add(t.mul(t.sub(one, s), v), t.mul(s, vr));
+    if (l.reset == Reset::soft) return t.sub(v, t.mul(th, s));
+    return v;
+  };
+  std::vector<int> xs, spikes;
+  int v = start, s = t.spike(start, fired0, slope(sg, double(v0) - l.v_th));
+  for (size_t i = 0; i < x.size(); ++i) {
+    xs.push_back(t.leaf(x[i]));
+    if (l.detach_temporal) {
+      v = t.detach(v);
+      s = t.detach(s);
+    }
+    int left = 0;
+    if (l.reset_at == ResetAt::same_step) left = t.mul(a, v);
+    if (l.reset_at == ResetAt::next_step) left = reset(t.mul(a, v), s);
+    if (l.reset_at == ResetAt::next_step_decayed) left = t.mul(a, reset(v, s));
+    const int h = t.add(left, t.mul(scale, xs.back()));
+    s = t.spike(h, fired[i], slope(sg, t.at(h) - l.v_th));
+    spikes.push_back(s);
+    v = l.reset_at == ResetAt::same_step ? reset(h, s) : h;
+  }
+  std::vector<std::pair<int, double>> seeds{{v, gv}};
+  for (size_t i = 0; i < x.size(); ++i) seeds.emplace_back(spikes[i], gs[i]);
+  const auto g = t.gradients(seeds);
+  Reference r{{}, g[size_t(start)], g[size_t(a)]};
+  for (int i : xs) r.x.push_back(g[size_t(i)]);
+  return r;
+}
+
+void check_gradients(const Lif& lif, const Surrogate& sg, size_t T, size_t N, bool each) {
+  SCOPED_TRACE(describe(lif) + " surrogate " + std::to_string(int(sg.kind)) + " T " + std::to_string(T));
+  const auto x = noise(T * N, 11), v0 = noise(N, 12, 0.7f), gs = noise(T * N, 13), gv = noise(N, 14);
+  std::vector<float> decay;
+  for (size_t i = 0; each && i < N; ++i) decay.push_back(0.3f + 0.6f * float(i) / float(N));
+  const Out o = forward(lif, decay, x, T, N, v0);
+  const Grad g = backward(lif, sg, decay, x, v0, gs, gv, T, N);
+  double shared = 0, shared_size = 0;
+  for (size_t i = 0; i < N; ++i) {
+    std::vector<float> xi, gi;
+    std::vector<bool> fired;
+    for (size_t t = 0; t < T; ++t) {
+      xi.push_back(x[t * N + i]);
+      gi.push_back(gs[t * N + i]);
+      fired.push_back(o.s[t * N + i] != 0);
+    }
+    const bool fired0 = lif.compare == Compare::ge ? v0[i] >= lif.v_th : v0[i] > lif.v_th;
+    const Reference r = reference(lif, sg, each ? decay[i] : lif.decay, xi, v0[i], fired0, fired, gi, gv[i]);
+    for (size_t t = 0; t < T; ++t) ASSERT_NEAR(g.x[t * N + i], r.x[t], 3e-5 * (1 + std::fabs(r.x[t]))) << i << " " << t;
+    ASSERT_NEAR(g.v0[i], r.v0, 3e-5 * (1 + std::fabs(r.v0))) << i;
+    if (each) {
+      ASSERT_NEAR(g.decay[i], r.decay, 3e-5 * (3 + std::fabs(r.decay))) << i;
+    }
+    shared += r.decay;
+    shared_size += std::fabs(r.decay);
+  }
+  if (!each) {
+    ASSERT_NEAR(g.decay[0], shared, 1e-5 * shared_size);
+  }
+}
+
+TEST_F(Scan, GradientsFollowFloat64Autograd) {
+  for (Lif lif : family()) {
+    if (lif.compare == Compare::gt) continue;
+    for (const SurrogateKind kind : kSurrogates)
+      for (int detach = 0; detach < 4; ++detach) {
+        lif.detach_reset = detach & 1;
+        lif.detach_temporal = detach & 2;
+        check_gradients(lif, {kind, 0.7f, 1.7f}, 6, 37, detach % 2 == int(kind) % 2);
+      }
+    lif.detach_reset = lif.detach_temporal = false;
+    lif.compare = Compare::gt;
+    check_gradients(lif, {SurrogateKind::atan, 0.3f, 1.0f}, 67, 19, true);  // three segments
+  }
+}
+
+// Without spikes the scan is smooth and linear: the decay gradient against central differences.
+TEST_F(Scan, DecayGradientIsTheSlopeOfTheFinalState) {
+  const size_t T = 40, N = 50;
+  const auto x = noise(T * N, 21), v0 = noise(N, 22);
+  const std::vector<float> one(N, 1.0f), none(T * N);
+  for (bool decay_input : {false, true}) {
+    Lif lif{.v_th = 1e6f, .reset = Reset::hard, .compare = Compare::gt};
+    lif.decay_input = decay_input;
+    const auto total = [&](double decay) {
+      double sum = 0;
+      for (size_t i = 0; i < N; ++i) {
+        double v = v0[i];
+        for (size_t t = 0; t < T; ++t) v = decay * v + (decay_input ? 1 - decay : 1.0) * x[t * N + i];
+        sum += v;
+      }
+      return sum;
+    };
+    lif.decay = 0.875f;
+    const Grad g = backward(lif, {SurrogateKind::rectangle}, {}, x, v0, none, one, T, N);
+    const double want = (total(0.875 + 1e-6) - total(0.875 - 1e-6)) / 2e-6;
+    EXPECT_NEAR(g.decay[0], want, 1e-4 * (1 + std::fabs(want)));
+  }
+}
+
+TEST(Simd, LevelsAreNamedAndUnknownOnesRefused) {
+  const auto levels = simd_levels();
+  ASSERT_GE(levels.size(), 2u);
+  EXPECT_EQ(levels.front(), "scalar");
+  for (const auto& l : levels) {
+    set_simd_level(l);
+    EXPECT_EQ(simd_level(), l);
+    EXPECT_EQ(scalar_level(), l == "scalar");
+  }
+  set_simd_level("best");
+  EXPECT_EQ(simd_level(), levels.back());
+  try {
+    set_simd_level("avx1024");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_NE(std::string(e.what()).find("avx1024"), std::string::npos);
+    EXPECT_NE(e.hint().find(levels.back()), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace apical::kernels

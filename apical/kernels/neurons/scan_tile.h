@@ -1,0 +1,48 @@
+#pragma once
+// Between scan.cpp's driver and its kernels: one tile of neurons over all steps. Not for other rooms.
+#include <cstddef>
+#include <cstdint>
+
+#include "apical/kernels/neurons/lif.h"
+
+namespace apical::kernels::scan {
+
+/// Neurons of a tile: a multiple of 512, so that tiles share no word of the spike bits; the state of a tile stays in the first
+/// level cache. Sums over neurons are made tile by tile: changing this changes the last bits of grad_decay.
+constexpr std::size_t kTile = 1024;
+/// Steps whose membranes are kept at a time in backward; beyond, the state at the start of each segment is kept.
+constexpr std::size_t kSegment = 32;
+
+struct Forward {
+  Lif lif;
+  const float* decay;  // null: lif.decay
+  bool decay_each;     // decay has one value a neuron
+  const float* x;
+  std::size_t T, N;
+  float* v;
+  std::uint64_t* spikes;
+  float *spikes_f, *h;
+};
+
+struct Backward {
+  Lif lif;
+  Surrogate surrogate;
+  const float* decay;
+  bool decay_each;
+  const float *x, *v0, *grad_s, *grad_v_last;
+  std::size_t T, N;
+  float *grad_x, *grad_v0;
+};
+
+/// Floats of scratch a tile needs.
+constexpr std::size_t forward_scratch() noexcept { return kTile; }
+constexpr std::size_t backward_scratch(std::size_t T) noexcept {
+  const std::size_t segments = (T + kSegment - 1) / kSegment, steps = T < kSegment ? T : kSegment;
+  return (segments + 2 * steps + 1 + 5) * kTile;
+}
+
+/// Neurons [begin, end) of one tile; begin is a multiple of kTile. lane_decay: dL/d decay of each neuron of the tile, or null.
+void forward_reference(const Forward& f, std::size_t begin, std::size_t end) noexcept;
+void backward_reference(const Backward& b, std::size_t begin, std::size_t end, double* lane_decay) noexcept;
+
+}  // namespace apical::kernels::scan
