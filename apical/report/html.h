@@ -31,27 +31,34 @@ class Html {
   void card(std::string label, std::string value, std::string note = "", int good = 0);
   void claims(std::vector<ClaimRow> rows) { claims_ = std::move(rows); }
 
-  void section(std::string title);                                     ///< starts a section; it is listed in the contents
+  void section(std::string title);  ///< starts a section; it is listed in the contents
   void paragraph(std::string text);
-  void figure(std::string svg, std::string caption = "", bool wide = true);  ///< svg: text of svg.h. Two narrow ones in a row stand side by side
+  void figure(std::string svg, std::string caption = "",
+              bool wide = true);  ///< svg: text of svg.h. Two narrow ones in a row stand side by side
   void table(Table table, std::string caption = "");
   void code(std::string text);
 
-  void fact(std::string name, std::string value);                      ///< machine, versions, data: the foot of the report
-  void config(std::string toml) { config_ = std::move(toml); }         ///< settings used, folded away
-  void repeat(std::string command) { repeat_ = std::move(command); }   ///< how to repeat this
+  void fact(std::string name, std::string value);                     ///< machine, versions, data: the foot of the report
+  void config(std::string toml) { config_ = std::move(toml); }        ///< settings used, folded away
+  void repeat(std::string command) { repeat_ = std::move(command); }  ///< how to repeat this
 
   std::string text() const;
-  void write(const std::filesystem::path& path) const;                 ///< atomically
+  void write(const std::filesystem::path& path) const;  ///< atomically
 
  private:
-  struct Card { std::string label, value, note; int good; };
+  struct Card {
+    std::string label, value, note;
+    int good;
+  };
   std::string body() const;
   std::string title_, subtitle_, summary_, config_, repeat_;
   std::vector<std::string> notices_;
   std::vector<Card> cards_;
   std::vector<ClaimRow> claims_;
-  struct Block { std::string section, html; bool narrow = false; };    ///< a block either opens a section or holds markup
+  struct Block {
+    std::string section, html;
+    bool narrow = false;
+  };  ///< a block either opens a section or holds markup
   std::vector<Block> blocks_;
   std::vector<std::pair<std::string, std::string>> facts_;
 };

@@ -18,8 +18,8 @@ inline constexpr double automatic = std::numeric_limits<double>::quiet_NaN();
 /// What surrounds a plot. Sizes in pixels at 100 %; figures scale with the page.
 struct Axes {
   std::string title, x_label, y_label;
-  std::string description;                  ///< one sentence for a reader who cannot see the figure; "" = built from the title
-  bool log_x = false, log_y = false;        ///< values <= 0 are left out of a log axis
+  std::string description;            ///< one sentence for a reader who cannot see the figure; "" = built from the title
+  bool log_x = false, log_y = false;  ///< values <= 0 are left out of a log axis
   double x_min = automatic, x_max = automatic, y_min = automatic, y_max = automatic;
   int width = 680, height = 360;
 };
