@@ -1,11 +1,25 @@
 #pragma once
 // The one event of all event cameras, and the streaming interface every event file format implements.
+//
+// | format | usual name | extension      | time                           | largest x, y         | sensor size known from       |
+// |--------|------------|----------------|--------------------------------|----------------------|------------------------------|
+// | aedat2 | AEDAT 2.0  | .aedat         | 32 bits us, unwrapped          | DVS128, DAVIS 10/9 b | "# AEChip" line, else address|
+// | aedat4 | AEDAT 4.0  | .aedat4        | 64 bits us (Unix time)         | 15 bits              | the streams' description     |
+// | dat    | DAT 1, 2   | .dat           | 32 bits us, unwrapped          | 14 bits              | "% Width", "% Height"        |
+// | evt2   | EVT 2.0    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
+// | evt3   | EVT 3.0    | .raw           | 24 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
+// | nmnist | N-MNIST    | .bin           | 23 bits us, unwrapped          | 8 bits, y != 240     | largest address in the file  |
+//
+// All of them are read and written. Coordinates always have the origin in the upper left corner: AEDAT 2 stores the mirrored x and
+// the y counted from below, which is undone here as jAER does.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace apical::formats {
@@ -19,16 +33,21 @@ struct Event {
 };
 
 enum class EventFormat { aedat2, aedat4, dat, evt2, evt3, nmnist };
-std::string name(EventFormat format);                       ///< "evt3"
-EventFormat event_format(const std::string& name);          ///< usage error with a did-you-mean
+std::string name(EventFormat format);                  ///< "evt3"
+EventFormat event_format(const std::string& name);     ///< usage error with a did-you-mean
+const std::vector<std::string>& event_format_names();  ///< in the order of the enumeration
 
-/// What a file says or shows about itself.
+/// What a file says or shows about itself. The counts grow while the file is read and are complete at its end.
 struct EventInfo {
   EventFormat format{};
-  int width = 0, height = 0;      ///< sensor size; 0 when the format does not say
-  std::uint64_t dropped = 0;      ///< events that could not be placed in time (e.g. before the first TIME_HIGH)
-  std::uint64_t unknown_words = 0;///< words of a type the format does not define
-  std::vector<std::string> header;///< header lines as found
+  int width = 0, height = 0;        ///< sensor size in pixels; 0 when the file does not say
+  std::uint64_t dropped = 0;        ///< events that could not be placed: before the first time word, row or column base
+  std::uint64_t outside = 0;        ///< events left out because they lie outside width x height (never for size 0)
+  std::uint64_t special = 0;        ///< other things left out: triggers, frames, inertial samples, synchronisation
+  std::uint64_t unknown_words = 0;  ///< words of a type the format does not define, left out
+  std::vector<std::pair<std::string, std::uint64_t>> words;  ///< how many words (EVT) or packets (AEDAT 4) of each kind
+  std::optional<std::uint64_t> declared;                     ///< number of events the file's own table promises (AEDAT 4)
+  std::vector<std::string> header;                           ///< header lines as found, without line ends
 };
 
 /// Reads a file piece by piece in constant memory.
@@ -36,20 +55,31 @@ class EventReader {
  public:
   virtual ~EventReader() = default;
   /// Fills `out` from the front and returns how many events were read; 0 at the end. Data error naming file and byte offset.
+  /// Times are passed on as stored (unwrapped): recordings whose times step back a little keep doing so.
   virtual std::size_t read(std::span<Event> out) = 0;
   virtual const EventInfo& info() const = 0;
+  /// Bytes of the file behind us, and all of them (for progress).
+  virtual std::uint64_t position() const = 0;
+  virtual std::uint64_t size() const = 0;
 };
 
-/// Writes piece by piece; nothing is left behind unless finish() returned. Events must come in order of time.
+/// Writes piece by piece; nothing is left behind unless finish() returned. Memory is constant (AEDAT 4: 32 bytes for 10,000 events).
 class EventWriter {
  public:
   virtual ~EventWriter() = default;
+  /// Usage error when times step back or are negative, when x or y is outside the sensor, or when a time cannot be expressed: formats
+  /// whose clock wraps after P us (nmnist 2^23, dat and aedat2 2^32) take any t < P, and beyond it gaps below P / 2.
   virtual void write(std::span<const Event> events) = 0;
   virtual void finish() = 0;
 };
 
-/// Opens by content (magic, header), then by extension.
+/// Opens by content (magic, header), then by extension. A data error tells by name the formats that are known but not read yet.
 std::unique_ptr<EventReader> open_events(const std::filesystem::path& path);
+/// The same over bytes in memory, which must outlive the reader; `where` names them in errors.
+std::unique_ptr<EventReader> open_events(std::span<const std::uint8_t> bytes, const std::string& where);
+std::unique_ptr<EventReader> open_events(std::span<const std::uint8_t> bytes, const std::string& where, EventFormat format);
+/// Usage error when the sensor is too large for the format. Bytes do not depend on how write() calls cut the sequence.
+/// aedat2 writes DVS128 addresses up to 128x128 and DAVIS addresses above.
 std::unique_ptr<EventWriter> create_events(const std::filesystem::path& path, EventFormat format, int width, int height);
 
 /// The whole file at once.

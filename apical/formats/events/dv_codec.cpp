@@ -1,0 +1,80 @@
+#include "apical/formats/events/dv_codec.h"
+
+#include <lz4frame.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "apical/base/error.h"
+
+namespace apical::formats::detail {
+namespace {
+
+constexpr std::size_t step = std::size_t{1} << 16;
+constexpr int largest_zstd_window = 26;  // bits; what ZSTD_decompressStream may allocate
+
+// Makes room for `step` more bytes behind `used`; false when the limit (and one byte, to notice) is reached.
+bool grow(std::vector<std::uint8_t>& out, std::size_t used, std::size_t limit) {
+  if (used > limit) return false;
+  if (out.size() - used < step) out.resize(std::min(limit + 1, used + std::max(step, used)));
+  return out.size() > used;
+}
+
+DvUnpack unpack_lz4(std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
+  LZ4F_dctx* raw = nullptr;
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) throw internal_error("no memory for LZ4");
+  const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(raw, LZ4F_freeDecompressionContext);
+  std::size_t used = 0, at = 0, hint = 1;
+  while (hint != 0) {
+    if (!grow(out, used, limit)) return DvUnpack::too_long;
+    std::size_t produced = out.size() - used, consumed = packed.size() - at;
+    hint = LZ4F_decompress(raw, out.data() + used, &produced, packed.data() + at, &consumed, nullptr);
+    if (LZ4F_isError(hint)) return DvUnpack::damaged;
+    used += produced;
+    at += consumed;
+    if (produced == 0 && consumed == 0 && hint != 0) return DvUnpack::cut_off;
+  }
+  out.resize(std::min(used, out.size()));
+  return used > limit ? DvUnpack::too_long : DvUnpack::good;
+}
+
+DvUnpack unpack_zstd(std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
+  const std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream(ZSTD_createDStream(), ZSTD_freeDStream);
+  if (!stream) throw internal_error("no memory for zstd");
+  ZSTD_DCtx_setParameter(stream.get(), ZSTD_d_windowLogMax, largest_zstd_window);
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  std::size_t used = 0, hint = 1;
+  while (hint != 0) {
+    if (!grow(out, used, limit)) return DvUnpack::too_long;
+    ZSTD_outBuffer to{out.data() + used, out.size() - used, 0};
+    const std::size_t before = in.pos;
+    hint = ZSTD_decompressStream(stream.get(), &to, &in);
+    if (ZSTD_isError(hint)) return DvUnpack::damaged;
+    used += to.pos;
+    if (to.pos == 0 && in.pos == before && hint != 0) return DvUnpack::cut_off;
+  }
+  out.resize(std::min(used, out.size()));
+  return used > limit ? DvUnpack::too_long : DvUnpack::good;
+}
+
+}  // namespace
+
+DvUnpack dv_unpack(int compression, std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
+  out.clear();
+  if (compression == 1 || compression == 2) return unpack_lz4(packed, out, limit);
+  if (compression == 3 || compression == 4) return unpack_zstd(packed, out, limit);
+  if (packed.size() > limit) return DvUnpack::too_long;
+  out.assign(packed.begin(), packed.end());
+  return DvUnpack::good;
+}
+
+std::vector<std::uint8_t> dv_pack(std::span<const std::uint8_t> bytes) {
+  std::vector<std::uint8_t> packed(LZ4F_compressFrameBound(bytes.size(), nullptr));
+  const std::size_t n = LZ4F_compressFrame(packed.data(), packed.size(), bytes.data(), bytes.size(), nullptr);
+  if (LZ4F_isError(n)) throw internal_error("LZ4 cannot pack a packet");
+  packed.resize(n);
+  return packed;
+}
+
+}  // namespace apical::formats::detail
