@@ -28,6 +28,9 @@ struct TensorView {
     check_type(dtype_of<T>(), where);
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0)
       throw data_error("the tensor's bytes are not aligned to its type", where, "Write the file again with Apical.");
+    if constexpr (std::is_same_v<T, bool>)  // any other byte is no bool to C++
+      for (const std::uint8_t b : bytes)
+        if (b > 1) throw data_error("a bool of the tensor is neither 0 nor 1", where);
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
   template <class T>
