@@ -1,0 +1,27 @@
+#pragma once
+// What every layer of a spiking network does: run on a sequence, say its state, lower itself to the graph.
+#include <string>
+
+#include "apical/graph/graph.h"
+#include "apical/nn/sequence.h"
+
+namespace apical::nn {
+
+class LayerImpl : public torch::nn::Module {
+ public:
+  /// `v` is the layer's state (membrane, [B, ...]): read and replaced; null or undefined for layers without state.
+  virtual Sequence run(const Sequence& x, torch::Tensor* v) = 0;
+  virtual bool has_state() const { return false; }
+  /// True when the output at one step depends on inputs of later steps (e.g. statistics over the whole sequence): a rule that
+  /// walks step by step refuses such a layer.
+  virtual bool mixes_time() const { return false; }
+  /// Adds this layer's nodes to the graph after node `input`; returns the name of its output node.
+  virtual std::string lower(graph::Graph& graph, const std::string& input) const = 0;
+
+  std::string label;  ///< e.g. "conv1": names of nodes, messages, plots
+};
+
+/// A tensor as a graph tensor (float32, row-major).
+graph::Tensor graph_tensor(const torch::Tensor& t);
+
+}  // namespace apical::nn

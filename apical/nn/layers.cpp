@@ -1,0 +1,165 @@
+#include "apical/nn/layers.h"
+
+#include <cmath>
+
+#include "apical/base/error.h"
+
+namespace apical::nn {
+namespace {
+
+torch::Tensor uniform(const std::vector<std::int64_t>& shape, double bound, Random random) {
+  auto t = torch::empty(shape);
+  float* p = t.data_ptr<float>();
+  for (std::int64_t i = 0; i < t.numel(); ++i) p[i] = random.uniform(static_cast<float>(-bound), static_cast<float>(bound));
+  return t;
+}
+
+// Adds a node behind `input` and returns its name.
+std::string add_node(graph::Graph& graph, const std::string& label, graph::Op op, const std::string& input) {
+  graph.nodes.push_back({label, std::move(op), {input}, {}});
+  return label;
+}
+
+}  // namespace
+
+graph::Tensor graph_tensor(const torch::Tensor& t) {
+  const auto c = t.detach().to(torch::kFloat32).contiguous();
+  return {c.sizes().vec(), std::vector<float>(c.data_ptr<float>(), c.data_ptr<float>() + c.numel())};
+}
+
+ConvImpl::ConvImpl(std::string name, const ConvOptions& o, std::uint64_t seed) : o_(o) {
+  label = std::move(name);
+  if (o.in < 1 || o.out < 1 || o.kernel < 1 || o.stride < 1 || o.padding < 0 || o.groups < 1 || o.in % o.groups || o.out % o.groups)
+    throw usage_error("a convolution needs channels, kernel and stride >= 1, padding >= 0, and groups that divide the channels", label);
+  const double bound = 1.0 / std::sqrt(static_cast<double>(o.in / o.groups * o.kernel * o.kernel));
+  weight_ = register_parameter("weight", uniform({o.out, o.in / o.groups, o.kernel, o.kernel}, bound, Random(seed, label + ".weight")));
+  if (o.bias) bias_ = register_parameter("bias", uniform({o.out}, bound, Random(seed, label + ".bias")));
+}
+
+Sequence ConvImpl::run(const Sequence& x, torch::Tensor*) {
+  auto y = at::conv2d(Sequence::dense(x.frames), weight_, bias_, o_.stride, o_.padding, 1, o_.groups);
+  return {y, x.T, x.constant};
+}
+
+std::string ConvImpl::lower(graph::Graph& graph, const std::string& input) const {
+  graph::Conv2d op;
+  op.weight = label + ".weight";
+  graph.tensors[op.weight] = graph_tensor(weight_);
+  if (bias_.defined()) {
+    op.bias = label + ".bias";
+    graph.tensors[op.bias] = graph_tensor(bias_);
+  }
+  op.stride_h = op.stride_w = static_cast<int>(o_.stride);
+  op.pad_h = op.pad_w = static_cast<int>(o_.padding);
+  op.groups = static_cast<int>(o_.groups);
+  return add_node(graph, label, op, input);
+}
+
+DenseImpl::DenseImpl(std::string name, std::int64_t in, std::int64_t out, bool bias, std::uint64_t seed) {
+  label = std::move(name);
+  if (in < 1 || out < 1) throw usage_error("a dense layer needs units >= 1", label);
+  const double bound = 1.0 / std::sqrt(static_cast<double>(in));
+  weight_ = register_parameter("weight", uniform({out, in}, bound, Random(seed, label + ".weight")));
+  if (bias) bias_ = register_parameter("bias", uniform({out}, bound, Random(seed, label + ".bias")));
+}
+
+Sequence DenseImpl::run(const Sequence& x, torch::Tensor*) {
+  if (x.frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
+  return {at::linear(x.frames, weight_, bias_), x.T, x.constant};
+}
+
+std::string DenseImpl::lower(graph::Graph& graph, const std::string& input) const {
+  graph::Linear op{label + ".weight", ""};
+  graph.tensors[op.weight] = graph_tensor(weight_);
+  if (bias_.defined()) {
+    op.bias = label + ".bias";
+    graph.tensors[op.bias] = graph_tensor(bias_);
+  }
+  return add_node(graph, label, op, input);
+}
+
+BatchNormImpl::BatchNormImpl(std::string name, std::int64_t channels, Stats stats, double momentum, double eps)
+    : stats_(stats), momentum_(momentum), eps_(eps) {
+  label = std::move(name);
+  weight_ = register_parameter("weight", torch::ones({channels}));
+  bias_ = register_parameter("bias", torch::zeros({channels}));
+  mean_ = register_buffer("running_mean", torch::zeros({channels}));
+  var_ = register_buffer("running_var", torch::ones({channels}));
+}
+
+torch::Tensor BatchNormImpl::normalise(const torch::Tensor& x, double momentum) {
+  return at::batch_norm(Sequence::dense(x), weight_, bias_, mean_, var_, is_training(), momentum, eps_, false);
+}
+
+Sequence BatchNormImpl::run(const Sequence& x, torch::Tensor*) {
+  if (!is_training() || x.T == 1) return {normalise(x.frames, momentum_), x.T, x.constant};
+  if (x.constant) {
+    // T equal steps: one pass gives every step's statistics; the running ones move T times
+    const double moved = stats_ == Stats::step ? 1.0 - std::pow(1.0 - momentum_, static_cast<double>(x.T)) : momentum_;
+    return {normalise(x.frames, moved), x.T, true};
+  }
+  if (stats_ == Stats::sequence) return {normalise(x.frames, momentum_), x.T, false};
+  std::vector<torch::Tensor> steps;
+  for (std::int64_t t = 0; t < x.T; ++t) steps.push_back(normalise(x.at(t), momentum_));
+  return {Sequence::dense(at::cat(steps)), x.T, false};
+}
+
+std::string BatchNormImpl::lower(graph::Graph& graph, const std::string& input) const {
+  const auto scale = weight_.detach().to(torch::kFloat64) / torch::sqrt(var_.to(torch::kFloat64) + eps_);
+  const auto shift = bias_.detach().to(torch::kFloat64) - mean_.to(torch::kFloat64) * scale;
+  graph::Affine op{label + ".scale", label + ".shift"};
+  graph.tensors[op.scale] = graph_tensor(scale);
+  graph.tensors[op.shift] = graph_tensor(shift);
+  return add_node(graph, label, op, input);
+}
+
+PoolImpl::PoolImpl(std::string name, bool maximum, std::int64_t kernel, std::int64_t stride)
+    : maximum_(maximum), kernel_(kernel), stride_(stride) {
+  label = std::move(name);
+  if (kernel < 1 || stride < 1) throw usage_error("a pool needs size and stride >= 1", label);
+}
+
+Sequence PoolImpl::run(const Sequence& x, torch::Tensor*) {
+  auto y = maximum_ ? at::max_pool2d(Sequence::dense(x.frames), kernel_, stride_) : at::avg_pool2d(Sequence::dense(x.frames), kernel_, stride_);
+  return {y, x.T, x.constant};
+}
+
+std::string PoolImpl::lower(graph::Graph& graph, const std::string& input) const {
+  const int k = static_cast<int>(kernel_), s = static_cast<int>(stride_);
+  if (maximum_) return add_node(graph, label, graph::MaxPool2d{k, s}, input);
+  return add_node(graph, label, graph::AvgPool2d{k, s}, input);
+}
+
+FlattenImpl::FlattenImpl(std::string name) { label = std::move(name); }
+
+Sequence FlattenImpl::run(const Sequence& x, torch::Tensor*) { return {x.frames.contiguous().flatten(1), x.T, x.constant}; }
+
+std::string FlattenImpl::lower(graph::Graph& graph, const std::string& input) const {
+  return add_node(graph, label, graph::Flatten{}, input);
+}
+
+DropoutImpl::DropoutImpl(std::string name, double p, std::uint64_t seed) : p_(p), seed_(seed) {
+  label = std::move(name);
+  if (!(p >= 0 && p < 1)) throw usage_error("dropout needs 0 <= p < 1", label);
+}
+
+Sequence DropoutImpl::run(const Sequence& x, torch::Tensor*) {
+  if (!is_training() || p_ == 0) return x;
+  auto shape = x.frames.sizes().vec();
+  shape[0] = x.batch();
+  auto mask = torch::empty(shape);
+  const Random random(seed_, stream_id(label) ^ (step_ * 0x9E3779B97F4A7C15ull));
+  const float keep = static_cast<float>(1.0 / (1.0 - p_));
+  float* m = mask.data_ptr<float>();
+  for (std::int64_t i = 0; i < mask.numel(); ++i) m[i] = random.uniform_at(static_cast<std::uint64_t>(i)) < p_ ? 0.0f : keep;
+  if (!x.constant && x.T > 1) {
+    std::vector<std::int64_t> repeats(shape.size(), 1);
+    repeats[0] = x.T;
+    mask = mask.repeat(repeats);
+  }
+  return {x.frames * mask, x.T, x.constant};
+}
+
+std::string DropoutImpl::lower(graph::Graph&, const std::string& input) const { return input; }  // nothing to do at inference
+
+}  // namespace apical::nn

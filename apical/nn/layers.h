@@ -1,0 +1,88 @@
+#pragma once
+// Layers without a membrane: convolution, dense, norm, pooling, flatten, dropout.
+#include "apical/base/philox.h"
+#include "apical/nn/layer.h"
+
+namespace apical::nn {
+
+struct ConvOptions {
+  std::int64_t in = 1, out = 1, kernel = 3, stride = 1, padding = 1, groups = 1;
+  bool bias = false;
+};
+/// 2-D convolution of every frame. Weights start Kaiming-uniform (gain 1/sqrt(fan_in)) from a Philox stream named by `label`.
+class ConvImpl : public LayerImpl {
+ public:
+  ConvImpl(std::string label, const ConvOptions& options, std::uint64_t seed);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+
+ private:
+  ConvOptions o_;
+  torch::Tensor weight_, bias_;
+};
+
+/// y = x W^T + b, W [out, in]; started like Conv.
+class DenseImpl : public LayerImpl {
+ public:
+  DenseImpl(std::string label, std::int64_t in, std::int64_t out, bool bias, std::uint64_t seed);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+
+ private:
+  torch::Tensor weight_, bias_;
+};
+
+/// Where batch norm takes its statistics from.
+enum class Stats {
+  sequence,  ///< over time, batch and space at once
+  step       ///< over batch and space, each step for itself; the running statistics move once a step
+};
+/// Batch normalisation per channel (Ioffe & Szegedy 2015); with running statistics in evaluation and in the graph.
+class BatchNormImpl : public LayerImpl {
+ public:
+  BatchNormImpl(std::string label, std::int64_t channels, Stats stats, double momentum = 0.1, double eps = 1e-5);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  bool mixes_time() const override { return stats_ == Stats::sequence; }
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+
+ private:
+  torch::Tensor normalise(const torch::Tensor& x, double momentum);
+  Stats stats_;
+  double momentum_, eps_;
+  torch::Tensor weight_, bias_, mean_, var_;
+};
+
+/// Average or maximum over k x k windows of every frame.
+class PoolImpl : public LayerImpl {
+ public:
+  PoolImpl(std::string label, bool maximum, std::int64_t kernel, std::int64_t stride);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+
+ private:
+  bool maximum_;
+  std::int64_t kernel_, stride_;
+};
+
+class FlattenImpl : public LayerImpl {
+ public:
+  explicit FlattenImpl(std::string label);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+};
+
+/// Dropout with one mask a sample for all T steps. The mask is a function of (seed, label, step number of the training), so
+/// that a resumed run draws the same one.
+class DropoutImpl : public LayerImpl {
+ public:
+  DropoutImpl(std::string label, double p, std::uint64_t seed);
+  Sequence run(const Sequence& x, torch::Tensor*) override;
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+  void training_step(std::uint64_t step) noexcept { step_ = step; }
+
+ private:
+  double p_;
+  std::uint64_t seed_, step_ = 0;
+};
+
+}  // namespace apical::nn

@@ -1,0 +1,226 @@
+#include "apical/nn/network.h"
+
+#include <algorithm>
+
+#include "apical/base/error.h"
+#include "apical/base/text.h"
+
+namespace apical::nn {
+namespace {
+
+
+// Shape of one frame after each layer while the network is built, and running numbers for labels.
+class Builder {
+ public:
+  Builder(const NetworkSpec& spec, std::uint64_t seed) : shape_(spec.input), seed_(seed) {}
+
+  std::shared_ptr<LayerImpl> add(const ConvSpec& s) {
+    need_image("conv");
+    auto layer = std::make_shared<ConvImpl>(label("conv"), ConvOptions{shape_[0], s.channels, s.kernel, s.stride, s.padding, s.groups, s.bias}, seed_);
+    shape_ = {s.channels, window(shape_[1] + 2 * s.padding, s.kernel, s.stride), window(shape_[2] + 2 * s.padding, s.kernel, s.stride)};
+    return layer;
+  }
+  std::shared_ptr<LayerImpl> add(const DenseSpec& s) {
+    if (shape_.size() != 1) throw usage_error("a dense layer needs flat input", label("dense"), "Put a flatten layer before it.");
+    auto layer = std::make_shared<DenseImpl>(label("dense"), shape_[0], s.units, s.bias, seed_);
+    shape_ = {s.units};
+    return layer;
+  }
+  std::shared_ptr<LayerImpl> add(const NormSpec& s) { return std::make_shared<BatchNormImpl>(label("norm"), shape_[0], s.stats, s.momentum, s.eps); }
+  std::shared_ptr<LayerImpl> add(const NeuronSpec& s) {
+    std::shared_ptr<LayerImpl> layer;
+    if (s.kind == NeuronKind::lif) layer = std::make_shared<LIFNodeImpl>(s.options);
+    if (s.kind == NeuronKind::integrate) layer = std::make_shared<IFNodeImpl>(s.options);
+    if (s.kind == NeuronKind::parametric) layer = std::make_shared<ParametricLIFNodeImpl>(s.options);
+    layer->label = label(s.kind == NeuronKind::lif ? "lif" : s.kind == NeuronKind::integrate ? "if" : "plif");
+    return layer;
+  }
+  std::shared_ptr<LayerImpl> add(const PoolSpec& s) {
+    need_image("pool");
+    auto layer = std::make_shared<PoolImpl>(label("pool"), s.maximum, s.size, s.stride);
+    shape_ = {shape_[0], window(shape_[1], s.size, s.stride), window(shape_[2], s.size, s.stride)};
+    return layer;
+  }
+  std::shared_ptr<LayerImpl> add(const FlattenSpec&) {
+    std::int64_t n = 1;
+    for (auto d : shape_) n *= d;
+    shape_ = {n};
+    return std::make_shared<FlattenImpl>(label("flatten"));
+  }
+  std::shared_ptr<LayerImpl> add(const DropoutSpec& s) { return std::make_shared<DropoutImpl>(label("dropout"), s.p, seed_); }
+
+  const graph::Shape& shape() const { return shape_; }
+
+ private:
+  std::string label(const std::string& kind) { return kind + std::to_string(++count_[kind]); }
+  void need_image(const std::string& kind) {
+    if (shape_.size() != 3) throw usage_error("a " + kind + " layer needs [channels, height, width] input", kind, "It comes before flatten and dense layers.");
+  }
+  static std::int64_t window(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
+    if (size < kernel || stride < 1) throw usage_error("a window of " + std::to_string(kernel) + " does not fit an input of " + std::to_string(size), "net.layer");
+    return (size - kernel) / stride + 1;
+  }
+  graph::Shape shape_;
+  std::uint64_t seed_;
+  std::map<std::string, int> count_;
+};
+
+// Reads optional keys of one layer table with defaults.
+struct Reader {
+  const Config& table;
+  std::int64_t integer(const char* key, std::int64_t otherwise) const { return table.has(key) ? table.integer(key) : otherwise; }
+  double real(const char* key, double otherwise) const { return table.has(key) ? table.real(key) : otherwise; }
+  bool boolean(const char* key, bool otherwise) const { return table.has(key) ? table.boolean(key) : otherwise; }
+  std::string text(const char* key, const std::string& otherwise) const { return table.has(key) ? table.text(key) : otherwise; }
+};
+
+template <class E>
+E choice(const std::string& word, const std::string& key, const std::string& where, const std::vector<std::pair<std::string, E>>& known) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : known) {
+    if (name == word) return value;
+    names.push_back(name);
+  }
+  throw usage_error("'" + key + "' cannot be '" + word + "'", where, did_you_mean(word, names));
+}
+
+const std::vector<std::string> neuron_keys = {"tau", "v_th", "v_reset", "reset", "decay_input", "detach_reset", "surrogate", "height", "width"};
+
+NeuronOptions neuron_options(const Config& table, NeuronOptions o) {
+  const Reader r{table};
+  o.tau = r.real("tau", o.tau);
+  o.v_th = r.real("v_th", o.v_th);
+  o.decay_input = r.boolean("decay_input", o.decay_input);
+  o.detach_reset = r.boolean("detach_reset", o.detach_reset);
+  const std::string reset = r.text("reset", o.v_reset ? "hard" : "soft");
+  if (choice<bool>(reset, "reset", table.where(), {{"hard", true}, {"soft", false}}))
+    o.v_reset = r.real("v_reset", o.v_reset.value_or(0.0));
+  else
+    o.v_reset.reset();
+  if (table.has("surrogate"))
+    o.surrogate.kind = choice<kernels::SurrogateKind>(table.text("surrogate"), "surrogate", table.where(),
+                                                      {{"sigmoid", kernels::SurrogateKind::sigmoid}, {"atan", kernels::SurrogateKind::atan},
+                                                       {"triangle", kernels::SurrogateKind::triangle}, {"rectangle", kernels::SurrogateKind::rectangle}});
+  o.surrogate.height = static_cast<float>(r.real("height", o.surrogate.height));
+  o.surrogate.width = static_cast<float>(r.real("width", o.surrogate.width));
+  return o;
+}
+
+void allow(const Config& table, std::vector<std::string> keys) {
+  keys.push_back("type");
+  table.allow_only(keys);
+}
+
+LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
+  const Reader r{table};
+  const std::string type = table.text("type");
+  if (type == "conv") {
+    allow(table, {"channels", "kernel", "stride", "padding", "groups", "bias"});
+    const auto kernel = r.integer("kernel", 3);
+    return ConvSpec{table.integer("channels"), kernel, r.integer("stride", 1), r.integer("padding", kernel / 2), r.integer("groups", 1), r.boolean("bias", false)};
+  }
+  if (type == "dense") {
+    allow(table, {"units", "bias"});
+    return DenseSpec{table.integer("units"), r.boolean("bias", true)};
+  }
+  if (type == "norm") {
+    allow(table, {"stats", "momentum", "eps"});
+    return NormSpec{choice<Stats>(r.text("stats", "sequence"), "stats", table.where(), {{"sequence", Stats::sequence}, {"step", Stats::step}}),
+                    r.real("momentum", 0.1), r.real("eps", 1e-5)};
+  }
+  if (type == "lif" || type == "if" || type == "plif") {
+    allow(table, neuron_keys);
+    return NeuronSpec{type == "lif" ? NeuronKind::lif : type == "if" ? NeuronKind::integrate : NeuronKind::parametric, neuron_options(table, defaults)};
+  }
+  if (type == "pool") {
+    allow(table, {"kind", "size", "stride"});
+    const auto size = r.integer("size", 2);
+    return PoolSpec{choice<bool>(r.text("kind", "avg"), "kind", table.where(), {{"avg", false}, {"max", true}}), size, r.integer("stride", size)};
+  }
+  if (type == "flatten") {
+    allow(table, {});
+    return FlattenSpec{};
+  }
+  if (type == "dropout") {
+    allow(table, {"p"});
+    return DropoutSpec{r.real("p", 0.5)};
+  }
+  throw usage_error("there is no layer type '" + type + "'", table.where(),
+                    did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "pool", "flatten", "dropout"}));
+}
+
+}  // namespace
+
+NetworkSpec parse_network(const Config& net, const graph::Shape& input) {
+  net.allow_only({"T", "readout", "neuron", "layer"});
+  NetworkSpec spec;
+  spec.input = input;
+  spec.T = net.has("T") ? net.integer("T") : 4;
+  if (spec.T < 1 || spec.T > 100000) throw usage_error("T must be at least 1 step", net.where() + ", T = " + std::to_string(spec.T));
+  if (net.has("readout"))
+    spec.readout = choice<graph::ReadoutKind>(net.text("readout"), "readout", net.where(),
+                                              {{"rate", graph::ReadoutKind::rate}, {"max_membrane", graph::ReadoutKind::max_membrane}, {"last", graph::ReadoutKind::last}});
+  const Config neuron = net.table("neuron");
+  neuron.allow_only(neuron_keys);
+  const NeuronOptions defaults = neuron_options(neuron, {});
+  for (const auto& table : net.tables("layer")) spec.layers.push_back(parse_layer(table, defaults));
+  if (spec.layers.empty()) throw usage_error("the network has no layers", net.where(), "Add [[net.layer]] tables.");
+  return spec;
+}
+
+NetworkImpl::NetworkImpl(NetworkSpec spec, std::uint64_t seed) : spec_(std::move(spec)) {
+  Builder builder(spec_, seed);
+  for (const auto& layer_spec : spec_.layers) {
+    auto layer = std::visit([&](const auto& s) { return builder.add(s); }, layer_spec);
+    register_module(layer->label, layer);
+    layers_.push_back(std::move(layer));
+  }
+  if (builder.shape().size() != 1) throw usage_error("the network must end flat", "net.layer", "End it with flatten and dense.");
+  outputs_ = builder.shape()[0];
+}
+
+torch::Tensor NetworkImpl::forward(const Sequence& input, States* states, const Tap& tap) {
+  if (states) states->resize(layers_.size());
+  Sequence x = input;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    x = layers_[i]->run(x, states && layers_[i]->has_state() ? &(*states)[i] : nullptr);
+    if (tap && layers_[i]->has_state()) tap(layers_[i]->label, x.frames);
+  }
+  return x.expanded().frames;
+}
+
+torch::Tensor NetworkImpl::readout(const torch::Tensor& steps, std::int64_t T) const {
+  const auto by_time = steps.view({T, steps.size(0) / T, steps.size(1)});
+  switch (spec_.readout) {
+    case graph::ReadoutKind::rate: return by_time.mean(0);
+    case graph::ReadoutKind::max_membrane: return std::get<0>(by_time.max(0));
+    case graph::ReadoutKind::last: break;
+  }
+  return by_time[T - 1];
+}
+
+void NetworkImpl::detach_temporal(bool on) {
+  for (auto& layer : layers_)
+    if (auto* neuron = dynamic_cast<LIFNodeImpl*>(layer.get())) neuron->detach_temporal(on);
+}
+
+void NetworkImpl::training_step(std::uint64_t step) {
+  for (auto& layer : layers_)
+    if (auto* dropout = dynamic_cast<DropoutImpl*>(layer.get())) dropout->training_step(step);
+}
+
+graph::Graph NetworkImpl::lower(const std::string& name) const {
+  graph::Graph graph;
+  graph.name = name;
+  graph.T = static_cast<int>(spec_.T);
+  graph.input_shape = spec_.input;
+  graph.nodes.push_back({"input", graph::Input{}, {}, {}});
+  std::string last = "input";
+  for (const auto& layer : layers_) last = layer->lower(graph, last);
+  graph.nodes.push_back({"readout", graph::Readout{spec_.readout}, {last}, {}});
+  graph::fold_affine(graph);
+  graph::validate(graph);
+  return graph;
+}
+
+}  // namespace apical::nn

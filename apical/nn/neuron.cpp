@@ -1,0 +1,142 @@
+#include "apical/nn/neuron.h"
+
+#include <cmath>
+
+#include "apical/base/error.h"
+#include "apical/kernels/neurons/scan.h"
+
+namespace apical::nn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+at::MemoryFormat format_of(const torch::Tensor& x) {
+  return x.dim() == 4 && x.is_contiguous(at::MemoryFormat::ChannelsLast) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+// [T * B, ...] of a constant sequence: T copies of its one frame.
+torch::Tensor stored(const torch::Tensor& x, std::int64_t T, bool constant) {
+  return constant ? Sequence{x, T, true}.expanded().frames : x;
+}
+
+// What forward and backward need beside tensors.
+struct Setting : torch::CustomClassHolder {
+  std::int64_t T;
+  bool constant;
+  kernels::Lif lif;
+  kernels::Surrogate surrogate;
+};
+
+const float* data_or_null(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+float* data_or_null(torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+
+// Spikes and last membrane of a sequence; backward computes the membrane again from x.
+struct LifScan : torch::autograd::Function<LifScan> {
+  static variable_list forward(AutogradContext* ctx, const torch::Tensor& x_in, const torch::Tensor& v0, const torch::Tensor& decay,
+                               const c10::intrusive_ptr<Setting>& s) {
+    const auto x = Sequence::dense(x_in);
+    const auto format = format_of(x);
+    auto spikes = s->constant ? stored(x, s->T, true) : at::empty_like(x);
+    const auto* input = s->constant ? spikes.data_ptr<float>() : x.data_ptr<float>();
+    auto shape = spikes.sizes().vec();
+    shape[0] /= s->T;
+    auto v = v0.defined() ? v0.detach().contiguous(format).clone() : at::zeros(shape, x.options().memory_format(format));
+    kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, input, static_cast<std::size_t>(s->T),
+                         static_cast<std::size_t>(v.numel()), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr);
+    ctx->save_for_backward({x, v0, decay});
+    ctx->saved_data["setting"] = c10::IValue::make_capsule(s);
+    return {spikes, v};
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto s = c10::static_intrusive_pointer_cast<Setting>(ctx->saved_data["setting"].toCapsule());
+    const auto &x = saved[0], &decay = saved[2];
+    const auto format = format_of(x);
+    const auto all = stored(x, s->T, s->constant);
+    const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros_like(all);
+    const auto grad_v = grads[1].defined() ? grads[1].contiguous(format) : torch::Tensor();
+    const auto v0 = saved[1].defined() ? saved[1].contiguous(format) : torch::Tensor();
+    auto grad_x = at::empty_like(all);
+    auto grad_v0 = v0.defined() ? at::empty_like(v0) : torch::Tensor();
+    double grad_decay = 0;
+    kernels::lif_backward(s->lif, s->surrogate, data_or_null(decay), decay.defined() ? 1 : 0, all.data_ptr<float>(), data_or_null(v0),
+                          grad_s.data_ptr<float>(), data_or_null(grad_v), static_cast<std::size_t>(s->T),
+                          static_cast<std::size_t>(all.numel() / s->T), grad_x.data_ptr<float>(), data_or_null(grad_v0),
+                          decay.defined() ? &grad_decay : nullptr);
+    if (s->constant) {
+      auto sum = grad_x.narrow(0, 0, x.size(0));
+      for (std::int64_t t = 1; t < s->T; ++t) sum.add_(grad_x.narrow(0, t * x.size(0), x.size(0)));
+      grad_x = sum;
+    }
+    return {grad_x, grad_v0, decay.defined() ? at::full_like(decay, grad_decay) : torch::Tensor(), torch::Tensor()};
+  }
+};
+
+kernels::Lif make_lif(const NeuronOptions& o, double decay) {
+  kernels::Lif l;
+  l.decay = static_cast<float>(decay);
+  l.input_scale = o.decay_input ? static_cast<float>(1.0 - decay) : 1.0f;
+  l.decay_input = o.decay_input;
+  l.v_th = static_cast<float>(o.v_th);
+  l.reset = o.v_reset ? kernels::Reset::hard : kernels::Reset::soft;
+  l.v_reset = static_cast<float>(o.v_reset.value_or(0.0));
+  l.detach_reset = o.detach_reset;
+  l.detach_temporal = o.detach_temporal;
+  return l;
+}
+
+double decay_of_tau(double tau) {
+  if (!(tau >= 1)) throw usage_error("tau must be >= 1 step (1 means no memory)", "tau = " + std::to_string(tau));
+  return 1.0 - 1.0 / tau;
+}
+
+}  // namespace
+
+std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
+                                                 const kernels::Surrogate& surrogate) {
+  auto setting = c10::make_intrusive<Setting>();
+  setting->T = x.T;
+  setting->constant = x.constant;
+  setting->lif = lif;
+  setting->surrogate = surrogate;
+  const auto out = LifScan::apply(x.frames, v, decay, setting);
+  return {out[0], out[1]};
+}
+
+LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o) : LIFNodeImpl(o, decay_of_tau(o.tau)) {}
+LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o, decay)), surrogate_(o.surrogate) {
+  if (!(o.v_th > 0)) throw usage_error("v_th must be > 0", "v_th = " + std::to_string(o.v_th));
+  if (!(surrogate_.width > 0)) throw usage_error("the surrogate's width must be > 0", "width = " + std::to_string(surrogate_.width));
+}
+
+Sequence LIFNodeImpl::run(const Sequence& x, torch::Tensor* v) {
+  auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_);
+  if (v) *v = last;
+  return {spikes, x.T, false};
+}
+
+std::string LIFNodeImpl::lower(graph::Graph& graph, const std::string& input) const {
+  graph::Neuron op;
+  op.lif = lif_;
+  op.lif.detach_temporal = false;  // a matter of training
+  op.surrogate = surrogate_;
+  graph.nodes.push_back({label, op, {input}, {}});
+  return label;
+}
+
+ParametricLIFNodeImpl::ParametricLIFNodeImpl(const NeuronOptions& o) : LIFNodeImpl(o) {
+  if (!(o.tau > 1)) throw usage_error("a learnt tau must start above 1", "tau = " + std::to_string(o.tau));
+  w_ = register_parameter("w", torch::full({1}, -std::log(o.tau - 1.0)));
+}
+
+std::string ParametricLIFNodeImpl::lower(graph::Graph& graph, const std::string& input) const {
+  const std::string name = LIFNodeImpl::lower(graph, input);
+  auto& lif = std::get<graph::Neuron>(graph.nodes.back().op).lif;
+  lif.decay = decay().item<float>();
+  if (lif.decay_input) lif.input_scale = 1.0f - lif.decay;
+  return name;
+}
+
+}  // namespace apical::nn

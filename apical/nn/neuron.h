@@ -1,0 +1,67 @@
+#pragma once
+// Spiking neuron layers on the fused scan over time (kernels/neurons/scan.h). The equation is in kernels/neurons/lif.h.
+#include <optional>
+
+#include "apical/kernels/neurons/lif.h"
+#include "apical/nn/layer.h"
+
+namespace apical::nn {
+
+/// Spikes of a layer of LIF neurons for a whole sequence, with the surrogate gradient.
+/// x: [T*B, ...] or [B, ...] (constant); v: membrane before the first step, [B, ...], undefined = 0; decay: undefined or a
+/// one-element tensor that learns. Returns {spikes [T*B, ...] as 0/1, membrane after the last step [B, ...]}.
+/// For backward nothing but x (already kept by whatever made it) is saved: the membrane is computed again.
+std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
+                                                 const kernels::Surrogate& surrogate);
+
+struct NeuronOptions {
+  double tau = 2.0;                ///< membrane time constant in steps, >= 1; decay = 1 - 1/tau
+  double v_th = 1.0;
+  std::optional<double> v_reset;   ///< hard reset to this value; without it soft reset (subtract v_th)
+  bool decay_input = false;        ///< x is scaled by 1/tau
+  bool detach_reset = true;
+  bool detach_temporal = false;    ///< no gradient through the membrane of the step before (SLTT)
+  kernels::Surrogate surrogate{kernels::SurrogateKind::triangle, 1.0f, 1.0f};
+};
+
+/// Leaky integrate-and-fire: h[t] = (1 - 1/tau) v[t-1] + x[t] (or + x[t]/tau), spike at h >= v_th, reset in the same step.
+class LIFNodeImpl : public LayerImpl {
+ public:
+  explicit LIFNodeImpl(const NeuronOptions& options);
+  Sequence run(const Sequence& x, torch::Tensor* v) override;
+  bool has_state() const override { return true; }
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+  const kernels::Lif& lif() const noexcept { return lif_; }
+  void detach_temporal(bool on) noexcept { lif_.detach_temporal = on; }
+
+ protected:
+  LIFNodeImpl(const NeuronOptions& options, double decay);
+  virtual torch::Tensor decay() const { return {}; }  ///< a learnt decay, or undefined
+  kernels::Lif lif_;
+  kernels::Surrogate surrogate_;
+};
+
+/// Integrate-and-fire: no leak.
+class IFNodeImpl : public LIFNodeImpl {
+ public:
+  explicit IFNodeImpl(const NeuronOptions& options) : LIFNodeImpl(options, 1.0) {}
+};
+
+/// LIF with one learnt time constant a layer: 1/tau = sigmoid(w) (Fang et al., ICCV 2021, eq. 9), w starts at the tau given.
+class ParametricLIFNodeImpl : public LIFNodeImpl {
+ public:
+  explicit ParametricLIFNodeImpl(const NeuronOptions& options);
+  std::string lower(graph::Graph& graph, const std::string& input) const override;
+
+ protected:
+  torch::Tensor decay() const override { return 1.0 - torch::sigmoid(w_); }
+
+ private:
+  torch::Tensor w_;
+};
+
+TORCH_MODULE(LIFNode);
+TORCH_MODULE(IFNode);
+TORCH_MODULE(ParametricLIFNode);
+
+}  // namespace apical::nn
