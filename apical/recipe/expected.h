@@ -76,9 +76,11 @@ bool satisfies(const Line& line, double value) noexcept;
 /// Judges every line on `result` (its scale, data and metrics) and fills result.claims.
 ///  * `holds` is on the mean; `marginal` when the interval straddles a bound of the target (holds then tells the side of the mean);
 ///  * at smoke only gates are judged; claims also refuse twins, subsets, fewer than 3 seeds and a missing interval (unless exact);
-///  * `strict` (apical verify): a claim on record as `holds` that lacks seeds or interval fails too.
+///  * `strict` (apical verify): a claim on record as `holds` that lacks its metric, seeds or interval fails too.
 /// A line is a failure when it is a gate that does not hold, or a claim recorded as `holds` that is judged and does not hold.
 void judge(const Expected& expected, Result& result, bool strict = false);
+/// Sets Claim::recorded and Claim::failure of results read back from a file.
+void mark_failures(const Expected& expected, Result& result);
 /// 1 when a line failed, else 0.
 int exit_code(const Result& result) noexcept;
 

@@ -38,19 +38,19 @@ struct RecipeInfo {
 /// All that a recipe is given. Progress goes through apical::Progress, messages through apical/base/log.h (both standard error).
 struct RunContext {
   const RecipeInfo& info;
-  Config config;                       ///< settings: recipe.toml, then the scale's table, then --set
-  std::string scale;                   ///< "smoke", "desk" or "paper"
-  std::uint64_t seed = 1;              ///< --seed, or the first of `seeds`
-  std::vector<std::int64_t> seeds;     ///< the seeds to run: --seed alone; at smoke the first; else all of expected.toml
-  data::Source source;                 ///< --data
+  Config config;                    ///< settings: recipe.toml, then the scale's table, then --set
+  std::string scale;                ///< "smoke", "desk" or "paper"
+  std::uint64_t seed = 1;           ///< --seed, or the first of `seeds`
+  std::vector<std::int64_t> seeds;  ///< the seeds to run: --seed alone; at smoke the first; else all of expected.toml
+  data::Source source;              ///< --data
   std::string device = "cpu";
-  int threads = 1;                     ///< already given to the pool of base; give it to torch too
-  bool resume = false;                 ///< out holds an interrupted run with the same settings: go on from its checkpoint
+  int threads = 1;      ///< already given to the pool of base; give it to torch too
+  bool resume = false;  ///< out holds an interrupted run with the same settings: go on from its checkpoint
   bool quiet = false;
-  std::filesystem::path out;           ///< the run's folder
-  MetricsLog& metrics;                 ///< out/metrics.jsonl; on resume it keeps its lines: truncate to what the checkpoint recorded
-  Result& result;                      ///< fill metrics, call result.use(set) for each set; the driver adds the rest
-  report::Html& html;                  ///< add sections and figures; the driver adds title, claims, machine and how to repeat
+  std::filesystem::path out;  ///< the run's folder
+  MetricsLog& metrics;        ///< out/metrics.jsonl; on resume it keeps its lines: truncate to what the checkpoint recorded
+  Result& result;             ///< fill metrics, call result.use(set) for each set; the driver adds the rest
+  report::Html& html;         ///< add sections and figures; the driver adds title, claims, machine and how to repeat
 
   std::filesystem::path file(const std::string& name) const { return out / name; }
   /// Throws Interrupted after Ctrl-C or SIGTERM. Save a checkpoint first if there is something to save.
@@ -71,12 +71,12 @@ struct Entry {
 
 /// Every recipe of this build, by slug (library apical_recipe_catalogue: texts only).
 const std::vector<RecipeInfo>& catalogue();
-/// The recipe with this slug; usage error with a did-you-mean.
-const RecipeInfo& find_recipe(const std::string& slug);
 /// The run functions (library apical_recipes; only where training is built).
 const std::vector<Entry>& runnable();
 
-/// Reads the texts of a recipe; usage error naming file and key. `where` is its folder's name for messages.
+/// The recipe with this slug; usage error with a did-you-mean.
+const RecipeInfo& find_recipe(const std::vector<RecipeInfo>& recipes, const std::string& slug);
+/// Reads the texts of a recipe; usage error naming file and key.
 RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::string expected_toml);
 /// The settings at a scale: recipe.toml without [recipe] and [scale.*], the scale's table over it, then the --set assignments.
 Config settings(const RecipeInfo& info, const std::string& scale, const std::vector<std::string>& assignments = {});

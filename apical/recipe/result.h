@@ -25,18 +25,18 @@ struct Claim {
   std::string id;
   bool gate = false;
   std::string statement;
-  std::string paper;                                   ///< the paper's figure with its source, as text
-  std::pair<double, double> target;                    ///< equal for <= and >=; [lo, hi] for within
-  std::string relation;                                ///< "<=", ">=", "within"
-  std::optional<double> measured;                      ///< absent or not finite: none
-  std::optional<std::pair<double, double>> interval;   ///< over seeds (95 %) or as the recipe gave it
-  std::optional<bool> holds;                           ///< none when not judged
-  std::string verdict;                                 ///< holds | marginal | does not hold here | not judged: <why>
+  std::string paper;                                  ///< the paper's figure with its source, as text
+  std::pair<double, double> target;                   ///< equal for <= and >=; [lo, hi] for within
+  std::string relation;                               ///< "<=", ">=", "within"
+  std::optional<double> measured;                     ///< absent or not finite: none
+  std::optional<std::pair<double, double>> interval;  ///< over seeds (95 %) or as the recipe gave it
+  std::optional<bool> holds;                          ///< none when not judged
+  std::string verdict;                                ///< holds | marginal | does not hold here | not judged: <why>
   std::vector<std::int64_t> seeds;
 
   // not part of result.json
-  std::string metric, recorded;                        ///< metric name; the verdict on record
-  bool failure = false;                                ///< this line makes the program end with exit code 1
+  std::string metric, recorded;  ///< metric name; the verdict on record
+  bool failure = false;          ///< this line makes the program end with exit code 1
 };
 
 /// The record of one run. Metric names are snake_case. A recipe fills `metrics` through the functions below.
@@ -45,7 +45,7 @@ struct Result {
   std::string recipe, scale;
   std::uint64_t seed = 1;
   std::string version;
-  std::vector<DataUsed> data;               ///< in JSON: one object, names joined by " + "
+  std::vector<DataUsed> data;  ///< in JSON: one object, names joined by " + "
   std::map<std::string, std::string> machine;
   double wall_s = 0, peak_rss_mb = 0;
   std::map<std::string, double> metrics;
