@@ -1,0 +1,190 @@
+// Words spelled out by hand, damaged files, and limits.
+#include <gmock/gmock.h>
+#include <lz4frame.h>
+
+#include "apical/base/files.h"
+#include "apical/formats/bytes.h"
+#include "apical/formats/events/detail.h"
+#include "apical/formats/events/dv_codec.h"
+#include "apical/formats/events/dv_info.h"
+#include "apical/formats/events/event_test_tools.h"
+
+namespace apical::formats {
+namespace {
+
+using ::testing::HasSubstr;
+using Bytes = std::vector<std::uint8_t>;
+
+Bytes evt3_file(std::initializer_list<std::uint16_t> words, const std::string& header = "% evt 3.0\n% geometry 64x48\n% end\n") {
+  Bytes b = bytes_of(header);
+  for (auto w : words) append_le(b, w);
+  return b;
+}
+Bytes evt2_file(std::initializer_list<std::uint32_t> words) {
+  Bytes b = bytes_of("% evt 2.0\n% end\n");
+  for (auto w : words) append_le(b, w);
+  return b;
+}
+
+}  // namespace
+
+TEST(Evt3, StateCarriesOver) {
+  const Bytes b = evt3_file({0x2005, 0x8001, 0x2005,          // no time, no row: two dropped
+                             0x0007, 0x2805, 0x6010, 0x2006,  // row 7: (5, ON) at 4096, (6, OFF) at 4112
+                             0x3814, 0x4801, 0x5003,          // base 20 ON: 20, 31, then 32, 33
+                             0x8002, 0x2001,                  // a new TIME_HIGH starts TIME_LOW again
+                             0x9000, 0xa000, 0xe000, 0x7000, 0xf000});
+  const auto reader = open_events(b, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{4096, 5, 7, 1}, {4112, 6, 7, 0}, {4112, 20, 7, 1}, {4112, 31, 7, 1}, {4112, 32, 7, 1}, {4112, 33, 7, 1}, {8192, 1, 7, 0}}));
+  EXPECT_EQ(reader->info().dropped, 2u);
+  EXPECT_EQ(reader->info().unknown_words, 1u);
+  EXPECT_EQ(reader->info().special, 4u);
+  EXPECT_EQ(reader->info().width, 64);
+}
+
+TEST(Evt3, TimeWrapsOnlyWhenTimeHighFallsByHalf) {
+  const Bytes b = evt3_file({0x8fff, 0x0001, 0x6fff, 0x2001, 0x6001, 0x2002,  // TIME_LOW falls: no carry
+                             0x8000, 0x2003, 0x8fff, 0x2004, 0x8001, 0x2005});  // wrap; a late word; and on
+  const std::int64_t wrap = std::int64_t{1} << 24;
+  EXPECT_EQ(read_all(*open_events(b, "memory")), (std::vector<Event>{{wrap - 1, 1, 1, 0}, {wrap - 4095, 2, 1, 0}, {wrap, 3, 1, 0}, {wrap - 4096, 4, 1, 0}, {wrap + 4096, 5, 1, 0}}));
+}
+
+TEST(Evt3, EventsOutsideTheSensorAreCountedNotPassedOn) {
+  const Bytes b = evt3_file({0x8000, 0x0001, 0x203f, 0x2040, 0x0030, 0x2001, 0x0002, 0x37ff, 0x4fff});
+  const auto reader = open_events(b, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{0, 63, 1, 0}}));
+  EXPECT_EQ(reader->info().outside, 14u);
+}
+
+TEST(Evt2, WordsAndWrap) {
+  const Bytes b = evt2_file({(1u << 28) | 5, (8u << 28) | 0x0fffffff, (1u << 28) | (63u << 22) | (600u << 11) | 470, 8u << 28, (0u << 28) | (1u << 22) | (3u << 11) | 4, 0x50000000u, 0xa0000000u});
+  const auto reader = open_events(b, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{(std::int64_t{1} << 34) - 1, 600, 470, 1}, {(std::int64_t{1} << 34) + 1, 3, 4, 0}}));
+  EXPECT_EQ(reader->info().dropped, 1u);
+  EXPECT_EQ(reader->info().unknown_words, 1u);
+  EXPECT_EQ(reader->info().special, 1u);
+  EXPECT_EQ(reader->info().width, 0);
+}
+
+TEST(Nmnist, BitsWrapAndOverflowRow) {
+  const Bytes b = {3, 4, 0xff, 0xff, 0xff, 5, 6, 0x00, 0x00, 0x02, 0, 240, 0, 0, 0, 7, 8, 0x80, 0x00, 0x03};
+  const auto reader = open_events(b, "a.bin");
+  const std::int64_t wrap = std::int64_t{1} << 23;
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{wrap - 1, 3, 4, 1}, {wrap + 2, 5, 6, 0}, {wrap + 8192 + 3, 7, 8, 1}}));
+  EXPECT_EQ(reader->info().width, 34);
+}
+
+TEST(Dat, BothVersionsOfAddresses) {
+  for (const int version : {1, 2}) {
+    Bytes b = bytes_of("% Data file containing CD events.\n% Version " + std::to_string(version) + "\n");
+    b.insert(b.end(), {0x0c, 8});
+    append_le(b, std::uint32_t{0xffffffff});
+    append_le(b, version == 1 ? (1u << 17) | (200u << 9) | 300u : (1u << 28) | (200u << 14) | 300u);
+    append_le(b, std::uint32_t{1});
+    append_le(b, std::uint32_t{2});
+    const std::int64_t wrap = std::int64_t{1} << 32;
+    EXPECT_EQ(read_all(*open_events(b, "memory")), (std::vector<Event>{{wrap - 1, 300, 200, 1}, {wrap + 1, 2, 0, 0}}));
+  }
+}
+
+TEST(Aedat2, AddressesOfBothFamilies) {
+  Bytes dvs = bytes_of("#!AER-DAT2.0\r\n# AEChip: ch.unizh.ini.jaer.chip.retina.DVS128\r\n");
+  for (const std::uint32_t word : {0x47e9u, 10u, 0x8001u, 11u, 0x0000u, 12u}) append_be(dvs, word);
+  auto reader = open_events(dvs, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{10, 11, 56, 0}, {12, 127, 127, 1}}));
+  EXPECT_EQ(reader->info().special, 1u);
+
+  Bytes davis = bytes_of("#!AER-DAT2.0\r\n");  // no chip named: the addresses tell
+  for (const std::uint32_t word : {0x078a9800u, 10u, 0x80000000u, 11u, 0x00000400u, 12u}) append_be(davis, word);
+  reader = open_events(davis, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{10, 239 - 169, 179 - 30, 1}}));
+  EXPECT_EQ(reader->info().special, 2u);
+  EXPECT_EQ(reader->info().width, 240);
+}
+
+TEST(Aedat4, StreamsAreFoundInTheDescription) {
+  const auto ours = detail::dv_streams(detail::dv_info(346, 260));
+  ASSERT_EQ(ours.size(), 1u);
+  EXPECT_EQ(ours[0].type, "EVTS");
+  EXPECT_EQ(ours[0].width, 346);
+  EXPECT_EQ(ours[0].height, 260);
+  EXPECT_TRUE(detail::dv_streams("<node name=\"outInfo\"><node name=\"99999999999\">").empty());
+  EXPECT_TRUE(detail::dv_streams("</node></node><attr key=\"sizeX\">3<node").empty());
+}
+
+TEST(Aedat4, BombsStopAtTheLimit) {
+  const Bytes zeros(1 << 20, 0), packed = detail::dv_pack(zeros);
+  Bytes out;
+  EXPECT_EQ(detail::dv_unpack(1, packed, out, zeros.size()), detail::DvUnpack::good);
+  EXPECT_EQ(out, zeros);
+  EXPECT_EQ(detail::dv_unpack(1, packed, out, zeros.size() - 1), detail::DvUnpack::too_long);
+  EXPECT_EQ(detail::dv_unpack(1, std::span(packed).first(packed.size() - 5), out), detail::DvUnpack::cut_off);
+  EXPECT_EQ(detail::dv_unpack(1, bytes_of("no LZ4 frame at all"), out), detail::DvUnpack::damaged);
+  EXPECT_EQ(detail::dv_unpack(3, bytes_of("no zstd frame at all"), out), detail::DvUnpack::damaged);
+}
+
+class DamagedEvents : public EventFiles {
+ protected:
+  std::string open(const std::string& name, const Bytes& bytes) {
+    write_file(file(name), std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    return error_of([&] { read_events(file(name)); }, ExitCode::data);
+  }
+};
+
+TEST_F(DamagedEvents, CutFilesNameTheByte) {
+  EXPECT_THAT(open("a.bin", {1, 2, 3, 4, 5, 6, 7}), HasSubstr("a.bin, byte 5"));
+  Bytes b = evt3_file({0x8000});
+  b.push_back(1);
+  EXPECT_THAT(open("a.raw", b), ::testing::AllOf(HasSubstr("inside a word: 1 bytes are left of 2"), HasSubstr("byte " + std::to_string(b.size() - 1))));
+  EXPECT_THAT(open("b.raw", {}), HasSubstr("empty"));
+  EXPECT_THAT(open("c.raw", bytes_of("% evt 2.0\n% end\nabc")), HasSubstr("byte 16"));
+  EXPECT_THAT(open("d.dat", bytes_of("% Data file\n% Version 2\n")), HasSubstr("type and size"));
+  EXPECT_THAT(open("e.dat", bytes_of("% Data file\n% Vers")), HasSubstr("inside its header"));
+  EXPECT_THAT(open("f.aedat", bytes_of("#!AER-DAT2.0\r\n\001\002\003")), HasSubstr("inside a record: 3 bytes"));
+}
+
+TEST_F(DamagedEvents, CutAedat4IsRefusedAtEveryLength) {
+  write_events(file("a.aedat4"), EventFormat::aedat4, 100, 100, random_events(1, 25'000, 100, 100, 100));
+  const Bytes whole = read_file(file("a.aedat4"));
+  for (std::size_t n = 14; n + 1 < whole.size(); n = n < 1200 ? n + 1 : n + 997) {
+    const std::string text = error_of([&] { read_all(*open_events(std::span(whole).first(n), "cut")); }, ExitCode::data);
+    EXPECT_THAT(text, HasSubstr("cut, byte ")) << n;
+  }
+}
+
+TEST_F(DamagedEvents, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
+  Bytes b = bytes_of("#!AER-DAT4.0\r\n");
+  append_le(b, std::uint32_t{0xfffffff0});
+  EXPECT_THAT(open("a.aedat4", b), HasSubstr("claims 4294967280 bytes"));
+  write_events(file("b.aedat4"), EventFormat::aedat4, 100, 100, random_events(1, 10, 100, 100, 100));
+  b = read_file(file("b.aedat4"));
+  const auto header = load_le<std::uint32_t>(b.data() + 14);
+  for (const std::uint32_t size : {0x7fffffffu, 0x80000000u}) {
+    std::memcpy(b.data() + 18 + header + 4, &size, 4);
+    EXPECT_THAT(open("c.aedat4", b), HasSubstr("a packet claims " + std::to_string(static_cast<std::int32_t>(size)) + " bytes"));
+  }
+}
+
+TEST_F(DamagedEvents, OtherFormatsAreNamed) {
+  EXPECT_THAT(open("a.es", bytes_of("Event Stream\2\0\0")), ::testing::AllOf(HasSubstr("Event Stream (.es) files are not read yet"), HasSubstr("EVT 3")));
+  EXPECT_THAT(open("a.aedat", bytes_of("#!AER-DAT3.1\r\n")), HasSubstr("AEDAT 3 files are not read yet"));
+  EXPECT_THAT(open("a.mat", bytes_of("MATLAB 5.0 MAT-file")), HasSubstr("MATLAB"));
+  EXPECT_THAT(open("a.h5", bytes_of("\x89HDF\r\n\x1a\n")), HasSubstr("HDF5"));
+  EXPECT_THAT(open("a.raw", bytes_of("% evt 2.1\n% end\n")), HasSubstr("EVT 2.1 files are not read yet"));
+  EXPECT_THAT(open("b.raw", bytes_of("% format EVT4;width=1280\n% end\n")), HasSubstr("EVT4"));
+  EXPECT_THAT(open("c.raw", bytes_of("% Date 2020\n% end\n")), HasSubstr("does not name a format"));
+  EXPECT_THAT(open("a.png", bytes_of("\x89PNG")), HasSubstr("no event file of a known format"));
+  EXPECT_THAT(open("a.dat", bytes_of("% Data file\n% Version 7\n\014\010")), HasSubstr("version '7'"));
+  EXPECT_THAT(open("b.dat", bytes_of("% Data file\n% Version 2\n\016\010")), HasSubstr("type 14"));
+  EXPECT_THAT(open("c.dat", bytes_of("% Data file\n% Version 2\n\014\020")), HasSubstr("16 bytes"));
+  EXPECT_THAT(error_of([&] { read_events(file("missing.raw")); }, ExitCode::data), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([&] { event_format("evt33"); }, ExitCode::usage), HasSubstr("Did you mean 'evt3'?"));
+}
+
+TEST_F(DamagedEvents, HeaderNumbersOutOfRangeAreNoSize) {
+  for (const char* header : {"% evt 3.0\n% geometry 99999999999999x720\n% end\n", "% evt 3.0\n% format EVT3;height=-1;width=1000000000000\n% end\n",
+                             "% evt 3.0\n% geometry x\n% end\n"})
+    EXPECT_EQ(open_events(bytes_of(header), "memory")->info().width, 0) << header;
+}
+
+}  // namespace apical::formats

@@ -1,0 +1,37 @@
+#pragma once
+// Body of the fuzz targets of event files: damaged bytes end in a data error and nothing else, and what is read keeps its promises.
+#include <cstdlib>
+#include <vector>
+
+#include "apical/base/error.h"
+#include "apical/formats/events/event.h"
+
+namespace apical::formats {
+
+inline std::uint64_t fuzz_read(std::span<const std::uint8_t> bytes, EventFormat format, std::size_t at_once) {
+  std::uint64_t count = 0;
+  try {
+    const auto reader = open_events(bytes, "fuzz", format);
+    std::vector<Event> events(at_once);
+    while (const std::size_t n = reader->read(events)) {
+      const EventInfo& info = reader->info();
+      for (std::size_t i = 0; i < n; ++i) {
+        const Event& e = events[i];
+        if (e.polarity > 1 || (info.width > 0 && e.x >= info.width) || (info.height > 0 && e.y >= info.height)) std::abort();
+      }
+      count += n;
+    }
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::data) std::abort();
+  }
+  return count;
+}
+
+/// However the events are fetched, they are the same number.
+inline int fuzz_events(const std::uint8_t* data, std::size_t size, EventFormat format) {
+  const std::span<const std::uint8_t> bytes(data, size);
+  if (fuzz_read(bytes, format, 4096) != fuzz_read(bytes, format, 1 + size % 97)) std::abort();
+  return 0;
+}
+
+}  // namespace apical::formats
