@@ -66,17 +66,17 @@ void forward_form(const scan::Forward& f, size_t begin, size_t n) {
 // Scratch of backward: states before each step of a segment, membranes, and the states where segments start.
 template <class Form>
 void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
-  constexpr size_t kTile = scan::kTile, kSegment = scan::kSegment;
+  constexpr size_t kStride = scan::kStride, kSegment = scan::kSegment;
   constexpr bool kNext = Form::reset_at != ResetAt::same_step;
   const size_t segments = (b.T + kSegment - 1) / kSegment, steps = std::min(b.T, kSegment);
   float* starts = scratch;                         // [segments]
-  float* before = starts + segments * kTile;       // [steps + 1]
-  float* h = before + (steps + 1) * kTile;         // [steps]
-  float* d = h + steps * kTile;                    // surrogate at h
-  float* d_before = d + kTile;                     // and at the state before
-  float* g = d_before + kTile;
-  float* slopes = g + kTile;
-  const size_t state_stride = kNext || lane_decay ? kTile : 0;  // else only the running state is needed
+  float* before = starts + segments * kStride;       // [steps + 1]
+  float* h = before + (steps + 1) * kStride;         // [steps]
+  float* d = h + steps * kStride;                    // surrogate at h
+  float* d_before = d + kStride;                     // and at the state before
+  float* g = d_before + kStride;
+  float* slopes = g + kStride;
+  const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
@@ -86,13 +86,13 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   else
     std::fill(starts, starts + n, 0.0f);
   for (size_t k = 0; k + 1 < segments; ++k) {
-    std::copy(starts + k * kTile, starts + k * kTile + n, before);
+    std::copy(starts + k * kStride, starts + k * kStride + n, before);
     charge.v_in = charge.v_out = before;
     for (size_t t = k * kSegment; t < (k + 1) * kSegment; ++t) {
       charge.x = b.x + t * b.N + begin;
       charge_row<Form>(charge, n);
     }
-    std::copy(before, before + n, starts + (k + 1) * kTile);
+    std::copy(before, before + n, starts + (k + 1) * kStride);
   }
   if (b.grad_v_last)
     std::copy(b.grad_v_last + begin, b.grad_v_last + begin + n, g);
@@ -102,21 +102,21 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
 
   for (size_t s = segments; s-- > 0;) {
     const size_t first = s * kSegment, last = std::min(b.T, first + kSegment);
-    std::copy(starts + s * kTile, starts + s * kTile + n, before);
+    std::copy(starts + s * kStride, starts + s * kStride + n, before);
     for (size_t t = first; t < last; ++t) {
       charge.x = b.x + t * b.N + begin;
       charge.v_in = before + (t - first) * state_stride;
       charge.v_out = before + (t - first + 1) * state_stride;
       if (state_stride == 0) charge.v_in = charge.v_out = before;
-      charge.h = h + (t - first) * kTile;
+      charge.h = h + (t - first) * kStride;
       charge_row<Form>(charge, n);
     }
     std::fill(slopes, slopes + n, 0.0f);
     for (size_t t = last; t-- > first;) {
       const size_t at = t * b.N + begin, k = t - first;
-      surrogate_row(b.surrogate, b.lif.v_th, h + k * kTile, d, n);
-      if (through_state) surrogate_row(b.surrogate, b.lif.v_th, before + k * kTile, d_before, n);
-      const GradRow r{&b.lif, charge.shared, decay, b.x + at, b.grad_s + at, h + k * kTile, d, before + k * state_stride,
+      surrogate_row(b.surrogate, b.lif.v_th, h + k * kStride, d, n);
+      if (through_state) surrogate_row(b.surrogate, b.lif.v_th, before + k * kStride, d_before, n);
+      const GradRow r{&b.lif, charge.shared, decay, b.x + at, b.grad_s + at, h + k * kStride, d, before + k * state_stride,
                       d_before, b.grad_x ? b.grad_x + at : nullptr, g, lane_decay ? slopes : nullptr};
       b.lif.detach_reset ? grad_row<Form, true>(r, n) : grad_row<Form, false>(r, n);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);

@@ -12,6 +12,8 @@ namespace apical::kernels::scan {
 constexpr std::size_t kTile = 1024;
 /// Steps whose membranes are kept at a time in backward; beyond, the state at the start of each segment is kept.
 constexpr std::size_t kSegment = 32;
+/// Distance of scratch rows: not a multiple of 4 KiB, or a store to one row would hold up loads from the next (4 KiB aliasing).
+constexpr std::size_t kStride = kTile + 112;
 
 struct Forward {
   Lif lif;
@@ -34,11 +36,10 @@ struct Backward {
   float *grad_x, *grad_v0;
 };
 
-/// Floats of scratch a tile needs.
-constexpr std::size_t forward_scratch() noexcept { return kTile; }
+/// Floats of scratch a tile of backward needs.
 constexpr std::size_t backward_scratch(std::size_t T) noexcept {
   const std::size_t segments = (T + kSegment - 1) / kSegment, steps = T < kSegment ? T : kSegment;
-  return (segments + 2 * steps + 1 + 5) * kTile;
+  return (segments + 2 * steps + 1 + 5) * kStride;
 }
 
 /// Neurons [begin, end) of one tile; begin is a multiple of kTile. lane_decay: dL/d decay of each neuron of the tile, or null.
