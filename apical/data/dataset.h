@@ -46,6 +46,8 @@ struct Source {
 
 /// Loads a split of a known set ("mnist", "fashion-mnist", "n-mnist", "fsdd"). Data error with the command to get it when missing.
 Set load(const std::string& name, const std::string& split, const Source& source);
+/// Folders looked in, in order.
+std::vector<std::filesystem::path> roots(const Source& source);
 /// The folder where the set lies (publisher's layout or that of a shared data folder), if found.
 std::optional<std::filesystem::path> find(const std::string& name, const Source& source);
 
