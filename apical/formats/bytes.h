@@ -28,13 +28,16 @@ T load_be(const std::uint8_t* p) noexcept {
 }
 template <class T>
 void append_le(std::vector<std::uint8_t>& out, T v) {
-  const auto* p = reinterpret_cast<const std::uint8_t*>(&v);
-  out.insert(out.end(), p, p + sizeof v);
+  const std::size_t at = out.size();
+  out.resize(at + sizeof v);
+  std::memcpy(out.data() + at, &v, sizeof v);
 }
 template <class T>
 void append_be(std::vector<std::uint8_t>& out, T v) {
+  const std::size_t at = out.size();
+  out.resize(at + sizeof v);
   const auto* p = reinterpret_cast<const std::uint8_t*>(&v);
-  for (std::size_t i = sizeof v; i-- > 0;) out.push_back(p[i]);
+  for (std::size_t i = 0; i < sizeof v; ++i) out[at + i] = p[sizeof v - 1 - i];
 }
 /// Reverses the bytes of each item of `size` bytes.
 void swap_bytes(std::span<std::uint8_t> bytes, std::size_t size) noexcept;

@@ -13,10 +13,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Bytes file(const std::string& header, std::size_t data) {
-  Bytes b;
-  append_le(b, static_cast<std::uint64_t>(header.size()));
-  b.insert(b.end(), header.begin(), header.end());
-  b.insert(b.end(), data, 0);
+  Bytes b(8 + header.size() + data);
+  const std::uint64_t length = header.size();
+  std::memcpy(b.data(), &length, 8);
+  std::memcpy(b.data() + 8, header.data(), header.size());
   return b;
 }
 SafeTensors parse(const Bytes& b) { return SafeTensors::parse(b, "file"); }
