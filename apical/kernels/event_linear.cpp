@@ -1,0 +1,91 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "apical/kernels/event_linear.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "apical/kernels/event_linear.h"
+#include "apical/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace apical::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Vectors [o, o + K) of outputs stay in registers while all rows pass. `index` null: rows 0, 1, 2, ... (the dense twin).
+template <size_t K>
+void block(const float* rows, size_t stride, const uint32_t* index, const float* value, size_t count, float* y) {
+  const hn::ScalableTag<float> d;
+  const size_t L = hn::Lanes(d);
+  hn::Vec<decltype(d)> sum[K];
+  for (size_t k = 0; k < K; ++k) sum[k] = hn::LoadU(d, y + k * L);
+  for (size_t e = 0; e < count; ++e) {
+    const float* row = rows + (index ? index[e] : e) * stride;
+    if (value) {
+      const auto v = hn::Set(d, value[e]);
+      for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::Mul(v, hn::LoadU(d, row + k * L)));
+    } else {
+      for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::LoadU(d, row + k * L));
+    }
+  }
+  for (size_t k = 0; k < K; ++k) hn::StoreU(sum[k], d, y + k * L);
+}
+
+void linear(const float* rows, size_t stride, size_t outputs, const uint32_t* index, const float* value, size_t count, float* y) {
+  const hn::ScalableTag<float> d;
+  const size_t L = hn::Lanes(d);
+  size_t o = 0;
+  for (; o + 8 * L <= outputs; o += 8 * L) block<8>(rows + o, stride, index, value, count, y + o);
+  for (; o + 2 * L <= outputs; o += 2 * L) block<2>(rows + o, stride, index, value, count, y + o);
+  for (; o < outputs; o += L) {  // rows are padded, y is not
+    HWY_ALIGN float last[HWY_MAX_BYTES / sizeof(float)] = {};
+    const size_t n = std::min(L, outputs - o);
+    std::copy(y + o, y + o + n, last);
+    block<1>(rows + o, stride, index, value, count, last);
+    std::copy(last, last + n, y + o);
+  }
+}
+
+}  // namespace
+}  // namespace apical::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apical::kernels {
+namespace {
+
+HWY_EXPORT(linear);
+
+void linear_reference(const float* rows, std::size_t stride, std::size_t outputs, const std::uint32_t* index, const float* value,
+                      std::size_t count, float* y) {
+  for (std::size_t e = 0; e < count; ++e) {
+    const float* row = rows + (index ? index[e] : e) * stride;
+    for (std::size_t o = 0; o < outputs; ++o) y[o] = y[o] + (value ? value[e] : 1.0f) * row[o];
+  }
+}
+
+}  // namespace
+
+void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, float* rows) noexcept {
+  const std::size_t stride = linear_stride(outputs);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    for (std::size_t o = 0; o < outputs; ++o) rows[i * stride + o] = weight[o * inputs + i];
+    std::fill(rows + i * stride + outputs, rows + (i + 1) * stride, 0.0f);
+  }
+}
+
+void event_linear(const float* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
+                  float* y) noexcept {
+  if (count == 0) return;
+  if (scalar_level()) return linear_reference(rows, linear_stride(outputs), outputs, index, value, count, y);
+  HWY_DYNAMIC_DISPATCH(linear)(rows, linear_stride(outputs), outputs, index, value, count, y);
+}
+
+void dense_linear(const float* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept {
+  if (scalar_level()) return linear_reference(rows, linear_stride(outputs), outputs, nullptr, x, inputs, y);
+  HWY_DYNAMIC_DISPATCH(linear)(rows, linear_stride(outputs), outputs, nullptr, x, inputs, y);
+}
+
+}  // namespace apical::kernels
+#endif  // HWY_ONCE

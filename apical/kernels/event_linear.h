@@ -1,0 +1,22 @@
+#pragma once
+// A dense layer driven by spikes: only the weight rows of inputs that fired are read. Sums run in the order of the list, one sum an
+// output: the same bits at every SIMD level, and the same as dense_linear when the list is ascending.
+#include <cstddef>
+#include <cstdint>
+
+namespace apical::kernels {
+
+/// Floats from one weight row to the next: O rounded up to 64 bytes.
+constexpr std::size_t linear_stride(std::size_t outputs) noexcept { return (outputs + 15) / 16 * 16; }
+
+/// Weights [O, I] (output major, as trained) to rows [I, linear_stride(O)], padding zero. Done once.
+void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, float* rows) noexcept;
+
+/// y[o] += sum over e of value[e] * W[o, index[e]]; value null: spikes (1). index < inputs; y is [O].
+void event_linear(const float* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
+                  float* y) noexcept;
+
+/// y[o] += sum over i of x[i] * W[o, i], every input in order: the dense twin.
+void dense_linear(const float* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept;
+
+}  // namespace apical::kernels

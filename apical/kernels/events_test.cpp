@@ -1,0 +1,190 @@
+// Spike bits, and the layers driven by spikes, against naive dense layers.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "apical/base/philox.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/event_conv.h"
+#include "apical/kernels/event_linear.h"
+#include "apical/kernels/event_pool.h"
+#include "apical/kernels/simd.h"
+
+namespace apical::kernels {
+namespace {
+
+std::vector<float> noise(size_t n, uint64_t stream) {
+  Random r(9, stream);
+  std::vector<float> x(n);
+  for (float& a : x) a = r.normal();
+  return x;
+}
+
+// About a third of n inputs fire: their dense form (0/1 or graded), and the list.
+struct Events {
+  std::vector<float> dense, value;
+  std::vector<uint32_t> index;
+};
+Events events(size_t n, uint64_t stream, bool graded) {
+  Random r(10, stream);
+  Events e{std::vector<float>(n), {}, {}};
+  for (size_t i = 0; i < n; ++i) {
+    if (r.uniform() > 0.35f) continue;
+    e.dense[i] = graded ? r.normal() : 1.0f;
+    e.index.push_back(uint32_t(i));
+    e.value.push_back(e.dense[i]);
+  }
+  return e;
+}
+const float* values(const Events& e, bool graded) { return graded ? e.value.data() : nullptr; }
+
+TEST(Bits, LayoutIsLeastSignificantFirstInRowsOf64Bytes) {
+  EXPECT_EQ(words_per_row(0), 0u);
+  EXPECT_EQ(words_per_row(1), 8u);
+  EXPECT_EQ(words_per_row(512), 8u);
+  EXPECT_EQ(words_per_row(513), 16u);
+  std::vector<float> x(2 * 70);
+  x[0] = 1;
+  x[65] = -2.5f;
+  x[70 + 3] = 1e-40f;
+  std::vector<uint64_t> bits(16, ~0ull), want(16);
+  pack_bits(x.data(), 2, 70, bits.data());
+  want[0] = 1;
+  want[1] = 2;
+  want[8] = 8;
+  EXPECT_EQ(bits, want);
+}
+
+TEST(Bits, RoundTripsAndCounts) {
+  for (size_t n : {0, 1, 7, 63, 64, 65, 511, 512, 513, 1000}) {
+    const size_t rows = 3, words = words_per_row(n);
+    const Events e = events(rows * n, n, false);
+    std::vector<uint64_t> bits(rows * words, ~0ull);
+    pack_bits(e.dense.data(), rows, n, bits.data());
+    std::vector<float> back(rows * n, 9);
+    unpack_bits(bits.data(), rows, n, back.data());
+    EXPECT_EQ(back, e.dense) << n;
+    EXPECT_EQ(count_bits(bits.data(), rows, n), e.index.size()) << n;
+    std::vector<uint32_t> list(n), all;
+    for (size_t r = 0; r < rows; ++r) {
+      const size_t count = bits_to_list(bits.data() + r * words, n, list.data());
+      for (size_t i = 0; i < count; ++i) all.push_back(uint32_t(r * n + list[i]));
+      std::vector<uint64_t> again(words, ~0ull);
+      list_to_bits(list.data(), count, n, again.data());
+      EXPECT_TRUE(std::equal(again.begin(), again.end(), bits.begin() + long(r * words))) << n;
+    }
+    EXPECT_EQ(all, e.index) << n;
+  }
+}
+
+TEST(EventLinear, IsTheDenseProductInOrder) {
+  for (size_t outputs : {1, 5, 10, 16, 31, 64, 129, 300})
+    for (bool graded : {false, true}) {
+      const size_t inputs = 200;
+      const auto weight = noise(outputs * inputs, outputs), bias = noise(outputs, 3);
+      const Events e = events(inputs, outputs, graded);
+      std::vector<float> want = bias, rows(inputs * linear_stride(outputs), 7.0f);
+      for (size_t o = 0; o < outputs; ++o)
+        for (size_t i = 0; i < inputs; ++i) want[o] += weight[o * inputs + i] * e.dense[i];
+      prepare_linear(weight.data(), outputs, inputs, rows.data());
+      for (const std::string& level : simd_levels()) {
+        set_simd_level(level);
+        std::vector<float> y = bias, z = bias;
+        y.push_back(42);  // behind the last output nothing is written
+        event_linear(rows.data(), outputs, e.index.data(), values(e, graded), e.index.size(), y.data());
+        EXPECT_EQ(y.back(), 42);
+        y.pop_back();
+        EXPECT_EQ(y, want) << level << " " << outputs;
+        dense_linear(rows.data(), outputs, inputs, e.dense.data(), z.data());
+        EXPECT_EQ(z, want) << level << " " << outputs;
+      }
+    }
+  set_simd_level("");
+}
+
+// [O, OH, OW] by the definition; sums in the order input channel, ky, kx.
+std::vector<float> dense_conv(const Conv2d& s, const std::vector<float>& w, const std::vector<float>& x, uint64_t* operations) {
+  const size_t oh = s.out_height(), ow = s.out_width(), ig = s.in_channels / s.groups, og = s.out_channels / s.groups;
+  std::vector<float> y(s.out_channels * oh * ow);
+  *operations = 0;
+  for (size_t o = 0; o < s.out_channels; ++o)
+    for (size_t i = 0; i < oh; ++i)
+      for (size_t j = 0; j < ow; ++j)
+        for (size_t c = 0; c < ig; ++c)
+          for (size_t a = 0; a < s.kernel_h; ++a)
+            for (size_t b = 0; b < s.kernel_w; ++b) {
+              const long r = long(i * s.stride_h + a * s.dilation_h) - long(s.pad_h), q = long(j * s.stride_w + b * s.dilation_w) - long(s.pad_w);
+              if (r < 0 || q < 0 || r >= long(s.height) || q >= long(s.width)) continue;
+              const float in = x[((o / og * ig + c) * s.height + size_t(r)) * s.width + size_t(q)];
+              *operations += in != 0;
+              y[(o * oh + i) * ow + j] += in * w[((o * ig + c) * s.kernel_h + a) * s.kernel_w + b];
+            }
+  return y;
+}
+
+TEST(EventConv, IsTheDenseConvolution) {
+  const Conv2d shapes[] = {
+      {1, 1, 5, 7, 1, 1},
+      {3, 16, 9, 8, 3, 3, 1, 1, 1, 1},
+      {2, 20, 11, 10, 5, 3, 2, 3, 2, 1},
+      {4, 6, 8, 8, 3, 2, 2, 1, 0, 3, 1, 1, 2},
+      {6, 6, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 6},
+      {2, 33, 12, 9, 3, 3, 1, 2, 2, 2, 2, 3},
+      {2, 4, 3, 3, 4, 4},              // the kernel does not fit: no output
+      {1, 17, 6, 6, 2, 2, 3, 3},       // stride beyond the kernel: some events touch nothing
+  };
+  for (const Conv2d& s : shapes)
+    for (bool graded : {false, true}) {
+      const auto weight = noise(s.weights(), 1);
+      const Events e = events(s.inputs(), s.out_channels, graded);
+      uint64_t operations = 0;
+      const auto want = dense_conv(s, weight, e.dense, &operations);
+      std::vector<float> prepared(s.weights());
+      prepare_conv(s, weight.data(), prepared.data());
+      for (const std::string& level : simd_levels()) {
+        set_simd_level(level);
+        SCOPED_TRACE(level + " " + std::to_string(s.in_channels) + " to " + std::to_string(s.out_channels));
+        std::vector<float> acc(s.outputs()), y(s.outputs()), back(s.outputs());
+        EXPECT_EQ(event_conv(s, prepared.data(), e.index.data(), values(e, graded), e.index.size(), acc.data()), operations);
+        channel_first(acc.data(), s.out_height() * s.out_width(), s.out_channels, y.data());
+        EXPECT_EQ(y, want);
+        channel_last(y.data(), s.out_height() * s.out_width(), s.out_channels, back.data());
+        EXPECT_EQ(back, acc);
+      }
+    }
+  set_simd_level("");
+  EXPECT_EQ((Conv2d{1, 1, 28, 28, 3, 3, 2, 2, 1, 1}.out_height()), 14u);
+  EXPECT_EQ((Conv2d{2, 4, 3, 3, 4, 4}.outputs()), 0u);
+}
+
+TEST(EventPool, IsTheDensePool) {
+  for (const Pool2d& s : {Pool2d{3, 8, 6}, Pool2d{2, 9, 7, 3, 2, 2, 1, 1, 1}, Pool2d{1, 7, 7, 2, 2, 3, 3}, Pool2d{2, 5, 5, 5, 4, 1, 1}}) {
+    const size_t oh = s.out_height(), ow = s.out_width();
+    const Events e = events(s.channels * s.height * s.width, s.height, false), g = events(s.channels * s.height * s.width, 5, true);
+    std::vector<float> most(s.outputs()), mean(s.outputs());
+    for (size_t o = 0; o < s.outputs(); ++o) {
+      const size_t c = o / (oh * ow), i = o / ow % oh, j = o % ow;
+      for (size_t a = 0; a < s.kernel_h; ++a)
+        for (size_t b = 0; b < s.kernel_w; ++b) {
+          const long r = long(i * s.stride_h + a) - long(s.pad_h), q = long(j * s.stride_w + b) - long(s.pad_w);
+          if (r < 0 || q < 0 || r >= long(s.height) || q >= long(s.width)) continue;
+          most[o] = std::max(most[o], e.dense[(c * s.height + size_t(r)) * s.width + size_t(q)]);
+          mean[o] += g.dense[(c * s.height + size_t(r)) * s.width + size_t(q)];
+        }
+      mean[o] /= float(s.kernel_h * s.kernel_w);
+    }
+    std::vector<uint64_t> bits(words_per_row(s.outputs()), ~0ull);
+    std::vector<float> y(s.outputs(), 9);
+    event_max_pool(s, e.index.data(), e.index.size(), bits.data());
+    EXPECT_EQ(count_bits(bits.data(), 1, s.outputs()), uint64_t(std::count(most.begin(), most.end(), 1.0f)));
+    unpack_bits(bits.data(), 1, s.outputs(), y.data());
+    EXPECT_EQ(y, most);
+    event_average_pool(s, g.index.data(), g.value.data(), g.index.size(), y.data());
+    EXPECT_EQ(y, mean);
+  }
+}
+
+}  // namespace
+}  // namespace apical::kernels
