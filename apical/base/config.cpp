@@ -43,13 +43,18 @@ bool compatible(const toml::node& old, const toml::node& value) {
 }
 
 void assign(toml::table& root, const std::string& key, toml::node& value, const std::string& where) {
-  auto view = root.at_path(key);
-  if (!view || view.is_table() != value.is_table()) {
+  const auto view = root.at_path(key);
+  if (!view || key.find('[') != std::string::npos) {  // at_path also knows list[0], which no setting is
     std::vector<std::string> known;
     collect(root, "", known);
     throw usage_error("there is no setting '" + key + "'", where, did_you_mean(key, known));
   }
   toml::node& old = *view.node();
+  if (old.is_table()) {
+    std::vector<std::string> known;
+    collect(*old.as_table(), key, known);
+    throw usage_error("'" + key + "' is a group of settings", where, "Set one of them: " + join(known, ", ") + ".");
+  }
   if (!compatible(old, value))
     throw usage_error("'" + key + "' must be " + type_name(old) + ", not " + type_name(value), where);
   toml::table* parent = &root;
@@ -62,6 +67,24 @@ void assign(toml::table& root, const std::string& key, toml::node& value, const 
     parent->insert_or_assign(leaf, static_cast<double>(value.as_integer()->get()));
   else
     value.visit([&](auto& v) { parent->insert_or_assign(leaf, std::move(v)); });
+}
+
+// The list a value without brackets stands for: "1,2" is [1, 2], "a,b" is ["a", "b"], anything else a list of one.
+toml::array list_from(const std::string& text, toml::node& parsed) {
+  toml::array list;
+  if (text.empty()) return list;
+  if (!parsed.is_string() || text.front() == '"' || text.front() == '\'') {
+    parsed.visit([&](auto& v) { list.push_back(std::move(v)); });
+    return list;
+  }
+  try {
+    toml::table numbers = toml::parse("v = [" + text + "]");
+    return std::move(*numbers.at("v").as_array());
+  } catch (const toml::parse_error&) {
+  }
+  std::istringstream in(text);
+  for (std::string item; std::getline(in, item, ',');) list.push_back(item);
+  return list;
 }
 
 template <class T>
@@ -131,12 +154,8 @@ void Config::set(std::string_view assignment) {
       parsed.insert("v", value);
     }
   }
-  // `--set seeds=1` or `--set arms=all` where a list is expected means a list of one
-  if (view.is_array() && !parsed.at("v").is_array()) {
-    toml::array list;
-    parsed.at("v").visit([&](auto& v) { list.push_back(std::move(v)); });
-    parsed.insert_or_assign("v", std::move(list));
-  }
+  // `--set seeds=1`, `--set arms=all` and `--set arms=a,b` where a list is expected
+  if (view.is_array() && !parsed.at("v").is_array()) parsed.insert_or_assign("v", list_from(value, parsed.at("v")));
   assign(impl_->root, key, parsed.at("v"), where);
 }
 

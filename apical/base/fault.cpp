@@ -10,6 +10,7 @@
 namespace apical {
 namespace {
 std::atomic<long> points{0};
+std::atomic<long> forced{0};  // fault_at()
 
 long configured() {
   const char* s = std::getenv("APICAL_FAULT");
@@ -23,8 +24,14 @@ long configured() {
 }  // namespace
 
 void fault_point(const char*) noexcept {
-  static const long kill_at = configured();
+  static const long in_environment = configured();
+  const long kill_at = forced.load(std::memory_order_relaxed) != 0 ? forced.load() : in_environment;
   if (kill_at == 0) return;
   if (++points == kill_at) std::raise(SIGKILL);
+}
+
+void fault_at(long n) noexcept {
+  points = 0;
+  forced = n;
 }
 }  // namespace apical

@@ -4,4 +4,6 @@
 
 namespace apical {
 void fault_point(const char* operation) noexcept;
+/// As if APICAL_FAULT=n stood in the environment, counted from here: for a test that forks. 0: back to the environment.
+void fault_at(long n) noexcept;
 }

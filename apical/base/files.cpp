@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -96,41 +97,59 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  if (fs::is_directory(target_)) throw data_error("a folder stands where a file is to be written", target_.string());
-  temporary_ = target_;
-  temporary_ += ".tmp" + std::to_string(::getpid());
-  fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  std::error_code error;
+  const auto status = fs::status(target_, error);
+  if (fs::is_directory(status)) throw data_error("a folder stands where a file is to be written", target_.string());
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    // a device or a pipe (/dev/null, /dev/stdout): renaming over it would replace the device itself
+    fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+  } else {
+    if (fs::is_symlink(target_, error) && fs::exists(status)) target_ = fs::canonical(target_);
+    static std::atomic<unsigned> serial{0};
+    temporary_ = target_;
+    temporary_ += ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(serial++);
+    fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  }
   if (fd_ < 0) throw errno_error("write the file", target_);
 }
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* data, std::size_t size) {
   const auto* p = static_cast<const uint8_t*>(data);
-  buffer_.insert(buffer_.end(), p, p + size);
   size_ += size;
+  if (size >= buffer_size) {  // large pieces are not copied
+    flush();
+    put(p, size);
+    return;
+  }
+  buffer_.insert(buffer_.end(), p, p + size);
   if (buffer_.size() >= buffer_size) flush();
 }
 
-void AtomicFile::flush() {
-  std::size_t at = 0;
-  while (at < buffer_.size()) {
+void AtomicFile::put(const uint8_t* data, std::size_t size) {
+  while (size > 0) {
     fault_point("write");
-    const ssize_t n = ::write(fd_, buffer_.data() + at, buffer_.size() - at);
+    const ssize_t n = ::write(fd_, data, size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw errno_error("write the file", target_);
-    at += static_cast<std::size_t>(n);
+    data += n;
+    size -= static_cast<std::size_t>(n);
   }
+}
+
+void AtomicFile::flush() {
+  put(buffer_.data(), buffer_.size());
   buffer_.clear();
 }
 
 void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t size) {
   flush();
-  if (offset + size > size_) throw internal_error("write_at goes past the bytes written", target_.string());
+  if (offset > size_ || size > size_ - offset) throw internal_error("write_at goes past the bytes written", target_.string());
   const auto* p = static_cast<const uint8_t*>(data);
   while (size > 0) {
     fault_point("write");
@@ -146,12 +165,13 @@ void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t si
 void AtomicFile::commit() {
   flush();
   fault_point("fsync");
-  // A device such as /dev/full reports a full disk only here.
-  if (::fsync(fd_) != 0) throw errno_error("write the file", target_);
+  if (::fsync(fd_) != 0 && !temporary_.empty()) throw errno_error("write the file", target_);
   if (::close(std::exchange(fd_, -1)) != 0) {
-    ::unlink(temporary_.c_str());
-    throw errno_error("write the file", target_);
+    const int error = errno;
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    throw errno_error("write the file", target_, error);
   }
+  if (temporary_.empty()) return;
   fault_point("rename");
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     const int error = errno;

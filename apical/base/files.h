@@ -31,6 +31,8 @@ class MappedFile {
 
 /// A file that is written under a temporary name beside its target and takes the target's place at commit():
 /// write, fsync, rename, fsync of the folder. Without commit() the temporary file is removed: nothing partial is left.
+/// A target that is a device or a pipe (/dev/null, /dev/stdout) is written directly. A disk that is full, or a file size limit
+/// (with SIGXFSZ ignored, as install_stop_handler does), is a data error.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);
@@ -45,6 +47,7 @@ class AtomicFile {
   void commit();
 
  private:
+  void put(const uint8_t* data, std::size_t size);
   void flush();
   std::filesystem::path target_, temporary_;
   int fd_ = -1;

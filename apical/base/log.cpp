@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <memory>
 
 #include "apical/base/progress.h"
@@ -10,11 +11,11 @@
 namespace apical {
 namespace {
 
-LogLevel level = LogLevel::info;
+std::atomic<LogLevel> level{LogLevel::info};
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto l = spdlog::stderr_color_st("apical");
+    auto l = spdlog::stderr_color_mt("apical");
     l->set_pattern("%^%v%$");
     l->set_level(spdlog::level::debug);
     return l;

@@ -44,7 +44,7 @@ std::string Progress::line(const std::string& title, std::uint64_t done, std::ui
   std::string s = title + "  " + std::to_string(done);
   if (total) s += "/" + std::to_string(total);
   s += " " + unit;
-  if (total) s += "  " + std::to_string(100 * done / total) + " %";
+  if (total) s += "  " + std::to_string(static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total))) + " %";
   if (rate > 0) s += "  " + number(rate, 3) + " " + unit + "/s";
   if (rate > 0 && total > done) s += "  ETA " + duration_text(static_cast<double>(total - done) / rate);
   if (!note.empty()) s += "  " + note;

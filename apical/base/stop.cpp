@@ -18,6 +18,7 @@ void install_stop_handler() {
   action.sa_handler = on_signal;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then shows as an error of write()
 }
 bool stop_requested() noexcept { return requested != 0; }
 }  // namespace apical

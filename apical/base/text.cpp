@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 namespace apical {
 namespace {
@@ -57,6 +58,8 @@ std::string si(double value, std::string_view unit, int digits) {
   static constexpr const char* prefix[] = {"f", "p", "n", "u", "m", "", "k", "M", "G", "T", "P"};
   int e = value == 0 ? 0 : static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
   e = std::clamp(e, -5, 5);
+  // 999.96 rounds to 1000 in three digits: then the next prefix says it better
+  if (e < 5 && std::strtod(number(std::abs(value) / std::pow(1000.0, e), digits).c_str(), nullptr) >= 1000) ++e;
   return number(value / std::pow(1000.0, e), digits) + " " + prefix[e + 5] + std::string(unit);
 }
 
@@ -69,7 +72,7 @@ std::string bytes_text(double bytes) {
 
 std::string duration_text(double seconds) {
   char buffer[64];
-  if (seconds < 60) {
+  if (seconds < 59.95) {
     std::snprintf(buffer, sizeof buffer, "%.1f s", seconds);
     return buffer;
   }

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,15 +39,19 @@ struct Job {
   std::atomic<std::size_t> next{0}, done{0};
   std::mutex error_mutex;
   std::exception_ptr error;
+  std::size_t failed = std::numeric_limits<std::size_t>::max();
 
   void run() {
     for (std::size_t c; (c = next.fetch_add(1)) < chunks;) {
       try {
         const std::size_t b = begin + c * grain;
-        (*body)(b, std::min(end, b + grain));
+        (*body)(b, std::min(end - b, grain) + b);
       } catch (...) {
         std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
+        if (c < failed) {  // the error of the earliest chunk, whoever met it first
+          failed = c;
+          error = std::current_exception();
+        }
       }
       done.fetch_add(1);
     }
@@ -66,7 +71,6 @@ class Pool {
     wake_.notify_all();
     for (auto& t : workers_) t.join();
   }
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   void run(std::shared_ptr<Job> job) {
     {
@@ -99,7 +103,7 @@ class Pool {
       if (!job) continue;
       job->run();
       { std::lock_guard lock(mutex_); }  // the waiter may be between its check and its sleep
-      finished_.notify_one();
+      finished_.notify_all();
     }
   }
 
@@ -112,23 +116,25 @@ class Pool {
 };
 
 std::mutex pool_mutex;  // one parallel_for at a time from outside the pool
-int wanted = 0;
+std::atomic<int> wanted{0};  // read without the mutex: a body may ask for thread_count()
 std::unique_ptr<Pool> pool;
 
-int wanted_threads() {
-  if (wanted == 0) wanted = default_threads();
-  return wanted;
+int wanted_threads() noexcept {
+  int n = wanted.load();
+  if (n == 0) {
+    const int first = default_threads();
+    n = wanted.compare_exchange_strong(n, first) ? first : wanted.load();
+  }
+  return n;
 }
 
 }  // namespace
 
-int thread_count() noexcept {
-  std::lock_guard lock(pool_mutex);
-  return wanted_threads();
-}
+int thread_count() noexcept { return wanted_threads(); }
 
 void set_thread_count(int n) {
   if (n < 1 || n > 1024) throw usage_error("the number of threads must be 1 to 1024", "--threads " + std::to_string(n));
+  if (inside_pool) throw internal_error("the number of threads cannot change inside parallel_for");
   std::lock_guard lock(pool_mutex);
   wanted = n;
   pool.reset();
@@ -137,15 +143,13 @@ void set_thread_count(int n) {
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body) {
   if (begin >= end) return;
   grain = std::max<std::size_t>(grain, 1);
-  const std::size_t chunks = (end - begin + grain - 1) / grain;
+  const std::size_t chunks = (end - begin - 1) / grain + 1;
   auto serial = [&] {
-    for (std::size_t b = begin; b < end; b += grain) body(b, std::min(end, b + grain));
+    for (std::size_t c = 0; c < chunks; ++c) body(begin + c * grain, begin + c * grain + std::min(end - begin - c * grain, grain));
   };
-  if (chunks == 1 || inside_pool) return serial();
+  if (chunks == 1 || inside_pool || wanted_threads() == 1) return serial();
   std::lock_guard lock(pool_mutex);
-  const int threads = wanted_threads();
-  if (threads == 1) return serial();
-  if (!pool || pool->size() != threads) pool = std::make_unique<Pool>(threads);
+  if (!pool) pool = std::make_unique<Pool>(wanted_threads());  // set_thread_count drops the pool
   auto job = std::make_shared<Job>();
   job->begin = begin;
   job->end = end;

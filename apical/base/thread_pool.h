@@ -11,7 +11,8 @@ int thread_count() noexcept;
 void set_thread_count(int n);
 
 /// Calls body(begin, end) for consecutive chunks of at most `grain` items of [begin, end); returns when all are done.
-/// The chunk borders depend on `grain` alone. The first exception thrown by a body is rethrown here. Nested calls run serially.
+/// The chunk borders depend on `grain` alone. Of the exceptions thrown by bodies, that of the earliest
+/// chunk is rethrown here once no body runs any more; whether later chunks have run is not said. Nested calls run serially.
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body);
 
 }  // namespace apical
