@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -106,13 +107,11 @@ void write_tree(const CLI::App& app, const std::string& path, std::string& out) 
     if (option->get_group().empty()) continue;
     std::vector<std::string> names;
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-    if (names.empty()) names.push_back(std::to_string(option->get_positional() ? 1 : 0));
-    if (!option->get_lnames().empty())
-      for (const auto& name : names)
-        out += "option\t" + path + "\t" + name + "\t" + (option->get_items_expected_max() > 0 ? "1" : "0") + "\t" +
-               one_line(option->get_description()) + "\n";
+    for (const auto& name : names)
+      out += "option\t" + path + "\t" + name + "\t" + (option->get_items_expected_max() > 0 ? "1" : "0") + "\t" +
+             one_line(option->get_description()) + "\n";
     for (const auto& value : choices_of(*option))
-      out += "choice\t" + path + "\t" + (option->get_lnames().empty() ? "position" : names[0]) + "\t" + value + "\n";
+      out += "choice\t" + path + "\t" + (names.empty() ? "position" : names[0]) + "\t" + value + "\n";
   }
   for (const CLI::App* sub : verbs_of(app)) {
     if (sub->get_group().empty()) continue;
@@ -139,6 +138,7 @@ void group_verbs(CLI::App& app) {
 }
 
 int run_program(CLI::App& app, int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is an error of write(), with a message, not the end
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
