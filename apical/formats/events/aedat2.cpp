@@ -17,15 +17,16 @@ struct Chip {
   bool davis;
   int width, height;
 };
-constexpr Chip chips[] = {{"davis240", true, 240, 180}, {"davis346", true, 346, 260}, {"davis640", true, 640, 480},
-                          {"davis128", true, 128, 128}, {"davis208", true, 208, 192}, {"dvs128", false, 128, 128},
+constexpr Chip chips[] = {{"davis240", true, 240, 180},   {"davis346", true, 346, 260}, {"davis640", true, 640, 480},
+                          {"davis128", true, 128, 128},   {"davis208", true, 208, 192}, {"dvs128", false, 128, 128},
                           {"tmpdiff128", false, 128, 128}};
 
 constexpr const char* geometry_line = "# Geometry: ";  // ours: other readers take it for a comment
 constexpr const char* end_line = "#End Of ASCII Header";
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
   return text;
 }
 
@@ -112,11 +113,13 @@ class Aedat2Writer final : public WriterBase {
       : WriterBase(path, EventFormat::aedat2, width, height), davis_(width > 128 || height > 128) {
     std::string chip = "ch.unizh.ini.jaer.chip.retina.DVS128";
     if (davis_)
-      chip = std::string("eu.seebetter.ini.chips.davis.") +
-             (width <= 240 && height <= 180 ? "DAVIS240C" : width <= 346 && height <= 260 ? "Davis346B" : "Davis640");
-    file_.write("#!AER-DAT2.0\r\n# Data format is int32 address, int32 timestamp (8 bytes total), repeated for each event\r\n"
-                "# Timestamps tick is 1 us\r\n# AEChip: " + chip + "\r\n" + geometry_line + std::to_string(width) + "x" + std::to_string(height) +
-                "\r\n" + end_line + "\r\n");
+      chip = std::string("eu.seebetter.ini.chips.davis.") + (width <= 240 && height <= 180   ? "DAVIS240C"
+                                                             : width <= 346 && height <= 260 ? "Davis346B"
+                                                                                             : "Davis640");
+    file_.write(
+        "#!AER-DAT2.0\r\n# Data format is int32 address, int32 timestamp (8 bytes total), repeated for each event\r\n"
+        "# Timestamps tick is 1 us\r\n# AEChip: " +
+        chip + "\r\n" + geometry_line + std::to_string(width) + "x" + std::to_string(height) + "\r\n" + end_line + "\r\n");
   }
 
  private:

@@ -43,7 +43,8 @@ class Aedat4Reader final : public ReaderBase {
     in_.take(bytes.data(), 4, "the size of its header");
     const auto size = load_le<std::uint32_t>(bytes.data());
     if (size > largest_header || size > in_.left())
-      throw in_.error_at(magic.size(), "the header claims " + std::to_string(size) + " bytes, of which " + std::to_string(in_.left()) + " are there",
+      throw in_.error_at(magic.size(),
+                         "the header claims " + std::to_string(size) + " bytes, of which " + std::to_string(in_.left()) + " are there",
                          cut_hint);
     bytes.resize(4 + size);
     in_.take(bytes.data() + 4, size, "its header");
@@ -55,7 +56,9 @@ class Aedat4Reader final : public ReaderBase {
     end_ = in_.size();
     if (const auto table = header->dataTablePosition(); table >= 0) {
       if (static_cast<std::uint64_t>(table) > in_.size() || static_cast<std::uint64_t>(table) < in_.offset())
-        throw in_.error_at(magic.size(), "the table of packets should lie at byte " + std::to_string(table) + " of " + std::to_string(in_.size()), cut_hint);
+        throw in_.error_at(magic.size(),
+                           "the table of packets should lie at byte " + std::to_string(table) + " of " + std::to_string(in_.size()),
+                           cut_hint);
       end_ = static_cast<std::uint64_t>(table);
     }
     static constexpr const char* kinds[] = {"none", "LZ4", "LZ4_HIGH", "ZSTD", "ZSTD_HIGH"};
@@ -93,13 +96,15 @@ class Aedat4Reader final : public ReaderBase {
     in_.take(head, 8, "the head of a packet");
     const auto id = load_le<std::int32_t>(head), size = load_le<std::int32_t>(head + 4);
     if (size < 0 || static_cast<std::uint64_t>(size) > end_ - in_.offset())
-      throw in_.error_at(at, "a packet claims " + std::to_string(size) + " bytes; " + std::to_string(end_ - in_.offset()) + " are left", cut_hint);
+      throw in_.error_at(at, "a packet claims " + std::to_string(size) + " bytes; " + std::to_string(end_ - in_.offset()) + " are left",
+                         cut_hint);
     if (known_streams_ && id != stream_) {
       ++info_.words[1].second;
       in_.skip(static_cast<std::uint64_t>(size));
       return true;
     }
-    if (static_cast<std::size_t>(size) > dv_packet_limit) throw in_.error_at(at, "a packet of " + std::to_string(size) + " bytes is longer than the limit");
+    if (static_cast<std::size_t>(size) > dv_packet_limit)
+      throw in_.error_at(at, "a packet of " + std::to_string(size) + " bytes is longer than the limit");
     packed_.resize(static_cast<std::size_t>(size));
     in_.take(packed_.data(), packed_.size(), "a packet");
     unpack(id, at);
@@ -107,10 +112,14 @@ class Aedat4Reader final : public ReaderBase {
   }
   void unpack(std::int32_t id, std::uint64_t at) {
     switch (dv_unpack(compression_, packed_, bytes_)) {
-      case DvUnpack::good: break;
-      case DvUnpack::damaged: throw in_.error_at(at, "a packet cannot be unpacked", cut_hint);
-      case DvUnpack::cut_off: throw in_.error_at(at, "the packed bytes of a packet are cut off", cut_hint);
-      case DvUnpack::too_long: throw in_.error_at(at, "a packet unpacks to more than " + std::to_string(dv_packet_limit) + " bytes");
+      case DvUnpack::good:
+        break;
+      case DvUnpack::damaged:
+        throw in_.error_at(at, "a packet cannot be unpacked", cut_hint);
+      case DvUnpack::cut_off:
+        throw in_.error_at(at, "the packed bytes of a packet are cut off", cut_hint);
+      case DvUnpack::too_long:
+        throw in_.error_at(at, "a packet unpacks to more than " + std::to_string(dv_packet_limit) + " bytes");
     }
     if (!known_streams_ && (bytes_.size() < 12 || std::memcmp(bytes_.data() + 8, "EVTS", 4) != 0 || (stream_ >= 0 && id != stream_))) {
       ++info_.words[1].second;

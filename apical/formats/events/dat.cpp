@@ -23,7 +23,8 @@ class DatReader final : public ReaderBase {
     if (kind[0] != 0x00 && kind[0] != 0x0c)
       throw in_.error_at(in_.offset() - 2, "events of type " + std::to_string(kind[0]) + " are no change-detection events",
                          "Types 0 (2D) and 12 (CD) are read.");
-    if (kind[1] != 8) throw in_.error_at(in_.offset() - 1, "events of " + std::to_string(kind[1]) + " bytes; change-detection events have 8");
+    if (kind[1] != 8)
+      throw in_.error_at(in_.offset() - 1, "events of " + std::to_string(kind[1]) + " bytes; change-detection events have 8");
   }
 
  private:
@@ -47,7 +48,8 @@ class DatReader final : public ReaderBase {
 class DatWriter final : public WriterBase {
  public:
   DatWriter(const std::filesystem::path& path, int width, int height) : WriterBase(path, EventFormat::dat, width, height) {
-    file_.write("% Data file containing CD events.\n% Version 2\n% Width " + std::to_string(width) + "\n% Height " + std::to_string(height) + "\n");
+    file_.write("% Data file containing CD events.\n% Version 2\n% Width " + std::to_string(width) + "\n% Height " +
+                std::to_string(height) + "\n");
     put(std::uint8_t{0x0c});
     put(std::uint8_t{8});
   }

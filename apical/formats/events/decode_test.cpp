@@ -35,7 +35,10 @@ TEST(Evt3, StateCarriesOver) {
                              0x8002, 0x2001,                  // a new TIME_HIGH starts TIME_LOW again
                              0x9000, 0xa000, 0xe000, 0x7000, 0xf000});
   const auto reader = open_events(b, "memory");
-  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{4096, 5, 7, 1}, {4112, 6, 7, 0}, {4112, 20, 7, 1}, {4112, 31, 7, 1}, {4112, 32, 7, 1}, {4112, 33, 7, 1}, {8192, 1, 7, 0}}));
+  EXPECT_EQ(
+      read_all(*reader),
+      (std::vector<Event>{
+          {4096, 5, 7, 1}, {4112, 6, 7, 0}, {4112, 20, 7, 1}, {4112, 31, 7, 1}, {4112, 32, 7, 1}, {4112, 33, 7, 1}, {8192, 1, 7, 0}}));
   EXPECT_EQ(reader->info().dropped, 2u);
   EXPECT_EQ(reader->info().unknown_words, 1u);
   EXPECT_EQ(reader->info().special, 4u);
@@ -43,10 +46,12 @@ TEST(Evt3, StateCarriesOver) {
 }
 
 TEST(Evt3, TimeWrapsOnlyWhenTimeHighFallsByHalf) {
-  const Bytes b = evt3_file({0x8fff, 0x0001, 0x6fff, 0x2001, 0x6001, 0x2002,  // TIME_LOW falls: no carry
+  const Bytes b = evt3_file({0x8fff, 0x0001, 0x6fff, 0x2001, 0x6001, 0x2002,    // TIME_LOW falls: no carry
                              0x8000, 0x2003, 0x8fff, 0x2004, 0x8001, 0x2005});  // wrap; a late word; and on
   const std::int64_t wrap = std::int64_t{1} << 24;
-  EXPECT_EQ(read_all(*open_events(b, "memory")), (std::vector<Event>{{wrap - 1, 1, 1, 0}, {wrap - 4095, 2, 1, 0}, {wrap, 3, 1, 0}, {wrap - 4096, 4, 1, 0}, {wrap + 4096, 5, 1, 0}}));
+  EXPECT_EQ(
+      read_all(*open_events(b, "memory")),
+      (std::vector<Event>{{wrap - 1, 1, 1, 0}, {wrap - 4095, 2, 1, 0}, {wrap, 3, 1, 0}, {wrap - 4096, 4, 1, 0}, {wrap + 4096, 5, 1, 0}}));
 }
 
 TEST(Evt3, EventsOutsideTheSensorAreCountedNotPassedOn) {
@@ -57,7 +62,8 @@ TEST(Evt3, EventsOutsideTheSensorAreCountedNotPassedOn) {
 }
 
 TEST(Evt2, WordsAndWrap) {
-  const Bytes b = evt2_file({(1u << 28) | 5, (8u << 28) | 0x0fffffff, (1u << 28) | (63u << 22) | (600u << 11) | 470, 8u << 28, (0u << 28) | (1u << 22) | (3u << 11) | 4, 0x50000000u, 0xa0000000u});
+  const Bytes b = evt2_file({(1u << 28) | 5, (8u << 28) | 0x0fffffff, (1u << 28) | (63u << 22) | (600u << 11) | 470, 8u << 28,
+                             (0u << 28) | (1u << 22) | (3u << 11) | 4, 0x50000000u, 0xa0000000u});
   const auto reader = open_events(b, "memory");
   EXPECT_EQ(read_all(*reader), (std::vector<Event>{{(std::int64_t{1} << 34) - 1, 600, 470, 1}, {(std::int64_t{1} << 34) + 1, 3, 4, 0}}));
   EXPECT_EQ(reader->info().dropped, 1u);
@@ -135,12 +141,22 @@ TEST_F(DamagedEvents, CutFilesNameTheByte) {
   EXPECT_THAT(open("a.bin", {1, 2, 3, 4, 5, 6, 7}), HasSubstr("a.bin, byte 5"));
   Bytes b = evt3_file({0x8000});
   b.push_back(1);
-  EXPECT_THAT(open("a.raw", b), ::testing::AllOf(HasSubstr("inside a word: 1 bytes are left of 2"), HasSubstr("byte " + std::to_string(b.size() - 1))));
+  EXPECT_THAT(open("a.raw", b),
+              ::testing::AllOf(HasSubstr("inside a word: 1 bytes are left of 2"), HasSubstr("byte " + std::to_string(b.size() - 1))));
   EXPECT_THAT(open("b.raw", {}), HasSubstr("empty"));
   EXPECT_THAT(open("c.raw", bytes_of("% evt 2.0\n% end\nabc")), HasSubstr("byte 16"));
   EXPECT_THAT(open("d.dat", bytes_of("% Data file\n% Version 2\n")), HasSubstr("type and size"));
   EXPECT_THAT(open("e.dat", bytes_of("% Data file\n% Vers")), HasSubstr("inside its header"));
   EXPECT_THAT(open("f.aedat", bytes_of("#!AER-DAT2.0\r\n\001\002\003")), HasSubstr("inside a record: 3 bytes"));
+}
+
+TEST(EventReader, EventsBeforeTheDamageAreHandedOut) {
+  const Bytes b = {1, 2, 0, 0, 9, 3, 4, 0, 0, 10, 5};
+  const auto reader = open_events(b, "a.bin");
+  std::vector<Event> events(100);
+  EXPECT_EQ(reader->read(events), 2u);
+  EXPECT_EQ(events[1], (Event{10, 3, 4, 0}));
+  for (int again = 0; again < 2; ++again) EXPECT_THAT(error_of([&] { reader->read(events); }, ExitCode::data), HasSubstr("byte 10"));
 }
 
 TEST_F(DamagedEvents, CutAedat4IsRefusedAtEveryLength) {
@@ -166,7 +182,8 @@ TEST_F(DamagedEvents, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
 }
 
 TEST_F(DamagedEvents, OtherFormatsAreNamed) {
-  EXPECT_THAT(open("a.es", bytes_of("Event Stream\2\0\0")), ::testing::AllOf(HasSubstr("Event Stream (.es) files are not read yet"), HasSubstr("EVT 3")));
+  EXPECT_THAT(open("a.es", bytes_of("Event Stream\2\0\0")),
+              ::testing::AllOf(HasSubstr("Event Stream (.es) files are not read yet"), HasSubstr("EVT 3")));
   EXPECT_THAT(open("a.aedat", bytes_of("#!AER-DAT3.1\r\n")), HasSubstr("AEDAT 3 files are not read yet"));
   EXPECT_THAT(open("a.mat", bytes_of("MATLAB 5.0 MAT-file")), HasSubstr("MATLAB"));
   EXPECT_THAT(open("a.h5", bytes_of("\x89HDF\r\n\x1a\n")), HasSubstr("HDF5"));
@@ -182,8 +199,8 @@ TEST_F(DamagedEvents, OtherFormatsAreNamed) {
 }
 
 TEST_F(DamagedEvents, HeaderNumbersOutOfRangeAreNoSize) {
-  for (const char* header : {"% evt 3.0\n% geometry 99999999999999x720\n% end\n", "% evt 3.0\n% format EVT3;height=-1;width=1000000000000\n% end\n",
-                             "% evt 3.0\n% geometry x\n% end\n"})
+  for (const char* header : {"% evt 3.0\n% geometry 99999999999999x720\n% end\n",
+                             "% evt 3.0\n% format EVT3;height=-1;width=1000000000000\n% end\n", "% evt 3.0\n% geometry x\n% end\n"})
     EXPECT_EQ(open_events(bytes_of(header), "memory")->info().width, 0) << header;
 }
 

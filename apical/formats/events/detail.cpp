@@ -6,18 +6,16 @@
 
 namespace apical::formats::detail {
 namespace {
-constexpr std::size_t block = std::size_t{1} << 15;       // bytes decoded at once
+constexpr std::size_t block = std::size_t{1} << 15;  // bytes decoded at once
 constexpr std::uint64_t longest_header = std::uint64_t{1} << 22;
 }  // namespace
 
 std::size_t ReaderBase::read(std::span<Event> out) {
   std::size_t n = 0;
   while (n < out.size()) {
-    if (served_ == batch_.size()) {
-      batch_.clear();
-      served_ = 0;
-      while (batch_.empty())
-        if (!decode()) return n;
+    if (served_ == batch_.size() && !refill()) {
+      if (damage_ && n == 0) std::rethrow_exception(damage_);
+      return n;
     }
     const std::size_t k = std::min(out.size() - n, batch_.size() - served_);
     std::copy_n(batch_.begin() + static_cast<std::ptrdiff_t>(served_), k, out.begin() + static_cast<std::ptrdiff_t>(n));
@@ -27,12 +25,26 @@ std::size_t ReaderBase::read(std::span<Event> out) {
   return n;
 }
 
+// False at the end and at damage. The events before the damage are handed out first; the error comes with the next call.
+bool ReaderBase::refill() {
+  batch_.clear();
+  served_ = 0;
+  try {
+    while (!damage_ && batch_.empty())
+      if (!decode()) return false;
+  } catch (const Error&) {
+    damage_ = std::current_exception();
+  }
+  return !batch_.empty();
+}
+
 std::span<const std::uint8_t> ReaderBase::records(std::size_t size, const char* what) {
   const auto bytes = in_.peek(block / size * size);
   const std::size_t whole = bytes.size() / size * size;
   if (whole == 0 && !bytes.empty())
-    throw in_.error("the file ends inside " + std::string(what) + ": " + std::to_string(bytes.size()) + " bytes are left of " + std::to_string(size),
-                    "The file is cut off; copy or download it again.");
+    throw in_.error(
+        "the file ends inside " + std::string(what) + ": " + std::to_string(bytes.size()) + " bytes are left of " + std::to_string(size),
+        "The file is cut off; copy or download it again.");
   return bytes.first(whole);
 }
 
@@ -50,8 +62,10 @@ void WriterBase::write(std::span<const Event> events) {
   for (const Event& e : events) {
     const auto which = [&] { return "event " + std::to_string(count_) + " "; };
     if (e.t < last_) {
-      if (e.t < 0) throw refuse(which() + "has the negative time " + std::to_string(e.t) + " us", "Shift the times so that they begin at 0.");
-      throw refuse(which() + "at " + std::to_string(e.t) + " us comes after " + std::to_string(last_) + " us", "Sort the events by time first.");
+      if (e.t < 0)
+        throw refuse(which() + "has the negative time " + std::to_string(e.t) + " us", "Shift the times so that they begin at 0.");
+      throw refuse(which() + "at " + std::to_string(e.t) + " us comes after " + std::to_string(last_) + " us",
+                   "Sort the events by time first.");
     }
     if (e.x >= width_ || e.y >= height_)
       throw refuse(which() + "at x " + std::to_string(e.x) + ", y " + std::to_string(e.y) + " lies outside the sensor of " +
@@ -80,12 +94,17 @@ void WriterBase::check_clock(std::int64_t t, std::int64_t period) const {
 
 std::pair<int, int> largest_sensor(EventFormat format) {
   switch (format) {
-    case EventFormat::aedat2: return {1024, 512};
-    case EventFormat::aedat4: return {32768, 32768};
-    case EventFormat::dat: return {16384, 16384};
+    case EventFormat::aedat2:
+      return {1024, 512};
+    case EventFormat::aedat4:
+      return {32768, 32768};
+    case EventFormat::dat:
+      return {16384, 16384};
     case EventFormat::evt2:
-    case EventFormat::evt3: return {2048, 2048};
-    case EventFormat::nmnist: return {256, 240};
+    case EventFormat::evt3:
+      return {2048, 2048};
+    case EventFormat::nmnist:
+      return {256, 240};
   }
   return {0, 0};
 }
@@ -96,7 +115,8 @@ std::string header_value(const std::vector<std::string>& header, std::string_vie
     rest.remove_prefix(std::min<std::size_t>(rest.size(), 1));
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
     if (rest.size() <= key.size() || rest[key.size()] != ' ') continue;
-    const bool same = std::equal(key.begin(), key.end(), rest.begin(), [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+    const bool same = std::equal(key.begin(), key.end(), rest.begin(),
+                                 [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
     if (!same) continue;
     rest.remove_prefix(key.size());
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
@@ -141,9 +161,12 @@ void sensor_from_header(EventInfo& info) {
   if (set(header_value(info.header, "Width"), header_value(info.header, "Height"))) return;
 
   const std::string plugin = header_value(info.header, "plugin_name");
-  if (plugin.find("gen3") != std::string::npos) set("640", "480");
-  else if (plugin.find("gen4") != std::string::npos || plugin.find("imx636") != std::string::npos) set("1280", "720");
-  else if (plugin.find("genx320") != std::string::npos) set("320", "320");
+  if (plugin.find("gen3") != std::string::npos)
+    set("640", "480");
+  else if (plugin.find("gen4") != std::string::npos || plugin.find("imx636") != std::string::npos)
+    set("1280", "720");
+  else if (plugin.find("genx320") != std::string::npos)
+    set("320", "320");
 }
 
 }  // namespace apical::formats::detail

@@ -1,6 +1,6 @@
 #pragma once
 // What the readers and writers of all event formats share. Not for use outside this folder and its fuzz targets.
-#include <array>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +39,8 @@ class ReaderBase : public EventReader {
   /// Appends the events of the next piece to batch_; false at the end of the file.
   virtual bool decode() = 0;
   void emit(std::int64_t t, std::uint32_t x, std::uint32_t y, std::uint32_t polarity) {
-    if ((info_.width > 0 && x >= static_cast<std::uint32_t>(info_.width)) || (info_.height > 0 && y >= static_cast<std::uint32_t>(info_.height)) ||
-        ((x | y) >> 16) != 0) {
+    if ((info_.width > 0 && x >= static_cast<std::uint32_t>(info_.width)) ||
+        (info_.height > 0 && y >= static_cast<std::uint32_t>(info_.height)) || ((x | y) >> 16) != 0) {
       ++info_.outside;
       return;
     }
@@ -56,7 +56,9 @@ class ReaderBase : public EventReader {
   std::vector<Event> batch_;
 
  private:
+  bool refill();
   std::size_t served_ = 0;
+  std::exception_ptr damage_;
 };
 
 /// Checks every event and hands it to encode().

@@ -17,6 +17,14 @@ std::string_view attribute(std::string_view tag, std::string_view key) {
   return end == std::string_view::npos ? std::string_view{} : rest.substr(0, end);
 }
 
+// Foreign text that will be shown on a terminal.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  return out;
+}
+
 }  // namespace
 
 std::vector<DvStream> dv_streams(std::string_view xml) {
@@ -42,7 +50,7 @@ std::vector<DvStream> dv_streams(std::string_view xml) {
       const bool of_info = path.size() >= 3 && path[path.size() - 3] == "outInfo" && path.back() == "info";
       const auto key = attribute(tag, "key");
       const auto text = xml.substr(at, xml.find('<', at) - at);
-      if (of_stream && key == "typeIdentifier") streams.back().type = std::string(text.substr(0, 8));
+      if (of_stream && key == "typeIdentifier") streams.back().type = printable(text.substr(0, 8));
       if (of_info && key == "sizeX") streams.back().width = static_cast<int>(std::max(0L, whole_number(text, 32768)));
       if (of_info && key == "sizeY") streams.back().height = static_cast<int>(std::max(0L, whole_number(text, 32768)));
     }
@@ -59,8 +67,12 @@ std::string dv_info(int width, int height) {
          "   <attr key=\"typeDescription\" type=\"string\">Array of events (polarity ON/OFF).</attr>\n"
          "   <attr key=\"typeIdentifier\" type=\"string\">EVTS</attr>\n"
          "   <node name=\"info\" path=\"/mainloop/Recorder/outInfo/0/info/\">\n"
-         "    <attr key=\"sizeX\" type=\"int\">" + std::to_string(width) + "</attr>\n"
-         "    <attr key=\"sizeY\" type=\"int\">" + std::to_string(height) + "</attr>\n"
+         "    <attr key=\"sizeX\" type=\"int\">" +
+         std::to_string(width) +
+         "</attr>\n"
+         "    <attr key=\"sizeY\" type=\"int\">" +
+         std::to_string(height) +
+         "</attr>\n"
          "    <attr key=\"source\" type=\"string\">apical</attr>\n"
          "   </node>\n  </node>\n </node>\n</dv>\n";
 }

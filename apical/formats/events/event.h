@@ -54,7 +54,8 @@ struct EventInfo {
 class EventReader {
  public:
   virtual ~EventReader() = default;
-  /// Fills `out` from the front and returns how many events were read; 0 at the end. Data error naming file and byte offset.
+  /// Fills `out` from the front and returns how many events were read; 0 at the end. Data error naming file and byte offset,
+  /// after the events before the damage have been returned.
   /// Times are passed on as stored (unwrapped): recordings whose times step back a little keep doing so.
   virtual std::size_t read(std::span<Event> out) = 0;
   virtual const EventInfo& info() const = 0;

@@ -12,7 +12,8 @@ inline std::uint64_t fuzz_read(std::span<const std::uint8_t> bytes, EventFormat 
   std::uint64_t count = 0;
   try {
     const auto reader = open_events(bytes, "fuzz", format);
-    std::vector<Event> events(at_once);
+    static std::vector<Event> buffer(4096);
+    const auto events = std::span(buffer).first(at_once);
     while (const std::size_t n = reader->read(events)) {
       const EventInfo& info = reader->info();
       for (std::size_t i = 0; i < n; ++i) {

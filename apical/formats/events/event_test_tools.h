@@ -57,8 +57,10 @@ inline std::vector<Event> random_events(std::uint64_t seed, std::size_t n, int w
   std::int64_t t = random.below(2000);
   while (events.size() < n) {
     const std::uint32_t kind = random.below(20);
-    if (kind == 0) t += random.below(longest_pause);
-    else if (kind < 12) t += random.below(50);
+    if (kind == 0)
+      t += random.below(longest_pause);
+    else if (kind < 12)
+      t += random.below(50);
     const auto y = static_cast<std::uint16_t>(random.below(static_cast<std::uint32_t>(height)));
     const auto polarity = static_cast<std::uint8_t>(random.below(2));
     std::uint32_t x = random.below(static_cast<std::uint32_t>(width));

@@ -37,10 +37,17 @@ class Evt2Reader final : public ReaderBase {
           high_ = time_(w & 0x0fffffff) << low_bits;
           has_time_ = true;
           break;
-        case ext_trigger: ++info_.words[3].second, ++info_.special; break;
-        case others: ++info_.words[4].second, ++info_.special; break;
-        case continued: ++info_.words[5].second, ++info_.special; break;
-        default: ++info_.unknown_words;
+        case ext_trigger:
+          ++info_.words[3].second, ++info_.special;
+          break;
+        case others:
+          ++info_.words[4].second, ++info_.special;
+          break;
+        case continued:
+          ++info_.words[5].second, ++info_.special;
+          break;
+        default:
+          ++info_.unknown_words;
       }
     }
     in_.skip(bytes.size());
@@ -61,7 +68,8 @@ class Evt2Writer final : public WriterBase {
   void encode(const Event& e) override {
     check_evt_gap(e.t, last_, where_);
     clock_.advance(e.t >> low_bits, [&](std::int64_t high) { put((std::uint32_t{time_high} << 28) | static_cast<std::uint32_t>(high)); });
-    put((static_cast<std::uint32_t>(e.polarity) << 28) | (static_cast<std::uint32_t>(e.t & 0x3f) << 22) | (static_cast<std::uint32_t>(e.x) << 11) | e.y);
+    put((static_cast<std::uint32_t>(e.polarity) << 28) | (static_cast<std::uint32_t>(e.t & 0x3f) << 22) |
+        (static_cast<std::uint32_t>(e.x) << 11) | e.y);
   }
   HighClock clock_{high_period};
 };

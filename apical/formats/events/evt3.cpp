@@ -12,12 +12,22 @@ namespace {
 
 constexpr std::int64_t high_period = 4096;
 enum Kind : unsigned {
-  addr_y = 0x0, addr_x = 0x2, base_x = 0x3, vect_12 = 0x4, vect_8 = 0x5, time_low = 0x6, continued_4 = 0x7, time_high = 0x8,
-  ext_trigger = 0xa, others = 0xe, continued_12 = 0xf
+  addr_y = 0x0,
+  addr_x = 0x2,
+  base_x = 0x3,
+  vect_12 = 0x4,
+  vect_8 = 0x5,
+  time_low = 0x6,
+  continued_4 = 0x7,
+  time_high = 0x8,
+  ext_trigger = 0xa,
+  others = 0xe,
+  continued_12 = 0xf
 };
 // Name of each kind; nullptr where the format defines none.
-constexpr std::array<const char*, 16> kind_names = {"ADDR_Y", nullptr, "ADDR_X", "BASE_X", "VECT_12", "VECT_8", "TIME_LOW", "CONTINUED_4",
-                                                    "TIME_HIGH", nullptr, "EXT_TRIGGER", nullptr, nullptr, nullptr, "OTHERS", "CONTINUED_12"};
+constexpr std::array<const char*, 16> kind_names = {"ADDR_Y",   nullptr,       "ADDR_X",    "BASE_X",      "VECT_12",     "VECT_8",
+                                                    "TIME_LOW", "CONTINUED_4", "TIME_HIGH", nullptr,       "EXT_TRIGGER", nullptr,
+                                                    nullptr,    nullptr,       "OTHERS",    "CONTINUED_12"};
 
 class Evt3Reader final : public ReaderBase {
  public:
@@ -39,19 +49,36 @@ class Evt3Reader final : public ReaderBase {
       const unsigned w = load_le<std::uint16_t>(bytes.data() + i), value = w & 0xfff;
       ++counts[w >> 12];
       switch (w >> 12) {
-        case addr_y: y_ = value & 0x7ff, has_row_ = true; break;
-        case addr_x: one(value & 0x7ff, value >> 11); break;
-        case base_x: base_ = value & 0x7ff, polarity_ = value >> 11, has_base_ = true; break;
-        case vect_12: vector(value, 12); break;
-        case vect_8: vector(value & 0xff, 8); break;
-        case time_low: low_ = value; break;
-        case time_high: set_high(value); break;
-        default: break;  // counted below
+        case addr_y:
+          y_ = value & 0x7ff, has_row_ = true;
+          break;
+        case addr_x:
+          one(value & 0x7ff, value >> 11);
+          break;
+        case base_x:
+          base_ = value & 0x7ff, polarity_ = value >> 11, has_base_ = true;
+          break;
+        case vect_12:
+          vector(value, 12);
+          break;
+        case vect_8:
+          vector(value & 0xff, 8);
+          break;
+        case time_low:
+          low_ = value;
+          break;
+        case time_high:
+          set_high(value);
+          break;
+        default:
+          break;  // counted below
       }
     }
     for (std::size_t kind = 0; kind < 16; ++kind) {
-      if (!kind_names[kind]) info_.unknown_words += counts[kind];
-      else info_.words[slot_[kind]].second += counts[kind];
+      if (!kind_names[kind])
+        info_.unknown_words += counts[kind];
+      else
+        info_.words[slot_[kind]].second += counts[kind];
     }
     info_.special += counts[continued_4] + counts[ext_trigger] + counts[others] + counts[continued_12];
     in_.skip(bytes.size());
@@ -122,8 +149,10 @@ class Evt3Writer final : public WriterBase {
         continue;
       }
       if (from != base) word(base_x, from | (polarity << 11));
-      if (mask < 256) word(vect_8, mask);
-      else word(vect_12, mask);
+      if (mask < 256)
+        word(vect_8, mask);
+      else
+        word(vect_12, mask);
       base = from + (mask < 256 ? 8 : 12);
       i = end;
     }

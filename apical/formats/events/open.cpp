@@ -44,7 +44,9 @@ EventFormat by_percent_header(const std::shared_ptr<ByteSource>& source) {
 EventFormat sniff(const std::shared_ptr<ByteSource>& source) {
   std::array<std::uint8_t, 128> head{};
   const std::size_t n = source->read_at(0, head.data(), head.size());
-  const auto starts = [&](std::string_view magic) { return n >= magic.size() && std::memcmp(head.data(), magic.data(), magic.size()) == 0; };
+  const auto starts = [&](std::string_view magic) {
+    return n >= magic.size() && std::memcmp(head.data(), magic.data(), magic.size()) == 0;
+  };
   const auto not_yet = [&](const std::string& what) { return data_error(what + " files are not read yet", source->name(), readable); };
   const std::string ext = extension(source->name());
   if (starts("#!AER-DAT4.")) return EventFormat::aedat4;
@@ -62,12 +64,18 @@ EventFormat sniff(const std::shared_ptr<ByteSource>& source) {
 
 std::unique_ptr<EventReader> open_as(std::shared_ptr<ByteSource> source, EventFormat format) {
   switch (format) {
-    case EventFormat::aedat2: return detail::open_aedat2(std::move(source));
-    case EventFormat::aedat4: return detail::open_aedat4(std::move(source));
-    case EventFormat::dat: return detail::open_dat(std::move(source));
-    case EventFormat::evt2: return detail::open_evt2(std::move(source));
-    case EventFormat::evt3: return detail::open_evt3(std::move(source));
-    case EventFormat::nmnist: return detail::open_nmnist(std::move(source));
+    case EventFormat::aedat2:
+      return detail::open_aedat2(std::move(source));
+    case EventFormat::aedat4:
+      return detail::open_aedat4(std::move(source));
+    case EventFormat::dat:
+      return detail::open_dat(std::move(source));
+    case EventFormat::evt2:
+      return detail::open_evt2(std::move(source));
+    case EventFormat::evt3:
+      return detail::open_evt3(std::move(source));
+    case EventFormat::nmnist:
+      return detail::open_nmnist(std::move(source));
   }
   throw internal_error("no such event format");
 }
@@ -100,16 +108,22 @@ std::unique_ptr<EventReader> open_events(std::span<const std::uint8_t> bytes, co
 std::unique_ptr<EventWriter> create_events(const std::filesystem::path& path, EventFormat format, int width, int height) {
   const auto [w, h] = detail::largest_sensor(format);
   if (width < 1 || height < 1 || width > w || height > h)
-    throw usage_error("a sensor of " + std::to_string(width) + "x" + std::to_string(height) + " pixels does not fit " + name(format) + " (1x1 to " +
-                          std::to_string(w) + "x" + std::to_string(h) + ")",
+    throw usage_error("a sensor of " + std::to_string(width) + "x" + std::to_string(height) + " pixels does not fit " + name(format) +
+                          " (1x1 to " + std::to_string(w) + "x" + std::to_string(h) + ")",
                       path.string(), width < 1 || height < 1 ? "Give the sensor size (--width, --height)." : "");
   switch (format) {
-    case EventFormat::aedat2: return detail::create_aedat2(path, width, height);
-    case EventFormat::aedat4: return detail::create_aedat4(path, width, height);
-    case EventFormat::dat: return detail::create_dat(path, width, height);
-    case EventFormat::evt2: return detail::create_evt2(path, width, height);
-    case EventFormat::evt3: return detail::create_evt3(path, width, height);
-    case EventFormat::nmnist: return detail::create_nmnist(path, width, height);
+    case EventFormat::aedat2:
+      return detail::create_aedat2(path, width, height);
+    case EventFormat::aedat4:
+      return detail::create_aedat4(path, width, height);
+    case EventFormat::dat:
+      return detail::create_dat(path, width, height);
+    case EventFormat::evt2:
+      return detail::create_evt2(path, width, height);
+    case EventFormat::evt3:
+      return detail::create_evt3(path, width, height);
+    case EventFormat::nmnist:
+      return detail::create_nmnist(path, width, height);
   }
   throw internal_error("no such event format");
 }

@@ -23,8 +23,10 @@ Summary summary(const std::filesystem::path& path) {
   Summary s;
   const auto reader = open_events(path);
   for (const Event& e : read_all(*reader)) {
-    if (s.events++ == 0) s.first = e;
-    else s.ordered = s.ordered && e.t >= s.last.t;
+    if (s.events++ == 0)
+      s.first = e;
+    else
+      s.ordered = s.ordered && e.t >= s.last.t;
     s.on += e.polarity;
     s.max_x = std::max<int>(s.max_x, e.x);
     s.max_y = std::max<int>(s.max_y, e.y);
@@ -64,7 +66,9 @@ TEST_F(Recordings, Evt2) {
   EXPECT_EQ(s.max_x, 599);
   EXPECT_EQ(s.max_y, 475);
   EXPECT_EQ(s.info.width, 640);
-  EXPECT_EQ(s.info.words, (decltype(s.info.words){{"CD_OFF", 171'626}, {"CD_ON", 367'855}, {"TIME_HIGH", 3'126}, {"EXT_TRIGGER", 0}, {"OTHERS", 0}, {"CONTINUED", 0}}));
+  EXPECT_EQ(s.info.words,
+            (decltype(s.info.words){
+                {"CD_OFF", 171'626}, {"CD_ON", 367'855}, {"TIME_HIGH", 3'126}, {"EXT_TRIGGER", 0}, {"OTHERS", 0}, {"CONTINUED", 0}}));
 }
 
 TEST_F(Recordings, Evt3) {
@@ -160,7 +164,11 @@ TEST_F(Recordings, TripsThroughEveryFormat) {
     auto events = read_events(data_ / "events" / from, &info);
     const std::int64_t start = events.front().t;
     for (Event& e : events) e.t -= start;
-    for (const auto& [to, file_name] : std::map<EventFormat, std::string>{{EventFormat::aedat2, "a.aedat"}, {EventFormat::aedat4, "a.aedat4"}, {EventFormat::dat, "a.dat"}, {EventFormat::evt2, "2.raw"}, {EventFormat::evt3, "3.raw"}}) {
+    for (const auto& [to, file_name] : std::map<EventFormat, std::string>{{EventFormat::aedat2, "a.aedat"},
+                                                                          {EventFormat::aedat4, "a.aedat4"},
+                                                                          {EventFormat::dat, "a.dat"},
+                                                                          {EventFormat::evt2, "2.raw"},
+                                                                          {EventFormat::evt3, "3.raw"}}) {
       if (to == EventFormat::aedat2 && info.width > 1024) continue;
       write_events(file(file_name), to, info.width, info.height, events);
       EXPECT_TRUE(read_events(file(file_name)) == events) << from << " to " << name(to);

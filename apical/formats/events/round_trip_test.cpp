@@ -13,14 +13,20 @@ struct Case {
   int width, height;
   std::uint32_t longest_pause;  // of one step; the clocks of nmnist, dat and aedat2 carry less than half their period
 };
-const Case cases[] = {{EventFormat::nmnist, "a.bin", 34, 34, 4'000'000},        {EventFormat::nmnist, "a.bin", 240, 180, 100'000},
-                      {EventFormat::dat, "a.dat", 1280, 720, 2'000'000'000},    {EventFormat::dat, "a.dat", 16384, 16384, 1000},
-                      {EventFormat::evt2, "a.raw", 640, 480, 4'000'000'000u},   {EventFormat::evt2, "a.raw", 2048, 2048, 100},
-                      {EventFormat::evt3, "a.raw", 1280, 720, 4'000'000'000u},  {EventFormat::evt3, "a.raw", 2048, 2048, 5000},
-                      {EventFormat::aedat2, "a.aedat", 128, 128, 2'000'000'000}, {EventFormat::aedat2, "a.aedat", 346, 260, 2'000'000'000},
-                      {EventFormat::aedat2, "a.aedat", 50, 90, 1000},           {EventFormat::aedat2, "a.aedat", 1024, 512, 1000},
-                      {EventFormat::aedat4, "a.aedat4", 640, 480, 4'000'000'000u}, {EventFormat::aedat4, "a.aedat4", 32768, 100, 1000}};
-
+const Case cases[] = {{EventFormat::nmnist, "a.bin", 34, 34, 4'000'000},
+                      {EventFormat::nmnist, "a.bin", 240, 180, 100'000},
+                      {EventFormat::dat, "a.dat", 1280, 720, 2'000'000'000},
+                      {EventFormat::dat, "a.dat", 16384, 16384, 1000},
+                      {EventFormat::evt2, "a.raw", 640, 480, 4'000'000'000u},
+                      {EventFormat::evt2, "a.raw", 2048, 2048, 100},
+                      {EventFormat::evt3, "a.raw", 1280, 720, 4'000'000'000u},
+                      {EventFormat::evt3, "a.raw", 2048, 2048, 5000},
+                      {EventFormat::aedat2, "a.aedat", 128, 128, 2'000'000'000},
+                      {EventFormat::aedat2, "a.aedat", 346, 260, 2'000'000'000},
+                      {EventFormat::aedat2, "a.aedat", 50, 90, 1000},
+                      {EventFormat::aedat2, "a.aedat", 1024, 512, 1000},
+                      {EventFormat::aedat4, "a.aedat4", 640, 480, 4'000'000'000u},
+                      {EventFormat::aedat4, "a.aedat4", 32768, 100, 1000}};
 
 }  // namespace
 
@@ -39,7 +45,8 @@ TEST_F(EventRoundTrip, EveryFormatGivesBackTheSequence) {
       EXPECT_EQ(info.height, c.height);
       EXPECT_EQ(info.dropped + info.outside + info.special + info.unknown_words, 0u);
       EXPECT_TRUE(back == events) << "first difference at "
-                                  << std::mismatch(back.begin(), back.end(), events.begin(), events.end()).first - back.begin() << " of " << back.size();
+                                  << std::mismatch(back.begin(), back.end(), events.begin(), events.end()).first - back.begin() << " of "
+                                  << back.size();
     }
 }
 
@@ -55,7 +62,8 @@ TEST_F(EventRoundTrip, PiecesDoNotMatter) {
     }
     const auto bytes = read_file(file("whole"));
     EXPECT_EQ(bytes, read_file(file("pieces"))) << name(c.format);
-    for (const std::size_t at_once : {1, 7, 100'000}) EXPECT_EQ(read_all(*open_events(bytes, "memory", c.format), at_once), events) << name(c.format);
+    for (const std::size_t at_once : {1, 7, 100'000})
+      EXPECT_EQ(read_all(*open_events(bytes, "memory", c.format), at_once), events) << name(c.format);
   }
 }
 

@@ -80,7 +80,7 @@ std::span<const std::uint8_t> Cursor::peek(std::size_t want) {
     const std::size_t keep = offset_ >= start_ && offset_ <= end ? static_cast<std::size_t>(end - offset_) : 0;
     if (keep > 0) std::memmove(buffer_.data(), buffer_.data() + (filled_ - keep), keep);
     start_ = offset_;
-    filled_ = keep + source_->read_at(offset_ + keep, buffer_.data() + keep, capacity - keep);
+    filled_ = keep + source_->read_at(offset_ + keep, buffer_.data() + keep, buffer_.size() - keep);
   }
   const auto at = static_cast<std::size_t>(offset_ - start_);
   return {buffer_.data() + at, std::min(want, filled_ - at)};

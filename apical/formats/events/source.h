@@ -1,5 +1,6 @@
 #pragma once
 // Bytes of an event file, from disk or memory, seen through a buffer of fixed size.
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -29,7 +30,8 @@ std::shared_ptr<ByteSource> memory_source(std::span<const std::uint8_t> bytes, s
 class Cursor {
  public:
   static constexpr std::size_t capacity = std::size_t{1} << 18;
-  explicit Cursor(std::shared_ptr<ByteSource> source) : source_(std::move(source)), buffer_(capacity) {}
+  explicit Cursor(std::shared_ptr<ByteSource> source)
+      : source_(std::move(source)), buffer_(static_cast<std::size_t>(std::min<std::uint64_t>(capacity, source_->size()))) {}
 
   /// The next bytes without moving: `want` (<= capacity) of them, fewer at the end.
   std::span<const std::uint8_t> peek(std::size_t want);

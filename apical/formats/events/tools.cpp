@@ -1,0 +1,168 @@
+#include "apical/formats/events/tools.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "apical/base/error.h"
+#include "apical/base/files.h"
+#include "apical/base/text.h"
+#include "apical/formats/events/walk.h"
+#include "apical/formats/npy.h"
+
+namespace apical::formats {
+namespace {
+
+constexpr std::int64_t peak_window_us = 10'000;
+
+// Where converted events go.
+struct Sink {
+  virtual ~Sink() = default;
+  virtual void write(std::span<const Event> events) = 0;
+  virtual void finish() = 0;
+};
+
+class FormatSink final : public Sink {
+ public:
+  explicit FormatSink(std::unique_ptr<EventWriter> writer) : writer_(std::move(writer)) {}
+  void write(std::span<const Event> events) override { writer_->write(events); }
+  void finish() override { writer_->finish(); }
+
+ private:
+  std::unique_ptr<EventWriter> writer_;
+};
+
+class CsvSink final : public Sink {
+ public:
+  explicit CsvSink(const std::filesystem::path& path) : file_(path) { file_.write("t,x,y,p\n"); }
+  void write(std::span<const Event> events) override {
+    char line[64];
+    for (const Event& e : events) {
+      char* p = std::to_chars(line, line + 24, e.t).ptr;
+      for (const unsigned v : {unsigned{e.x}, unsigned{e.y}, unsigned{e.polarity}}) {
+        *p++ = ',';
+        p = std::to_chars(p, p + 8, v).ptr;
+      }
+      *p++ = '\n';
+      file_.write(line, static_cast<std::size_t>(p - line));
+    }
+  }
+  void finish() override { file_.commit(); }
+
+ private:
+  AtomicFile file_;
+};
+
+class NpzSink final : public Sink {
+ public:
+  explicit NpzSink(std::filesystem::path path) : path_(std::move(path)) {}
+  void write(std::span<const Event> events) override {
+    for (const Event& e : events) {
+      t_.push_back(e.t);
+      x_.push_back(e.x);
+      y_.push_back(e.y);
+      p_.push_back(e.polarity);
+    }
+  }
+  void finish() override {
+    Npz arrays;
+    arrays["t"] = Array::of<std::int64_t>({t_.size()}, t_);
+    arrays["x"] = Array::of<std::uint16_t>({x_.size()}, x_);
+    arrays["y"] = Array::of<std::uint16_t>({y_.size()}, y_);
+    arrays["p"] = Array::of<std::uint8_t>({p_.size()}, p_);
+    write_npz(path_, arrays);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::int64_t> t_;
+  std::vector<std::uint16_t> x_, y_;
+  std::vector<std::uint8_t> p_;
+};
+
+}  // namespace
+
+EventSummary summarise_events(const std::filesystem::path& path, const EventTick& tick) {
+  EventSummary s;
+  std::int64_t before = 0, origin = 0, window = 0;
+  std::uint64_t in_window = 0, peak = 0;
+  const auto reader = open_events(path);
+  walk(*reader, {}, tick, [&](std::span<const Event> events) {
+    for (const Event& e : events) {
+      if (s.events++ == 0) s.first_us = s.last_us = before = origin = e.t;
+      s.on += e.polarity;
+      s.steps_back += e.t < before;
+      before = e.t;
+      s.first_us = std::min(s.first_us, e.t);
+      s.last_us = std::max(s.last_us, e.t);
+      s.max_x = std::max<int>(s.max_x, e.x);
+      s.max_y = std::max<int>(s.max_y, e.y);
+      if (const std::int64_t w = microseconds_between(origin, e.t) / peak_window_us; w != window) {
+        window = w;
+        in_window = 0;
+      }
+      peak = std::max(peak, ++in_window);
+    }
+  });
+  s.info = reader->info();
+  s.bytes = reader->size();
+  s.duration_s = static_cast<double>(microseconds_between(s.first_us, s.last_us)) * 1e-6;
+  s.mean_rate_hz = s.duration_s > 0 ? static_cast<double>(s.events) / s.duration_s : 0;
+  s.peak_rate_hz = static_cast<double>(peak) / (static_cast<double>(peak_window_us) * 1e-6);
+  return s;
+}
+
+std::string conversion_for(const std::filesystem::path& out) {
+  const std::string ext = out.extension().string();
+  if (ext == ".aedat" || ext == ".aedat2") return "aedat2";
+  if (ext == ".aedat4") return "aedat4";
+  if (ext == ".dat") return "dat";
+  if (ext == ".bin") return "nmnist";
+  if (ext == ".csv") return "csv";
+  if (ext == ".npz") return "npz";
+  if (ext == ".raw") throw usage_error("a .raw file may be EVT 2 or EVT 3", out.string(), "Say which: --to evt2 or --to evt3.");
+  throw usage_error("the ending '" + ext + "' does not say which format is wanted", out.string(),
+                    "Give --to: " + join(event_format_names(), ", ") + ", csv, npz.");
+}
+
+EventConverted convert_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventConversion& how,
+                              const EventTick& tick) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(in, out, ignored))
+    throw usage_error("input and output are the same file", out.string(), "Choose another name.");
+  EventConverted result;
+  const auto reader = open_events(in);
+  result.width = how.width;
+  result.height = how.height;
+  if (how.width <= 0 || how.height <= 0) {
+    const Sensor sensor = sensor_of(in, *reader, tick);
+    if (how.width <= 0) result.width = sensor.width;
+    if (how.height <= 0) result.height = sensor.height;
+    result.size_guessed = sensor.guessed;
+  }
+  std::unique_ptr<Sink> sink;
+  if (how.to == "csv")
+    sink = std::make_unique<CsvSink>(out);
+  else if (how.to == "npz")
+    sink = std::make_unique<NpzSink>(out);
+  else {
+    std::vector<std::string> known = event_format_names();
+    known.insert(known.end(), {"csv", "npz"});
+    if (std::find(known.begin(), known.end(), how.to) == known.end())
+      throw usage_error("'" + how.to + "' is no format to convert to", "--to", did_you_mean(how.to, known));
+    sink = std::make_unique<FormatSink>(create_events(out, event_format(how.to), result.width, result.height));
+  }
+  std::vector<Event> shifted;
+  std::optional<std::int64_t> first;
+  walk(*reader, how.range, tick, [&](std::span<const Event> events) {
+    result.events += events.size();
+    if (!how.rebase) return sink->write(events);
+    if (!first) first = events.front().t;
+    shifted.assign(events.begin(), events.end());
+    for (Event& e : shifted) e.t = microseconds_between(*first, e.t);
+    sink->write(shifted);
+  });
+  sink->finish();
+  return result;
+}
+
+}  // namespace apical::formats
