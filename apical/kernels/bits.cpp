@@ -1,27 +1,115 @@
-#include "apical/kernels/bits.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "apical/kernels/bits.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 
 #include <algorithm>
 #include <bit>
 
-namespace apical::kernels {
+#include "apical/base/thread_pool.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/simd.h"
 
-// Plain loops: the compiler turns the inner one of pack and unpack into vectors, and all of them run at memory speed.
+HWY_BEFORE_NAMESPACE();
+namespace apical::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// n a multiple of 8: whole bytes.
+void pack_bytes(const float* x, size_t n, uint8_t* bytes) {
+  const hn::ScalableTag<float> d;
+  const size_t L = hn::Lanes(d);
+  const auto zero = hn::Zero(d);
+  size_t i = 0;
+  for (; i + std::max<size_t>(L, 8) <= n; i += std::max<size_t>(L, 8)) {
+    if (L >= 8) {
+      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, x + i), zero), bytes + i / 8);
+      continue;
+    }
+    unsigned byte = 0;
+    for (size_t k = 0; k < 8; k += L) {
+      uint8_t part[8] = {};
+      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, x + i + k), zero), part);
+      byte |= static_cast<unsigned>(part[0]) << k;
+    }
+    bytes[i / 8] = static_cast<uint8_t>(byte);
+  }
+  for (; i < n; i += 8) {
+    unsigned byte = 0;
+    for (size_t k = 0; k < 8; ++k) byte |= static_cast<unsigned>(x[i + k] != 0.0f) << k;
+    bytes[i / 8] = static_cast<uint8_t>(byte);
+  }
+}
+
+void unpack_bytes(const uint8_t* bytes, size_t n, float* x) {
+  const hn::ScalableTag<float> d;
+  const size_t L = hn::Lanes(d);
+  const auto one = hn::Set(d, 1.0f);
+  size_t i = 0;
+  for (; i + L <= n; i += L) {
+    uint8_t part[8] = {static_cast<uint8_t>(bytes[i / 8] >> (i % 8))};  // short vectors start within a byte
+    hn::StoreU(hn::IfThenElseZero(hn::LoadMaskBits(d, L >= 8 ? bytes + i / 8 : part), one), d, x + i);
+  }
+  for (; i < n; ++i) x[i] = static_cast<float>((bytes[i / 8] >> (i % 8)) & 1);
+}
+
+}  // namespace
+}  // namespace apical::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apical::kernels {
+namespace {
+
+HWY_EXPORT(pack_bytes);
+HWY_EXPORT(unpack_bytes);
+
+void pack_reference(const float* x, std::size_t n, std::uint8_t* bytes) {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i % 8 == 0) bytes[i / 8] = 0;
+    bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | (x[i] != 0.0f) << (i % 8));
+  }
+}
+
+void unpack_reference(const std::uint8_t* bytes, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>((bytes[i / 8] >> (i % 8)) & 1);
+}
+
+// Calls work(row, first, count) for pieces of rows; pieces share no byte.
+template <class Work>
+void pieces(std::size_t rows, std::size_t n, Work work) {
+  constexpr std::size_t kPiece = std::size_t{1} << 16;
+  const std::size_t each = (n + kPiece - 1) / kPiece;
+  parallel_for(0, rows * each, n == 0 ? 1 : std::max<std::size_t>(1, kPiece / n), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; ++p) work(p / each, p % each * kPiece, std::min(kPiece, n - p % each * kPiece));
+  });
+}
+
+}  // namespace
+
 void pack_bits(const float* x, std::size_t rows, std::size_t n, std::uint64_t* bits) noexcept {
   const std::size_t words = words_per_row(n);
-  for (std::size_t r = 0; r < rows; ++r, x += n, bits += words) {
-    for (std::size_t w = 0; w < words; ++w) {
-      const std::size_t first = std::min(w * 64, n), count = std::min<std::size_t>(64, n - first);
-      std::uint64_t word = 0;
-      for (std::size_t i = 0; i < count; ++i) word |= std::uint64_t{x[first + i] != 0.0f} << i;
-      bits[w] = word;
-    }
-  }
+  const bool plain_level = scalar_level();
+  pieces(rows, n, [&](std::size_t row, std::size_t first, std::size_t count) {
+    const float* from = x + row * n + first;
+    if (first + count == n) std::fill(bits + row * words + n / 64, bits + (row + 1) * words, 0);
+    std::uint8_t* to = reinterpret_cast<std::uint8_t*>(bits + row * words) + first / 8;  // little endian, as every target of this build
+    const std::size_t whole = plain_level ? 0 : count / 8 * 8;
+    if (whole > 0) HWY_DYNAMIC_DISPATCH(pack_bytes)(from, whole, to);
+    pack_reference(from + whole, count - whole, to + whole / 8);
+  });
 }
 
 void unpack_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, float* x) noexcept {
   const std::size_t words = words_per_row(n);
-  for (std::size_t r = 0; r < rows; ++r, x += n, bits += words)
-    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>((bits[i / 64] >> (i % 64)) & 1);
+  const bool plain_level = scalar_level();
+  pieces(rows, n, [&](std::size_t row, std::size_t first, std::size_t count) {
+    const std::uint8_t* from = reinterpret_cast<const std::uint8_t*>(bits + row * words) + first / 8;
+    if (plain_level)
+      unpack_reference(from, count, x + row * n + first);
+    else
+      HWY_DYNAMIC_DISPATCH(unpack_bytes)(from, count, x + row * n + first);
+  });
 }
 
 std::uint64_t count_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n) noexcept {
@@ -44,3 +132,4 @@ void list_to_bits(const std::uint32_t* list, std::size_t count, std::size_t n, s
 }
 
 }  // namespace apical::kernels
+#endif  // HWY_ONCE

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -49,16 +50,23 @@ TEST(Bits, LayoutIsLeastSignificantFirstInRowsOf64Bytes) {
   x[0] = 1;
   x[65] = -2.5f;
   x[70 + 3] = 1e-40f;
-  std::vector<uint64_t> bits(16, ~0ull), want(16);
-  pack_bits(x.data(), 2, 70, bits.data());
+  x[70 + 69] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<uint64_t> want(16);
   want[0] = 1;
   want[1] = 2;
   want[8] = 8;
-  EXPECT_EQ(bits, want);
+  want[9] = 32;
+  for (const std::string& level : simd_levels()) {
+    set_simd_level(level);
+    std::vector<uint64_t> bits(16, ~0ull);
+    pack_bits(x.data(), 2, 70, bits.data());
+    EXPECT_EQ(bits, want) << level;
+  }
+  set_simd_level("");
 }
 
-TEST(Bits, RoundTripsAndCounts) {
-  for (size_t n : {0, 1, 7, 63, 64, 65, 511, 512, 513, 1000}) {
+void round_trip() {
+  for (size_t n : {0, 1, 7, 12, 63, 64, 65, 511, 512, 513, 1000, 65536 + 100}) {
     const size_t rows = 3, words = words_per_row(n);
     const Events e = events(rows * n, n, false);
     std::vector<uint64_t> bits(rows * words, ~0ull);
@@ -77,6 +85,15 @@ TEST(Bits, RoundTripsAndCounts) {
     }
     EXPECT_EQ(all, e.index) << n;
   }
+}
+
+TEST(Bits, RoundTripsAndCountsAtEveryLevel) {
+  for (const std::string& level : simd_levels()) {
+    SCOPED_TRACE(level);
+    set_simd_level(level);
+    round_trip();
+  }
+  set_simd_level("");
 }
 
 TEST(EventLinear, IsTheDenseProductInOrder) {

@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <functional>
+#include <cstdlib>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -406,6 +405,23 @@ TEST(Simd, LevelsAreNamedAndUnknownOnesRefused) {
     EXPECT_NE(std::string(e.what()).find("avx1024"), std::string::npos);
     EXPECT_NE(e.hint().find(levels.back()), std::string::npos);
   }
+}
+
+// The variable is read once, so each case is a process of its own.
+int level_of_child(const char* variable) {
+  setenv("APICAL_SIMD", variable, 1);
+  try {
+    return simd_level() == variable ? 0 : 1;
+  } catch (const Error& e) {
+    const bool lists = e.hint().find("scalar") != std::string::npos && e.where() == "APICAL_SIMD";
+    return e.code() == ExitCode::usage && lists ? 2 : 3;
+  }
+}
+
+TEST(SimdDeathTest, VariableChoosesTheLevel) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(std::exit(level_of_child("scalar")), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(std::exit(level_of_child("mmx")), testing::ExitedWithCode(2), "");
 }
 
 }  // namespace
