@@ -1,0 +1,208 @@
+#include "apical/runtime/reference.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "apical/base/error.h"
+#include "apical/kernels/neurons/lif_scalar.h"
+
+namespace apical::runtime {
+namespace {
+
+using graph::Graph, graph::Node, graph::Shape;
+using Values = std::vector<double>;
+
+const SpikeRecord* find(const std::vector<SpikeRecord>* records, const std::string& layer) {
+  if (records)
+    for (const auto& r : *records)
+      if (r.layer == layer) return &r;
+  return nullptr;
+}
+
+class Reference {
+ public:
+  Reference(const Graph& graph, const std::vector<SpikeRecord>* forced) : graph_(graph), forced_(forced) { graph::validate(graph_); }
+
+  ReferenceResult run(std::span<const float> frames) {
+    const auto n = static_cast<std::size_t>(graph::elements(graph_.input_shape));
+    if (frames.empty() || frames.size() % n) throw usage_error("the number of values is no multiple of a frame's " + std::to_string(n));
+    ReferenceResult result;
+    for (const Node& node : graph_.nodes)
+      if (std::holds_alternative<graph::Neuron>(node.op)) {
+        record_[node.name] = result.spikes.size();
+        result.spikes.push_back({node.name, graph::elements(node.shape), 0, {}});
+        result.membranes.emplace_back();
+      }
+    for (t_ = 0; static_cast<std::size_t>(t_) * n < frames.size(); ++t_) {
+      frame_ = frames.subspan(static_cast<std::size_t>(t_) * n, n);
+      for (const Node& node : graph_.nodes) {
+        Values y(static_cast<std::size_t>(graph::elements(node.shape)), 0.0);
+        std::visit([&](const auto& op) { step(op, node, y, result); }, node.op);
+        out_[node.name] = std::move(y);
+      }
+    }
+    result.scores = out_[graph_.nodes.back().name];
+    return result;
+  }
+
+ private:
+  const Values& in(const Node& node, std::size_t i = 0) const { return out_.at(node.inputs[i]); }
+  const Shape& in_shape(const Node& node) const { return graph::node(graph_, node.inputs[0]).shape; }
+  const std::vector<float>& tensor(const std::string& name) const { return graph_.tensors.at(name).values; }
+
+  void step(const graph::Input&, const Node&, Values& y, ReferenceResult&) const { std::copy(frame_.begin(), frame_.end(), y.begin()); }
+
+  void step(const graph::Conv2d& op, const Node& node, Values& y, ReferenceResult&) const {
+    const Shape &x = in_shape(node), &w = graph_.tensors.at(op.weight).shape;
+    const Values& from = in(node);
+    const auto& weight = tensor(op.weight);
+    std::size_t at = 0;
+    for (std::int64_t o = 0; o < w[0]; ++o)
+      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
+        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox) {
+          double sum = op.bias.empty() ? 0.0 : tensor(op.bias)[static_cast<std::size_t>(o)];
+          for (std::int64_t i = 0; i < w[1]; ++i)
+            for (std::int64_t kh = 0; kh < w[2]; ++kh)
+              for (std::int64_t kw = 0; kw < w[3]; ++kw) {
+                const std::int64_t iy = oy * op.stride_h + kh - op.pad_h, ix = ox * op.stride_w + kw - op.pad_w;
+                if (iy < 0 || ix < 0 || iy >= x[1] || ix >= x[2]) continue;
+                const std::int64_t channel = o / (w[0] / op.groups) * w[1] + i;
+                sum += from[static_cast<std::size_t>((channel * x[1] + iy) * x[2] + ix)] *
+                       weight[static_cast<std::size_t>(((o * w[1] + i) * w[2] + kh) * w[3] + kw)];
+              }
+          y[at++] = sum;
+        }
+  }
+
+  void step(const graph::Linear& op, const Node& node, Values& y, ReferenceResult&) const {
+    const Values& from = in(node);
+    const auto& weight = tensor(op.weight);
+    for (std::size_t o = 0; o < y.size(); ++o) {
+      y[o] = op.bias.empty() ? 0.0 : tensor(op.bias)[o];
+      for (std::size_t i = 0; i < from.size(); ++i) y[o] += from[i] * weight[o * from.size() + i];
+    }
+  }
+
+  template <class Join>
+  void pool(int kernel, int stride, const Node& node, Values& y, const Join& join) const {
+    const Shape& x = in_shape(node);
+    const Values& from = in(node);
+    std::size_t at = 0;
+    for (std::int64_t c = 0; c < node.shape[0]; ++c)
+      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
+        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox, ++at)
+          for (int k = 0; k < kernel * kernel; ++k) {
+            const double v = from[static_cast<std::size_t>((c * x[1] + oy * stride + k / kernel) * x[2] + ox * stride + k % kernel)];
+            y[at] = k == 0 ? v : join(y[at], v);
+          }
+  }
+  void step(const graph::AvgPool2d& op, const Node& node, Values& y, ReferenceResult&) const {
+    pool(op.kernel, op.stride, node, y, [](double a, double b) { return a + b; });
+    for (double& v : y) v /= op.kernel * op.kernel;
+  }
+  void step(const graph::MaxPool2d& op, const Node& node, Values& y, ReferenceResult&) const {
+    pool(op.kernel, op.stride, node, y, [](double a, double b) { return std::max(a, b); });
+  }
+  void step(const graph::Flatten&, const Node& node, Values& y, ReferenceResult&) const { y = in(node); }
+
+  void step(const graph::Affine& op, const Node& node, Values& y, ReferenceResult&) const {
+    const std::size_t plane = y.size() / static_cast<std::size_t>(node.shape[0]);
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] = double{tensor(op.scale)[k / plane]} * in(node)[k] + tensor(op.shift)[k / plane];
+  }
+
+  void step(const graph::Neuron& op, const Node& node, Values& y, ReferenceResult& result) {
+    Values& v = state_[node.name];
+    v.resize(y.size(), 0.0);
+    SpikeRecord& record = result.spikes[record_[node.name]];
+    Values& membranes = result.membranes[record_[node.name]];
+    record.bits.resize(record.bits.size() + record.words(), 0);
+    const SpikeRecord* forced = find(forced_, node.name);
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      const float decay = op.decay.empty() ? op.lif.decay : tensor(op.decay)[tensor(op.decay).size() == 1 ? 0 : k];
+      const auto cell = kernels::plain::cell<double>(op.lif, decay);
+      const double h = cell.charge(v[k], in(node)[k]);
+      bool s = cell.fire(h);
+      v[k] = cell.state(h, s);
+      if (forced && t_ < forced->steps && forced->fired(t_, static_cast<std::int64_t>(k)) != s) {
+        s = !s;
+        v[k] = op.lif.reset_at == kernels::ResetAt::same_step ? cell.state(h, s) : beside_threshold(op.lif, s);
+      }
+      membranes.push_back(h);
+      y[k] = s;
+      if (s) record.bits[static_cast<std::size_t>(t_) * record.words() + k / 64] |= std::uint64_t{1} << (k % 64);
+    }
+    ++record.steps;
+  }
+  // The pending reset of the next_step forms is told by the state itself: the nearest state that says what was forced.
+  static double beside_threshold(const kernels::Lif& lif, bool fires) {
+    const bool exact = lif.compare == kernels::Compare::ge ? fires : !fires;
+    const double inf = std::numeric_limits<double>::infinity();
+    return exact ? double{lif.v_th} : std::nextafter(double{lif.v_th}, fires ? inf : -inf);
+  }
+
+  void step(const graph::Add&, const Node& node, Values& y, ReferenceResult&) const {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      for (std::size_t k = 0; k < y.size(); ++k) y[k] += in(node, i)[k];
+  }
+
+  void step(const graph::Readout& op, const Node& node, Values& y, ReferenceResult&) {
+    Values& kept = state_[node.name];
+    const Values& x = in(node);
+    if (t_ == 0 || op.kind == graph::ReadoutKind::last) kept = x;
+    else
+      for (std::size_t k = 0; k < y.size(); ++k) kept[k] = op.kind == graph::ReadoutKind::rate ? kept[k] + x[k] : std::max(kept[k], x[k]);
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] = op.kind == graph::ReadoutKind::rate ? kept[k] / (t_ + 1) : kept[k];
+  }
+
+  Graph graph_;
+  const std::vector<SpikeRecord>* forced_;
+  std::map<std::string, Values> out_, state_;
+  std::map<std::string, std::size_t> record_;
+  std::span<const float> frame_;
+  int t_ = 0;
+};
+
+}  // namespace
+
+ReferenceResult run_reference(const Graph& graph, std::span<const float> frames, const std::vector<SpikeRecord>* forced) {
+  return Reference(graph, forced).run(frames);
+}
+
+std::optional<FirstDifference> first_difference(const Graph& graph, std::span<const float> frames, const std::vector<SpikeRecord>& a,
+                                                const std::vector<SpikeRecord>& b) {
+  std::vector<std::pair<const SpikeRecord*, const SpikeRecord*>> layers;
+  std::vector<const graph::Neuron*> neurons;
+  int steps = std::numeric_limits<int>::max();
+  for (const Node& node : graph.nodes) {
+    const auto* neuron = std::get_if<graph::Neuron>(&node.op);
+    if (!neuron) continue;
+    const SpikeRecord *x = find(&a, node.name), *y = find(&b, node.name);
+    if (!x || !y) throw usage_error("the spikes of the layer '" + node.name + "' were not recorded on both sides");
+    if (x->neurons != y->neurons || x->steps != y->steps || x->bits.size() != y->bits.size() || x->bits.size() != x->words() * static_cast<std::size_t>(x->steps))
+      throw usage_error("the two records of the layer '" + node.name + "' have different sizes");
+    layers.emplace_back(x, y), neurons.push_back(neuron);
+    steps = std::min(steps, x->steps);
+  }
+  for (int t = 0; !layers.empty() && t < steps; ++t)
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      for (std::size_t w = 0; w < layers[l].first->words(); ++w) {
+        const std::uint64_t differ = layers[l].first->row(t)[w] ^ layers[l].second->row(t)[w];
+        if (!differ) continue;
+        FirstDifference d;
+        d.t = t, d.layer = layers[l].first->layer, d.neuron = static_cast<std::int64_t>(w * 64) + std::countr_zero(differ);
+        if (d.neuron >= layers[l].first->neurons) throw usage_error("a record has spikes behind the last neuron of '" + d.layer + "'");
+        // Everything before (t, layer) is the same on both sides, so forcing a's spikes forces what both agreed on.
+        const auto size = static_cast<std::size_t>(graph::elements(graph.input_shape));
+        if (frames.size() < size * static_cast<std::size_t>(t + 1)) throw usage_error("there are fewer frames than recorded steps");
+        const auto r = run_reference(graph, frames.first(size * static_cast<std::size_t>(t + 1)), &a);
+        d.membrane = r.membranes[l][static_cast<std::size_t>(t) * static_cast<std::size_t>(layers[l].first->neurons) + static_cast<std::size_t>(d.neuron)];
+        d.threshold = neurons[l]->lif.v_th, d.distance = std::fabs(d.membrane - d.threshold);
+        return d;
+      }
+  return {};
+}
+
+}  // namespace apical::runtime

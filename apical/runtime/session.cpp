@@ -1,0 +1,310 @@
+#include "apical/runtime/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "apical/base/error.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/neurons/scan.h"
+#include "apical/runtime/program.h"
+
+namespace apical::runtime {
+namespace {
+
+/// The memory of one slot.
+struct Buffer {
+  std::vector<float> x;             // values; of bits: 0 and 1, when some reader wants them
+  std::vector<std::uint64_t> bits;  // spikes
+  std::vector<std::uint32_t> list;  // indices of the nonzero elements, when some reader wants them
+  std::size_t count = 0;
+  bool ones = true;                 // every nonzero listed is +1 or -1
+};
+
+double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
+
+template <bool Max>
+void pool_floats(const ConvShape& s, const float* in, float* out) noexcept {
+  const auto C = static_cast<std::size_t>(s.in_channels);
+  const float share = 1.0f / static_cast<float>(s.kernel_h * s.kernel_w);
+  for (int oy = 0; oy < s.out_height; ++oy)
+    for (int ox = 0; ox < s.out_width; ++ox, out += C)
+      for (int k = 0; k < s.kernel_h * s.kernel_w; ++k) {
+        const int iy = oy * s.stride_h + k / s.kernel_w, ix = ox * s.stride_w + k % s.kernel_w;
+        const float* from = in + (static_cast<std::size_t>(iy) * s.in_width + ix) * C;
+        const bool last = k + 1 == s.kernel_h * s.kernel_w;
+        for (std::size_t c = 0; c < C; ++c) {
+          if (k == 0) out[c] = from[c];
+          else out[c] = Max ? std::max(out[c], from[c]) : out[c] + from[c];
+          if (!Max && last) out[c] *= share;
+        }
+      }
+}
+
+// A spike makes every window it lies in fire.
+void pool_spikes(const ConvShape& s, const Buffer& in, std::vector<std::uint64_t>& out) noexcept {
+  std::fill(out.begin(), out.end(), 0);
+  for (std::size_t e = 0; e < in.count; ++e) {
+    const auto C = static_cast<std::uint32_t>(s.in_channels);
+    const int c = static_cast<int>(in.list[e] % C), pixel = static_cast<int>(in.list[e] / C), y = pixel / s.in_width, x = pixel % s.in_width;
+    const auto first = [](int at, int kernel, int stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
+    for (int oy = first(y, s.kernel_h, s.stride_h); oy * s.stride_h <= y && oy < s.out_height; ++oy)
+      for (int ox = first(x, s.kernel_w, s.stride_w); ox * s.stride_w <= x && ox < s.out_width; ++ox) {
+        const std::size_t at = (static_cast<std::size_t>(oy) * s.out_width + ox) * C + static_cast<std::size_t>(c);
+        out[at / 64] |= std::uint64_t{1} << (at % 64);
+      }
+  }
+}
+
+}  // namespace
+
+struct Session::Impl {
+  std::shared_ptr<const Program> program;
+  std::vector<Buffer> buffers;
+  std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
+  std::vector<float> values;        // State::values, channel last
+  std::vector<float> frame, output, reordered;
+  std::vector<graph::OpCounts> counts;
+  std::vector<SpikeRecord> records;
+  std::vector<std::size_t> record_of;  // of each slot
+  int steps = 0;
+  bool have_frame = false;
+
+  explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)) {
+    const auto& slots = program->slots;
+    buffers.resize(slots.size()), source.resize(slots.size()), counts.resize(slots.size()), record_of.resize(slots.size());
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const Slot& s = slots[i];
+      source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
+      if (s.kind == Kind::flatten) continue;
+      if (!s.spikes || s.wants_floats) buffers[i].x.resize(s.n);
+      if (s.spikes) buffers[i].bits.resize(kernels::words_per_row(s.n));
+      if (s.wants_list) buffers[i].list.resize(s.n);
+      if (s.kind == Kind::neuron && program->options.record_spikes) {
+        record_of[i] = records.size();
+        SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
+        record.bits.reserve(record.words() * static_cast<std::size_t>(program->T));
+        records.push_back(std::move(record));
+      }
+    }
+    values.assign(program->state_size, 0.0f);
+    frame.resize(program->frame_size), output.resize(slots.back().n);
+  }
+
+  const Slot& slot(std::size_t i) const { return program->slots[i]; }
+  Buffer& of(std::size_t i) { return buffers[source[i]]; }
+
+  void step(std::span<const float> next) {
+    const bool same = have_frame && std::memcmp(frame.data(), next.data(), next.size_bytes()) == 0;
+    if (!same) std::copy(next.begin(), next.end(), frame.begin());
+    have_frame = true;
+    for (std::size_t i = 0; i < program->slots.size(); ++i) {
+      const Slot& s = slot(i);
+      const bool run = s.changing || !same;
+      if (run && s.kind != Kind::flatten) {
+        compute(i, s);
+        finish(i, s);
+      }
+      if (program->options.count) count(i, s, run);
+    }
+    ++steps;
+    const Slot& last = program->slots.back();
+    const float* y = of(program->slots.size() - 1).x.data();
+    for (std::size_t k = 0; k < last.n; ++k) output[last.order.empty() ? k : last.order[k]] = y[k];
+  }
+
+  void compute(std::size_t i, const Slot& s) {
+    Buffer& b = buffers[i];
+    const Buffer* in = s.inputs.empty() ? nullptr : &of(s.inputs[0]);
+    switch (s.kind) {
+      case Kind::input:
+        for (std::size_t k = 0; k < s.n; ++k) b.x[k] = frame[s.order.empty() ? k : s.order[k]];
+        break;
+      case Kind::conv:
+      case Kind::linear: product(s, *in, b.x); break;
+      case Kind::avg_pool: pool_floats<false>(s.conv, in->x.data(), b.x.data()); break;
+      case Kind::max_pool:
+        if (s.spikes) pool_spikes(s.conv, *in, b.bits);
+        else pool_floats<true>(s.conv, in->x.data(), b.x.data());
+        break;
+      case Kind::flatten: break;
+      case Kind::affine:
+        for (std::size_t k = 0; k < s.n; ++k) b.x[k] = s.weight[k] * in->x[k] + s.bias[k];
+        break;
+      case Kind::neuron:
+        kernels::lif_forward(s.lif, s.decay.empty() ? nullptr : s.decay.data(), s.decay.size(), in->x.data(), 1, s.n, values.data() + s.state_at,
+                             b.bits.data(), nullptr, nullptr);
+        break;
+      case Kind::add: add(s, b.x); break;
+      case Kind::readout: readout(s, in->x.data(), values.data() + s.state_at, b.x.data()); break;
+    }
+  }
+
+  void product(const Slot& s, const Buffer& in, std::vector<float>& y) {
+    const std::size_t period = s.bias.size();
+    if (s.bias.empty()) std::fill(y.begin(), y.end(), 0.0f);
+    else
+      for (std::size_t k = 0; k < s.n; k += period) std::copy(s.bias.begin(), s.bias.end(), y.begin() + static_cast<std::ptrdiff_t>(k));
+    const float* x = slot(s.inputs[0]).spikes ? nullptr : in.x.data();
+    if (s.kind == Kind::conv)
+      s.event ? event_conv(s.conv, s.weight.data(), in.list.data(), in.count, x, y.data()) : dense_conv(s.conv, s.weight.data(), in.x.data(), y.data());
+    else
+      s.event ? event_linear(s.n, s.weight.data(), in.list.data(), in.count, x, y.data())
+              : dense_linear(slot(s.inputs[0]).n, s.n, s.weight.data(), in.x.data(), y.data());
+  }
+
+  // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
+  void add(const Slot& s, std::vector<float>& y) {
+    std::fill(y.begin(), y.end(), 0.0f);
+    for (const auto i : s.inputs) {
+      const auto& from = slot(i).order;
+      const float* x = of(i).x.data();
+      if (from == s.order) {
+        for (std::size_t k = 0; k < s.n; ++k) y[k] += x[k];
+        continue;
+      }
+      reordered.resize(s.n);
+      for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
+      for (std::size_t k = 0; k < s.n; ++k) y[k] += reordered[s.order.empty() ? k : s.order[k]];
+    }
+  }
+
+  void readout(const Slot& s, const float* x, float* kept, float* y) const {
+    for (std::size_t k = 0; k < s.n; ++k) {
+      if (s.readout == graph::ReadoutKind::rate) kept[k] = steps == 0 ? x[k] : kept[k] + x[k];
+      else kept[k] = steps == 0 || s.readout == graph::ReadoutKind::last ? x[k] : std::max(kept[k], x[k]);
+      y[k] = s.readout == graph::ReadoutKind::rate ? kept[k] / static_cast<float>(steps + 1) : kept[k];
+    }
+  }
+
+  // The other forms of the output that its readers want.
+  void finish(std::size_t i, const Slot& s) {
+    Buffer& b = buffers[i];
+    if (s.spikes && s.wants_floats) kernels::unpack_bits(b.bits.data(), 1, s.n, b.x.data());
+    if (s.wants_list) {
+      b.ones = true, b.count = 0;
+      if (s.spikes) {
+        b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
+      } else {
+        for (std::size_t k = 0; k < s.n; ++k)
+          if (b.x[k] != 0.0f) b.list[b.count++] = static_cast<std::uint32_t>(k), b.ones &= b.x[k] == 1.0f || b.x[k] == -1.0f;
+      }
+    }
+    if (s.kind == Kind::neuron && program->options.record_spikes) record(s, b, records[record_of[i]]);
+  }
+
+  static void record(const Slot& s, const Buffer& b, SpikeRecord& r) {
+    const std::size_t at = r.bits.size();
+    r.bits.resize(at + r.words());
+    if (s.order.empty()) std::copy(b.bits.begin(), b.bits.end(), r.bits.begin() + static_cast<std::ptrdiff_t>(at));
+    else
+      for (std::size_t e = 0; e < b.count; ++e) {
+        const std::uint32_t k = s.order[b.list[e]];
+        r.bits[at + k / 64] |= std::uint64_t{1} << (k % 64);
+      }
+    ++r.steps;
+  }
+
+  // See graph::OpCounts for what counts. `run` is false when the output of the step before was used again.
+  void count(std::size_t i, const Slot& s, bool run) {
+    graph::OpCounts& c = counts[i];
+    const bool first = steps == 0, weights = s.kind == Kind::conv || s.kind == Kind::linear;
+    if (i + 1 == program->slots.size()) c.steps += 1, c.samples += first;
+    if (s.kind == Kind::flatten || s.kind == Kind::input) return;
+    double in_bytes = 0, dense_bytes = stored_bytes(s), ann_bytes = 4.0 * static_cast<double>(s.n);
+    for (const auto k : s.inputs) in_bytes += stored_bytes(slot(k)), ann_bytes += 4.0 * static_cast<double>(slot(k).n);
+    dense_bytes += in_bytes;
+    const double tensors = 4.0 * static_cast<double>(s.kind == Kind::affine ? 2 * s.channels : weights ? s.weight.size() + s.bias.size() : 0);
+    const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : 0;
+    c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
+    if (first && s.kind != Kind::readout) c.ann += products, c.ann_weight_bytes += tensors, c.ann_activation_bytes += ann_bytes;
+    if (s.kind == Kind::neuron) c.membrane_updates += static_cast<double>(s.n), c.state_bytes += 8.0 * static_cast<double>(s.n);
+    if (s.kind == Kind::readout) c.state_bytes += 8.0 * static_cast<double>(s.n);
+    if (!run) return;
+    if (s.kind == Kind::affine) c.effective_macs += products;
+    if (!weights) {
+      c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
+      return;
+    }
+    const Buffer& in = of(s.inputs[0]);
+    double reached = 0, effective = 0;
+    for (std::size_t e = 0; e < in.count; ++e) reached += s.reach[in.list[e]], effective += s.fan[in.list[e]];
+    (in.ones ? c.effective_acs : c.effective_macs) += effective;
+    c.active_inputs += static_cast<double>(in.count), c.inputs += static_cast<double>(slot(s.inputs[0]).n);
+    if (s.event) c.weight_bytes += 4 * reached + 4.0 * static_cast<double>(s.bias.size()), c.activation_bytes += 4.0 * static_cast<double>(in.count) + 8 * reached;
+    else c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
+  }
+
+  void reset() {
+    std::fill(values.begin(), values.end(), 0.0f);
+    steps = 0, have_frame = false;
+    for (auto& r : records) r.bits.clear(), r.steps = 0;
+  }
+
+  // Copies the state between the graph's order (State) and ours.
+  template <class Copy>
+  void each_state(const Copy& copy) const {
+    for (const Slot& s : program->slots)
+      if (s.kind == Kind::neuron || s.kind == Kind::readout)
+        for (std::size_t k = 0; k < s.n; ++k) copy(s.state_at + (s.order.empty() ? k : s.order[k]), s.state_at + k);
+  }
+};
+
+Session::Session(const graph::Graph& graph, const Options& options) : Session(prepare(graph, options)) {}
+Session::Session(std::shared_ptr<const Program> program) : impl_(std::make_unique<Impl>(std::move(program))) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::reset() { impl_->reset(); }
+
+std::span<const float> Session::step(std::span<const float> frame) {
+  if (frame.size() != impl_->program->frame_size)
+    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " + std::to_string(frame.size()));
+  impl_->step(frame);
+  return impl_->output;
+}
+
+Result Session::run(std::span<const float> frames) {
+  const std::size_t n = impl_->program->frame_size;
+  if (frames.empty() || frames.size() % n)
+    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) + " values are no multiple of it");
+  reset();
+  for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
+  Result r{impl_->output, 0};
+  r.predicted = std::max_element(r.scores.begin(), r.scores.end()) - r.scores.begin();
+  return r;
+}
+
+State Session::state() const {
+  State s{std::vector<float>(impl_->values.size()), impl_->steps};
+  impl_->each_state([&](std::size_t theirs, std::size_t ours) { s.values[theirs] = impl_->values[ours]; });
+  return s;
+}
+
+void Session::set_state(const State& state) {
+  if (state.values.size() != impl_->values.size() || state.steps < 0)
+    throw usage_error("the state of this network has " + std::to_string(impl_->values.size()) + " values, not " + std::to_string(state.values.size()));
+  impl_->each_state([&](std::size_t theirs, std::size_t ours) { impl_->values[ours] = state.values[theirs]; });
+  impl_->steps = state.steps, impl_->have_frame = false;
+}
+
+const std::vector<SpikeRecord>& Session::spikes() const noexcept { return impl_->records; }
+
+graph::OpCounts Session::counts() const {
+  graph::OpCounts sum;
+  for (const auto& c : impl_->counts) sum += c;
+  return sum;
+}
+
+std::vector<LayerCounts> Session::layer_counts() const {
+  std::vector<LayerCounts> out;
+  for (std::size_t i = 0; i < impl_->counts.size(); ++i) {
+    const Slot& s = impl_->slot(i);
+    if (s.kind != Kind::input && s.kind != Kind::flatten) out.push_back({s.name, s.op, s.event, impl_->counts[i]});
+  }
+  return out;
+}
+
+void Session::clear_counts() { std::fill(impl_->counts.begin(), impl_->counts.end(), graph::OpCounts{}); }
+
+}  // namespace apical::runtime

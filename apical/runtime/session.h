@@ -1,0 +1,80 @@
+#pragma once
+// Runs a network step by step, event by event, without torch. Start here.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apical/graph/graph.h"
+#include "apical/runtime/spikes.h"
+
+namespace apical::runtime {
+
+/// How a weight layer is computed. `event`: each active input adds its weights to the outputs it reaches. `dense`: every output
+/// sums all its inputs. Both add in the same order and give the same bits. `automatic`: event when the measured density of the
+/// layer's inputs (Graph::densities) is below event_density, or, when none was measured, when the inputs are spikes.
+enum class Plan : std::uint8_t { automatic, dense, event };
+inline constexpr double event_density = 0.35;
+
+struct Options {
+  Plan plan = Plan::automatic;
+  bool record_spikes = false;  ///< keep the spikes of every neuron layer and step
+  bool count = false;          ///< count operations (OpCounts)
+};
+
+/// The whole state of a session as a value: a stream can be cut here and continued, also by another session of the same graph.
+struct State {
+  std::vector<float> values;  ///< graph::state_elements(): membranes, then sums of the readout; channel first
+  int steps = 0;              ///< steps done since reset
+  bool operator==(const State&) const = default;
+};
+
+struct Result {
+  std::vector<float> scores;   ///< the output of the last step, channel first
+  std::int64_t predicted = 0;  ///< index of the largest score; the first of equals
+};
+
+struct LayerCounts {
+  std::string layer, op;
+  bool event = false;  ///< the plan of a weight layer
+  graph::OpCounts counts;
+};
+
+class Program;
+
+/// The graph prepared for running: weights laid out channel last, plans chosen. Immutable and shared by sessions of many threads.
+std::shared_ptr<const Program> prepare(const graph::Graph& graph, const Options& options = {});
+
+/// One stream. Memory is allocated by the constructor alone (and, with record_spikes, when a stream grows longer than T steps).
+class Session {
+ public:
+  explicit Session(const graph::Graph& graph, const Options& options = {});
+  explicit Session(std::shared_ptr<const Program> program);
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  /// Membranes and readout to zero, recorded spikes away. Counts go on.
+  void reset();
+  /// One step: frame [C, H, W] (or [N]) of the encoder; the network's output after this step, valid until the next call. A frame
+  /// equal to the one before is not multiplied again. Usage error for a frame of another size.
+  std::span<const float> step(std::span<const float> frame);
+  /// reset(), then a step for each of the frames [T, C, H, W].
+  Result run(std::span<const float> frames);
+
+  State state() const;
+  void set_state(const State& state);  ///< usage error for a state of another size
+
+  /// One record a neuron layer, in the order of the nodes; empty without record_spikes.
+  const std::vector<SpikeRecord>& spikes() const noexcept;
+  graph::OpCounts counts() const;
+  std::vector<LayerCounts> layer_counts() const;  ///< one a weight, affine, pool or neuron layer
+  void clear_counts();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace apical::runtime

@@ -1,0 +1,24 @@
+#pragma once
+// Which neurons fired when: what a session records, and what an execution elsewhere is compared by.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "apical/kernels/bits.h"
+
+namespace apical::runtime {
+
+/// Spikes of one neuron layer, one row of SpikeBits (kernels/bits.h) a step; neurons in the graph's order, channel first.
+struct SpikeRecord {
+  std::string layer;
+  std::int64_t neurons = 0;
+  int steps = 0;
+  std::vector<std::uint64_t> bits;  ///< [steps, words_per_row(neurons)]
+
+  std::size_t words() const noexcept { return kernels::words_per_row(static_cast<std::size_t>(neurons)); }
+  const std::uint64_t* row(int t) const noexcept { return bits.data() + static_cast<std::size_t>(t) * words(); }
+  bool fired(int t, std::int64_t neuron) const noexcept { return row(t)[neuron / 64] >> (neuron % 64) & 1; }
+  bool operator==(const SpikeRecord&) const = default;
+};
+
+}  // namespace apical::runtime
