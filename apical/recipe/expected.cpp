@@ -14,7 +14,9 @@ namespace {
 const std::vector<std::string> all_scales = {"smoke", "desk", "paper"};
 const std::vector<std::string> verdicts = {"holds", "partly", "marginal", "does not hold here", "not yet run"};
 
-bool contains(const std::vector<std::string>& list, const std::string& item) { return std::find(list.begin(), list.end(), item) != list.end(); }
+bool contains(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
 
 void must_be_one_of(const std::string& word, const std::vector<std::string>& known, const std::string& key, const std::string& where) {
   if (!contains(known, word)) throw usage_error("'" + key + "' cannot be '" + word + "'", where, did_you_mean(word, known));
@@ -84,9 +86,10 @@ Recorded read_recorded(const Config& c) {
 }
 
 Line read_line(const Config& c, bool gate) {
-  std::vector<std::string> known = {"id",  "statement", "metric", "relation",   "target", "tolerance", "lo",
-                                    "hi",  "scales",    "data",   "subset_ok",  "paper",  "source"};
-  const std::vector<std::string> own = gate ? std::vector<std::string>{"real_data"} : std::vector<std::string>{"exact", "wall_time", "recorded"};
+  std::vector<std::string> known = {"id", "statement", "metric", "relation",  "target", "tolerance", "lo",
+                                    "hi", "scales",    "data",   "subset_ok", "paper",  "source"};
+  const std::vector<std::string> own =
+      gate ? std::vector<std::string>{"real_data"} : std::vector<std::string>{"exact", "wall_time", "recorded"};
   known.insert(known.end(), own.begin(), own.end());
   c.allow_only(known);
   Line line;
@@ -120,6 +123,8 @@ bool straddles(const Line& line, const std::pair<double, double>& interval) {
 // Why the data at hand cannot bear this line; "" when they can.
 std::string data_objection(const Line& line, const Result& r) {
   if (!line.real_data) return "";
+  for (const auto& name : line.data)
+    if (std::none_of(r.data.begin(), r.data.end(), [&](const DataUsed& d) { return d.name == name; })) return name + " was not used";
   for (const auto& d : r.data) {
     if (!line.data.empty() && !contains(line.data, d.name)) continue;
     if (d.synthetic) return "synthetic data";
@@ -174,7 +179,9 @@ void judge_claim(const Line& line, const Result& r, bool strict, Claim& c) {
 
 }  // namespace
 
-std::string relation_text(Relation relation) { return relation == Relation::at_most ? "<=" : relation == Relation::at_least ? ">=" : "within"; }
+std::string relation_text(Relation relation) {
+  return relation == Relation::at_most ? "<=" : relation == Relation::at_least ? ">=" : "within";
+}
 
 bool satisfies(const Line& line, double v) noexcept {
   switch (line.relation) {

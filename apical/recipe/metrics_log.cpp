@@ -13,7 +13,9 @@
 namespace apical::recipe {
 
 namespace {
-Error failed(const std::string& what, const std::filesystem::path& path) { return data_error(what + ": " + std::strerror(errno), path.string()); }
+Error failed(const std::string& what, const std::filesystem::path& path) {
+  return data_error(what + ": " + std::strerror(errno), path.string());
+}
 }  // namespace
 
 MetricsLog::MetricsLog(std::filesystem::path path, bool keep) : path_(std::move(path)) {
@@ -56,8 +58,8 @@ void MetricsLog::append(std::string_view kind, std::initializer_list<std::pair<s
 
 void MetricsLog::truncate(std::uint64_t size) {
   if (size > size_)
-    throw data_error("the metrics end at byte " + std::to_string(size_) + ", but the checkpoint was made at " + std::to_string(size), path_.string(),
-                     "The file was changed; start the run anew");
+    throw data_error("the metrics end at byte " + std::to_string(size_) + ", but the checkpoint was made at " + std::to_string(size),
+                     path_.string(), "The file was changed; start the run anew");
   if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) throw failed("cannot cut the metrics", path_);
   size_ = size;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apical/base/error.h"
 #include "apical/base/files.h"
@@ -20,9 +21,10 @@ json number_or_null(const std::optional<double>& v) { return v && std::isfinite(
 // Several sets are one object: names joined, and one hash over the lines "name sha256", so that a change of any shows.
 json data_json(const std::vector<DataUsed>& data) {
   std::string name, lines, sha;
+  std::set<std::string> names;
   bool synthetic = false;
   for (const auto& d : data) {
-    name += (name.empty() ? "" : " + ") + d.name;
+    if (names.insert(d.name).second) name += (name.empty() ? "" : " + ") + d.name;
     lines += d.name + " " + d.sha256 + "\n";
     sha = d.sha256;
     synthetic = synthetic || d.synthetic;
