@@ -81,7 +81,8 @@ void print(const std::string& file, const EventSummary& s) {
   line("events", std::to_string(s.events) + " (" + std::to_string(s.on) + " ON, " + std::to_string(s.events - s.on) + " OFF)");
   if (s.events > 0) {
     line("largest", "x " + std::to_string(s.max_x) + ", y " + std::to_string(s.max_y));
-    line("time", std::to_string(s.first_us) + " to " + std::to_string(s.last_us) + " us (" + duration_text(s.duration_s) + ")");
+    line("time", std::to_string(s.first_us) + " to " + std::to_string(s.last_us) + " us (" +
+                     (s.duration_s < 1 ? si(s.duration_s, "s") : duration_text(s.duration_s)) + ")");
     line("mean rate", si(s.mean_rate_hz, "events/s"));
     line("peak rate", si(s.peak_rate_hz, "events/s") + " (over 10 ms)");
   }

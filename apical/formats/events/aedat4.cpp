@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view magic = "#!AER-DAT4.0\r\n";
 constexpr std::size_t largest_header = std::size_t{1} << 24, events_per_packet = 10000;
+static_assert(sizeof(dv::Event) == 16);
 constexpr const char* cut_hint = "The file is cut off or damaged; copy or download it again.";
 
 /// The root of a size-prefixed flatbuffer with this identifier, or nullptr when the bytes are no such thing.
@@ -130,9 +131,12 @@ class Aedat4Reader final : public ReaderBase {
     if (!packet) throw in_.error_at(at, "a packet is damaged (no valid EVTS flatbuffer)", cut_hint);
     ++info_.words[0].second;
     if (!packet->elements()) return;
-    for (const dv::Event* e : *packet->elements())  // a negative address becomes a huge one, which emit() counts as outside
-      emit(e->timestamp(), static_cast<std::uint32_t>(static_cast<std::int32_t>(e->x())),
-           static_cast<std::uint32_t>(static_cast<std::int32_t>(e->y())), e->polarity());
+    // Read byte by byte: the Verifier holds the length of the vector to its alignment, not the 8 bytes of its elements.
+    const std::uint8_t* p = packet->elements()->Data();
+    for (std::size_t n = packet->elements()->size(); n > 0; --n, p += sizeof(dv::Event))
+      // A negative address becomes a huge one, which emit() counts as outside.
+      emit(load_le<std::int64_t>(p), static_cast<std::uint32_t>(std::int32_t{load_le<std::int16_t>(p + 8)}),
+           static_cast<std::uint32_t>(std::int32_t{load_le<std::int16_t>(p + 10)}), p[12]);
   }
 
   int compression_ = 0;

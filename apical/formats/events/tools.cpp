@@ -107,7 +107,8 @@ EventSummary summarise_events(const std::filesystem::path& path, const EventTick
   s.bytes = reader->size();
   s.duration_s = static_cast<double>(microseconds_between(s.first_us, s.last_us)) * 1e-6;
   s.mean_rate_hz = s.duration_s > 0 ? static_cast<double>(s.events) / s.duration_s : 0;
-  s.peak_rate_hz = static_cast<double>(peak) / (static_cast<double>(peak_window_us) * 1e-6);
+  // A recording shorter than the window has no other peak than its mean.
+  s.peak_rate_hz = std::max(s.mean_rate_hz, static_cast<double>(peak) / (static_cast<double>(peak_window_us) * 1e-6));
   return s;
 }
 

@@ -35,6 +35,7 @@ void walk(EventReader& reader, const EventRange& range, const EventTick& tick, c
     if (n > 0) use(std::span(some).first(n));
     if (tick) tick(reader.position(), reader.size());
   }
+  if (tick && begun) tick(reader.size(), reader.size());  // what is left is no events (a table of contents)
 }
 
 Sensor sensor_of(const std::filesystem::path& path, const EventReader& reader, const EventTick& tick) {
