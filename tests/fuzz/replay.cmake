@@ -1,0 +1,15 @@
+# Ordinary builds run every fuzz target over its committed corpus: ctest -R fuzz.
+include(${CMAKE_CURRENT_LIST_DIR}/targets.cmake)
+set(APICAL_FUZZ_DIR ${CMAKE_CURRENT_LIST_DIR})
+add_library(apical_replay_main OBJECT ${APICAL_FUZZ_DIR}/replay_main.cpp)
+target_link_libraries(apical_replay_main PRIVATE Apical::base)
+function(apical_replay name source room)
+  add_executable(replay_${name} ${source} $<TARGET_OBJECTS:apical_replay_main>)
+  apical_fuzz_link(replay_${name} ${room})
+  add_test(NAME fuzz.${name} COMMAND replay_${name} ${APICAL_FUZZ_DIR}/corpus/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120)
+endfunction()
+apical_fuzz_targets(apical_replay)
+# Writes the hand-made seeds of the formats room again: ninja fuzz_seeds && <build>/tests/fuzz_seeds tests/fuzz/corpus
+add_executable(fuzz_seeds EXCLUDE_FROM_ALL ${APICAL_FUZZ_DIR}/seeds.cpp)
+apical_fuzz_link(fuzz_seeds formats)

@@ -1,0 +1,101 @@
+// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio and png, all made by our own writers.
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "apical/base/philox.h"
+#include "apical/formats/audio.h"
+#include "apical/formats/bytes.h"
+#include "apical/formats/idx.h"
+#include "apical/formats/npy.h"
+#include "apical/formats/png.h"
+#include "apical/formats/safetensors.h"
+
+using namespace apical::formats;
+using Bytes = std::vector<std::uint8_t>;
+
+namespace {
+
+std::filesystem::path root;
+
+void put(const std::string& name, const Bytes& bytes) {
+  const auto path = root / name;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+Array array(DType dtype, std::vector<std::uint64_t> shape) {
+  Array a{dtype, std::move(shape), {}};
+  a.bytes.resize(checked_bytes(a.shape, dtype, ""));
+  apical::Random random(static_cast<std::uint64_t>(dtype), "seeds");
+  for (auto& b : a.bytes) b = static_cast<std::uint8_t>(random.below(dtype == DType::boolean ? 2 : 256));
+  return a;
+}
+
+void arrays() {
+  for (const DType d : {DType::u8, DType::i8, DType::i16, DType::i32, DType::f32, DType::f64}) put("idx/" + name(d), idx_bytes(array(d, {2, 3})));
+  put("idx/empty", idx_bytes(array(DType::u8, {0, 28})));
+  put("idx/packed", gzip(idx_bytes(array(DType::u8, {3, 4, 4}))));
+  put("idx/packed_labels", gzip(idx_bytes(array(DType::u8, {10}))));
+  for (const DType d : {DType::boolean, DType::u16, DType::f16, DType::f64}) put("npy/" + name(d), npy_bytes(array(d, {2, 3})));
+  put("npy/scalar", npy_bytes(array(DType::i64, {})));
+  put("npy/fortran", npy_bytes(array(DType::f32, {2, 3, 2}), {.fortran = true}));
+  put("npy/big", npy_bytes(array(DType::i32, {5}), {.big_endian = true, .version = 2}));
+  put("npy/version3", npy_bytes(array(DType::u64, {1, 0, 3}), {.version = 3}));
+  put("npz/none", npz_bytes({}));
+  put("npz/stored", npz_bytes({{"x", array(DType::u8, {2, 2})}}, false));
+  put("npz/deflated", npz_bytes({{"images", array(DType::u8, {2, 4, 4})}, {"labels", array(DType::i32, {2})}}));
+}
+
+void tensors() {
+  const Array w = array(DType::f32, {2, 3}), b = array(DType::i8, {3}), e = array(DType::boolean, {0});
+  const std::vector<NamedTensor> all{{"conv.weight", w.dtype, w.shape, w.bytes}, {"conv.bias", b.dtype, b.shape, b.bytes}, {"none", e.dtype, e.shape, e.bytes}};
+  put("safetensors/model", safetensors_bytes(all, {{"apical.graph", "{\"schema\":1,\"nodes\":[]}"}, {"format", "pt"}}));
+  put("safetensors/one", safetensors_bytes(std::span(all).first(1)));
+  put("safetensors/nothing", safetensors_bytes({}));
+  put("safetensors/metadata", safetensors_bytes({}, {{"a", "\xC3\xA9\n\"\\"}}));
+  for (const DType d : {DType::boolean, DType::u16, DType::i64, DType::f16, DType::bf16, DType::f64}) {
+    const Array a = array(d, {2});
+    const NamedTensor one[] = {{"t", a.dtype, a.shape, a.bytes}};
+    put("safetensors/" + name(d), safetensors_bytes(one));
+  }
+}
+
+void sound() {
+  for (const int channels : {1, 2})
+    for (const int frames : {0, 60}) {
+      Audio a{8000, channels, {}};
+      for (int i = 0; i < frames * channels; ++i) a.samples.push_back(0.7f * std::sin(0.3f * static_cast<float>(i)));
+      const std::string end = "_" + std::to_string(channels) + "_" + std::to_string(frames);
+      put("audio/wav16" + end, audio_bytes(a, AudioFormat::wav16));
+      put("audio/float" + end, audio_bytes(a, AudioFormat::wav_float));
+      put("audio/flac16" + end, audio_bytes(a, AudioFormat::flac16));
+      put("audio/flac24" + end, audio_bytes(a, AudioFormat::flac24));
+    }
+}
+
+void pictures() {
+  for (const int channels : {1, 3, 4}) put("png/c" + std::to_string(channels), png_bytes({5, 4, channels, array(DType::u8, {5 * 4 * static_cast<std::uint64_t>(channels)}).bytes}));
+  const auto path = root / "png/animated";
+  ApngWriter animated(path, 3, 2, 1);
+  for (int i = 0; i < 3; ++i) animated.add(Bytes(6, static_cast<std::uint8_t>(80 * i)), 40);
+  animated.finish();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n");
+    return 2;
+  }
+  root = argv[1];
+  arrays();
+  tensors();
+  sound();
+  pictures();
+  return 0;
+}
