@@ -1,5 +1,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "apical/kernels/bits.cpp"
+#include "apical/kernels/bits.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -7,7 +9,6 @@
 #include <bit>
 
 #include "apical/base/thread_pool.h"
-#include "apical/kernels/bits.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();

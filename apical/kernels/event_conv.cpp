@@ -1,11 +1,12 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "apical/kernels/event_conv.cpp"
+#include "apical/kernels/event_conv.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
 
-#include "apical/kernels/event_conv.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -38,7 +39,8 @@ uint64_t conv(const Conv2d& s, const float* prepared, const uint32_t* index, con
         if (x + s.pad_w < kx * s.dilation_w) break;
         const size_t right = x + s.pad_w - kx * s.dilation_w, ox = right / s.stride_w;
         if (right % s.stride_w != 0 || ox >= out_w) continue;
-        add_scaled(of_group + (oy * out_w + ox) * s.out_channels, of_channel + (ky * s.kernel_w + kx) * each, each, value ? value[e] : 1.0f);
+        add_scaled(of_group + (oy * out_w + ox) * s.out_channels, of_channel + (ky * s.kernel_w + kx) * each, each,
+                   value ? value[e] : 1.0f);
         ++runs;
       }
     }
@@ -83,8 +85,7 @@ void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcep
   for (std::size_t channel = 0; channel < s.in_channels; ++channel)
     for (std::size_t k = 0; k < area; ++k)
       for (std::size_t o = 0; o < each; ++o)
-        prepared[(channel * area + k) * each + o] =
-            weight[((channel / in_each * each + o) * in_each + channel % in_each) * area + k];
+        prepared[(channel * area + k) * each + o] = weight[((channel / in_each * each + o) * in_each + channel % in_each) * area + k];
 }
 
 std::uint64_t event_conv(const Conv2d& s, const float* prepared, const std::uint32_t* index, const float* value, std::size_t count,

@@ -1,11 +1,12 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "apical/kernels/event_linear.cpp"
+#include "apical/kernels/event_linear.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
 
-#include "apical/kernels/event_linear.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -132,7 +132,8 @@ std::vector<float> dense_conv(const Conv2d& s, const std::vector<float>& w, cons
         for (size_t c = 0; c < ig; ++c)
           for (size_t a = 0; a < s.kernel_h; ++a)
             for (size_t b = 0; b < s.kernel_w; ++b) {
-              const long r = long(i * s.stride_h + a * s.dilation_h) - long(s.pad_h), q = long(j * s.stride_w + b * s.dilation_w) - long(s.pad_w);
+              const long r = long(i * s.stride_h + a * s.dilation_h) - long(s.pad_h),
+                         q = long(j * s.stride_w + b * s.dilation_w) - long(s.pad_w);
               if (r < 0 || q < 0 || r >= long(s.height) || q >= long(s.width)) continue;
               const float in = x[((o / og * ig + c) * s.height + size_t(r)) * s.width + size_t(q)];
               *operations += in != 0;
@@ -149,8 +150,8 @@ TEST(EventConv, IsTheDenseConvolution) {
       {4, 6, 8, 8, 3, 2, 2, 1, 0, 3, 1, 1, 2},
       {6, 6, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 6},
       {2, 33, 12, 9, 3, 3, 1, 2, 2, 2, 2, 3},
-      {2, 4, 3, 3, 4, 4},              // the kernel does not fit: no output
-      {1, 17, 6, 6, 2, 2, 3, 3},       // stride beyond the kernel: some events touch nothing
+      {2, 4, 3, 3, 4, 4},         // the kernel does not fit: no output
+      {1, 17, 6, 6, 2, 2, 3, 3},  // stride beyond the kernel: some events touch nothing
   };
   for (const Conv2d& s : shapes)
     for (bool graded : {false, true}) {

@@ -21,7 +21,9 @@ struct Level {
 constexpr Level kLevels[] = {
     {"portable", HWY_EMU128 | HWY_SCALAR},
 #if HWY_ARCH_X86
-    {"sse4", HWY_SSE4}, {"avx2", HWY_AVX2}, {"avx512", HWY_AVX3},
+    {"sse4", HWY_SSE4},
+    {"avx2", HWY_AVX2},
+    {"avx512", HWY_AVX3},
 #elif HWY_ARCH_ARM
     {"neon", HWY_NEON},
 #endif
@@ -31,8 +33,8 @@ int64_t usable() { return hwy::SupportedTargets() & (HWY_TARGETS); }
 
 std::mutex mutex;
 std::atomic<bool> ready{false}, scalar{false};
-std::string current;     // guarded by mutex
-std::string refused;     // value of APICAL_SIMD that is not to be had
+std::string current;  // guarded by mutex
+std::string refused;  // value of APICAL_SIMD that is not to be had
 
 std::vector<std::string> levels() {
   std::vector<std::string> names{"scalar"};

@@ -1,7 +1,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "apical/kernels/neurons/scan.cpp"
-#include <hwy/foreach_target.h>
+#include "apical/kernels/neurons/scan.h"
+
 #include <hwy/aligned_allocator.h>
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -10,25 +13,24 @@
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/lif_scalar.h"
-#include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/neurons/scan_tile.h"
 #include "apical/kernels/simd.h"
 
 // Every member of the family: reset none never reads reset_at (the driver sets same_step).
-#define APICAL_FORMS(F)               \
-  F(hard, ge, same_step)              \
-  F(hard, gt, same_step)              \
-  F(hard, ge, next_step)              \
-  F(hard, gt, next_step)              \
-  F(hard, ge, next_step_decayed)      \
-  F(hard, gt, next_step_decayed)      \
-  F(soft, ge, same_step)              \
-  F(soft, gt, same_step)              \
-  F(soft, ge, next_step)              \
-  F(soft, gt, next_step)              \
-  F(soft, ge, next_step_decayed)      \
-  F(soft, gt, next_step_decayed)      \
-  F(none, ge, same_step)              \
+#define APICAL_FORMS(F)          \
+  F(hard, ge, same_step)         \
+  F(hard, gt, same_step)         \
+  F(hard, ge, next_step)         \
+  F(hard, gt, next_step)         \
+  F(hard, ge, next_step_decayed) \
+  F(hard, gt, next_step_decayed) \
+  F(soft, ge, same_step)         \
+  F(soft, gt, same_step)         \
+  F(soft, ge, next_step)         \
+  F(soft, gt, next_step)         \
+  F(soft, ge, next_step_decayed) \
+  F(soft, gt, next_step_decayed) \
+  F(none, ge, same_step)         \
   F(none, gt, same_step)
 
 HWY_BEFORE_NAMESPACE();
@@ -41,6 +43,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class Args>
 float shared_decay(const Args& a) {
   return a.decay && !a.decay_each ? a.decay[0] : a.lif.decay;
+}
+
+// A row of a tile is one page: the hardware starts anew at each. So the next tile's rows are asked for while this one's are
+// worked on, as long as they fit the second level cache.
+template <class Args>
+size_t fetch_ahead(const Args& a) {
+  return a.T <= 64 ? scan::kTile : 0;
 }
 
 template <class Form>
@@ -58,7 +67,7 @@ void forward_form(const scan::Forward& f, size_t begin, size_t n) {
       bits = reinterpret_cast<uint8_t*>(words + begin / 64);  // little endian, as every target of this build
     }
     charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + at, v, v, f.h ? f.h + at : nullptr,
-                      f.spikes_f ? f.spikes_f + at : nullptr, bits},
+                      f.spikes_f ? f.spikes_f + at : nullptr, bits, fetch_ahead(f)},
                      n);
   }
 }
@@ -69,18 +78,18 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   constexpr size_t kStride = scan::kStride, kSegment = scan::kSegment;
   constexpr bool kNext = Form::reset_at != ResetAt::same_step;
   const size_t segments = (b.T + kSegment - 1) / kSegment, steps = std::min(b.T, kSegment);
-  float* starts = scratch;                         // [segments]
-  float* before = starts + segments * kStride;       // [steps + 1]
-  float* h = before + (steps + 1) * kStride;         // [steps]
-  float* d = h + steps * kStride;                    // surrogate at h
-  float* d_before = d + kStride;                     // and at the state before
+  float* starts = scratch;                      // [segments]
+  float* before = starts + segments * kStride;  // [steps + 1]
+  float* h = before + (steps + 1) * kStride;    // [steps]
+  float* d = h + steps * kStride;               // surrogate at h
+  float* d_before = d + kStride;                // and at the state before
   float* g = d_before + kStride;
   float* slopes = g + kStride;
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
-  ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, fetch_ahead(b)};
   if (b.v0)
     std::copy(b.v0 + begin, b.v0 + begin + n, starts);
   else
@@ -116,8 +125,19 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
       const size_t at = t * b.N + begin, k = t - first;
       surrogate_row(b.surrogate, b.lif.v_th, h + k * kStride, d, n);
       if (through_state) surrogate_row(b.surrogate, b.lif.v_th, before + k * kStride, d_before, n);
-      const GradRow r{&b.lif, charge.shared, decay, b.x + at, b.grad_s + at, h + k * kStride, d, before + k * state_stride,
-                      d_before, b.grad_x ? b.grad_x + at : nullptr, g, lane_decay ? slopes : nullptr};
+      const GradRow r{&b.lif,
+                      charge.shared,
+                      decay,
+                      b.x + at,
+                      b.grad_s + at,
+                      h + k * kStride,
+                      d,
+                      before + k * state_stride,
+                      d_before,
+                      b.grad_x ? b.grad_x + at : nullptr,
+                      g,
+                      lane_decay ? slopes : nullptr,
+                      fetch_ahead(b)};
       b.lif.detach_reset ? grad_row<Form, true>(r, n) : grad_row<Form, false>(r, n);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
     }
@@ -128,16 +148,16 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
 }
 
 void forward_tile(const scan::Forward& f, size_t begin, size_t end) {
-#define APICAL_CASE(R, C, A)                                                                                       \
-  if (f.lif.reset == Reset::R && f.lif.compare == Compare::C && f.lif.reset_at == ResetAt::A)                      \
+#define APICAL_CASE(R, C, A)                                                                  \
+  if (f.lif.reset == Reset::R && f.lif.compare == Compare::C && f.lif.reset_at == ResetAt::A) \
     return forward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(f, begin, end - begin);
   APICAL_FORMS(APICAL_CASE)
 #undef APICAL_CASE
 }
 
 void backward_tile(const scan::Backward& b, size_t begin, size_t end, float* scratch, double* lane_decay) {
-#define APICAL_CASE(R, C, A)                                                                                       \
-  if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A)                      \
+#define APICAL_CASE(R, C, A)                                                                  \
+  if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A) \
     return backward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, end - begin, scratch, lane_decay);
   APICAL_FORMS(APICAL_CASE)
 #undef APICAL_CASE

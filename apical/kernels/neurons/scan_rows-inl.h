@@ -52,10 +52,12 @@ struct ChargeRow {
   const float *decay, *x, *v_in;
   float *v_out, *h, *spikes_f;
   uint8_t* bits;  // spike bits of the tile's first neuron, whole bytes are written
+  size_t ahead;   // neurons from here to the next tile, fetched early; 0: no
 };
 
 template <class O, class Form>
 HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
+  hwy::Prefetch(r.x + i + r.ahead);
   const LifCell<O, Form> c = make_cell<O, Form>(*r.lif, r.shared, r.decay, i);
   const auto h = c.charge(O::load(r.v_in, i), O::load(r.x, i));
   const auto s = c.fire(h);
@@ -112,10 +114,14 @@ void surrogate_row_of(const Surrogate& s, float v_th, const float* h, float* d, 
 // d = surrogate derivative at membranes h.
 void surrogate_row(const Surrogate& s, float v_th, const float* h, float* d, size_t n) {
   switch (s.kind) {
-    case SurrogateKind::sigmoid: return surrogate_row_of<SurrogateKind::sigmoid>(s, v_th, h, d, n);
-    case SurrogateKind::atan: return surrogate_row_of<SurrogateKind::atan>(s, v_th, h, d, n);
-    case SurrogateKind::triangle: return surrogate_row_of<SurrogateKind::triangle>(s, v_th, h, d, n);
-    case SurrogateKind::rectangle: return surrogate_row_of<SurrogateKind::rectangle>(s, v_th, h, d, n);
+    case SurrogateKind::sigmoid:
+      return surrogate_row_of<SurrogateKind::sigmoid>(s, v_th, h, d, n);
+    case SurrogateKind::atan:
+      return surrogate_row_of<SurrogateKind::atan>(s, v_th, h, d, n);
+    case SurrogateKind::triangle:
+      return surrogate_row_of<SurrogateKind::triangle>(s, v_th, h, d, n);
+    case SurrogateKind::rectangle:
+      return surrogate_row_of<SurrogateKind::rectangle>(s, v_th, h, d, n);
   }
 }
 
@@ -123,13 +129,15 @@ struct GradRow {
   const Lif* lif;
   float shared;
   const float *decay, *x, *grad_s, *h, *d, *before, *d_before;
-  float *grad_x;  // or null
-  float *g;       // in: dL/dv[t], out: dL/dv[t-1]
-  float *slopes;  // running sum of dL/dh * dh/d decay, or null
+  float* grad_x;  // or null
+  float* g;       // in: dL/dv[t], out: dL/dv[t-1]
+  float* slopes;  // running sum of dL/dh * dh/d decay, or null
+  size_t ahead;
 };
 
 template <class O, class Form, bool Detach>
 HWY_INLINE void grad_lanes(const GradRow& r, size_t i) {
+  hwy::Prefetch(r.grad_s + i + r.ahead);
   const LifCell<O, Form> c = make_cell<O, Form>(*r.lif, r.shared, r.decay, i);
   const auto gh = c.grad_charge(O::load(r.grad_s, i), O::load(r.g, i), O::load(r.h, i), O::load(r.d, i), Detach);
   const auto before = O::load(r.before, i);

@@ -65,8 +65,8 @@ struct Grad {
   bool operator==(const Grad&) const = default;
 };
 
-Grad backward(const Lif& lif, const Surrogate& sg, const std::vector<float>& decay, const std::vector<float>& x, const std::vector<float>& v0,
-              const std::vector<float>& gs, const std::vector<float>& gv, size_t T, size_t N) {
+Grad backward(const Lif& lif, const Surrogate& sg, const std::vector<float>& decay, const std::vector<float>& x,
+              const std::vector<float>& v0, const std::vector<float>& gs, const std::vector<float>& gv, size_t T, size_t N) {
   Grad g{std::vector<float>(T * N, 99), std::vector<float>(N, 99), std::vector<double>(std::max<size_t>(decay.size(), 1), 0.0)};
   lif_backward(lif, sg, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), v0.data(), gs.data(), gv.data(), T, N, g.x.data(),
                g.v0.data(), g.decay.data());
@@ -268,9 +268,12 @@ double slope(const Surrogate& s, double u) {
       const double y = 1 / (1 + std::exp(-u * 4 / w));
       return h * 4 * y * (1 - y);
     }
-    case SurrogateKind::atan: return h / (1 + std::pow(std::numbers::pi / 2 * 2 * u / w, 2));
-    case SurrogateKind::triangle: return h * std::max(0.0, 1 - std::fabs(u) / w);
-    case SurrogateKind::rectangle: return std::fabs(u) < w / 2 ? h : 0;
+    case SurrogateKind::atan:
+      return h / (1 + std::pow(std::numbers::pi / 2 * 2 * u / w, 2));
+    case SurrogateKind::triangle:
+      return h * std::max(0.0, 1 - std::fabs(u) / w);
+    case SurrogateKind::rectangle:
+      return std::fabs(u) < w / 2 ? h : 0;
   }
   return 0;
 }
