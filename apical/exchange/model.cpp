@@ -27,7 +27,8 @@ graph::Graph from_file(const formats::SafeTensors& file, const std::string& wher
     tensor.values = view.copy<float>(here);
   }
   for (const auto& [name, view] : file.tensors())
-    if (!graph.tensors.count(name)) throw data_error("the file holds a tensor that the network does not name", where + ", tensor '" + name + "'");
+    if (!graph.tensors.count(name))
+      throw data_error("the file holds a tensor that the network does not name", where + ", tensor '" + name + "'");
   try {
     graph::validate(graph);
   } catch (const Error& e) {

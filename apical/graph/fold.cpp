@@ -141,7 +141,8 @@ class Folder {
     std::set<std::string> used;
     for (const auto& node : graph_.nodes)
       for (const auto& t : tensor_names(node.op)) used.insert(t);
-    for (auto it = graph_.tensors.begin(); it != graph_.tensors.end();) it = used.count(it->first) ? std::next(it) : graph_.tensors.erase(it);
+    for (auto it = graph_.tensors.begin(); it != graph_.tensors.end();)
+      it = used.count(it->first) ? std::next(it) : graph_.tensors.erase(it);
   }
 
   Graph& graph_;

@@ -19,27 +19,37 @@ struct Tensor {
 };
 
 // Operations. Weights are named tensors of Graph::tensors.
-struct Input {};                                              ///< the encoded frame of the step
-struct Conv2d {                                               ///< y[o] = bias[o] + sum w[o, i/groups, kh, kw] * x
-  std::string weight, bias;                                   ///< [O, I/groups, KH, KW], [O] (bias may be "")
+struct Input {};             ///< the encoded frame of the step
+struct Conv2d {              ///< y[o] = bias[o] + sum w[o, i/groups, kh, kw] * x
+  std::string weight, bias;  ///< [O, I/groups, KH, KW], [O] (bias may be "")
   int stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, groups = 1;
 };
-struct Linear { std::string weight, bias; };                  ///< [O, I], [O] (bias may be "")
-struct AvgPool2d { int kernel = 2, stride = 2; };
-struct MaxPool2d { int kernel = 2, stride = 2; };
-struct Flatten {};
-struct Affine { std::string scale, shift; };                  ///< per channel (a norm that was not folded): [C], [C]
-struct Neuron {                                               ///< stateful: one membrane value an element
-  kernels::Lif lif;
-  kernels::Surrogate surrogate;                               ///< not used by the runtime; kept so that a model can be trained on
-  std::string decay;                                          ///< per-neuron or one-element decay tensor (learnt tau); "" = lif.decay
+struct Linear {
+  std::string weight, bias;
+};  ///< [O, I], [O] (bias may be "")
+struct AvgPool2d {
+  int kernel = 2, stride = 2;
 };
-struct Add {};                                                ///< sum of its inputs
-enum class ReadoutKind { rate, max_membrane, last };          ///< mean over T of the input; max over T; value at the last step
-struct Readout { ReadoutKind kind = ReadoutKind::rate; };
+struct MaxPool2d {
+  int kernel = 2, stride = 2;
+};
+struct Flatten {};
+struct Affine {
+  std::string scale, shift;
+};               ///< per channel (a norm that was not folded): [C], [C]
+struct Neuron {  ///< stateful: one membrane value an element
+  kernels::Lif lif;
+  kernels::Surrogate surrogate;  ///< not used by the runtime; kept so that a model can be trained on
+  std::string decay;             ///< per-neuron or one-element decay tensor (learnt tau); "" = lif.decay
+};
+struct Add {};                                        ///< sum of its inputs
+enum class ReadoutKind { rate, max_membrane, last };  ///< mean over T of the input; max over T; value at the last step
+struct Readout {
+  ReadoutKind kind = ReadoutKind::rate;
+};
 
 using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout>;
-std::string op_name(const Op& op);                            ///< "conv2d"
+std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {
   std::string name;
@@ -53,16 +63,16 @@ using data::Preprocess;  ///< from stored sample to the values of a frame
 
 struct Graph {
   int schema = 1;
-  std::string name;                          ///< e.g. "digits"
-  std::vector<Node> nodes;                   ///< in order of execution; the last is the output
+  std::string name;         ///< e.g. "digits"
+  std::vector<Node> nodes;  ///< in order of execution; the last is the output
   std::map<std::string, Tensor> tensors;
-  Shape input_shape;                         ///< [C, H, W]
-  std::string input_kind = "image";          ///< image | events | audio
-  int T = 4;                                 ///< steps a sample
+  Shape input_shape;                 ///< [C, H, W]
+  std::string input_kind = "image";  ///< image | events | audio
+  int T = 4;                         ///< steps a sample
   Preprocess preprocess;
   Encoder encoder;
   std::vector<std::string> classes;
-  std::map<std::string, double> densities;   ///< measured share of nonzero inputs per weight layer, by node name (for plans)
+  std::map<std::string, double> densities;  ///< measured share of nonzero inputs per weight layer, by node name (for plans)
 };
 
 /// Whether validate also looks at the tensors' values, or at their shapes alone (a graph read from JSON, before the tensors).
@@ -99,9 +109,9 @@ std::size_t state_elements(const Graph& graph);
 /// (read, write), a synaptic operation, and 4 an event. A dense layer: its weights once a step, its input once (a bit a spike, 4
 /// bytes another value), its output once. State: 8 bytes a membrane update.
 struct OpCounts {
-  double effective_acs = 0;      ///< accumulations with a 0/1 (or +-1) activation and nonzero weight
-  double effective_macs = 0;     ///< multiply-accumulates with another activation and nonzero weight
-  double dense = 0;              ///< all synaptic operations of the dense twin at T steps
+  double effective_acs = 0;   ///< accumulations with a 0/1 (or +-1) activation and nonzero weight
+  double effective_macs = 0;  ///< multiply-accumulates with another activation and nonzero weight
+  double dense = 0;           ///< all synaptic operations of the dense twin at T steps
   double membrane_updates = 0;
   double weight_bytes = 0, activation_bytes = 0, state_bytes = 0;  ///< moved, read and written
   double dense_weight_bytes = 0, dense_activation_bytes = 0;       ///< the dense twin at T steps (its state: state_bytes)

@@ -179,7 +179,8 @@ Pool read_pool(Reader& r) {
 
 Op read_op(Reader& r) {
   switch (r.choice("op", op_names)) {
-    case 0: return Input{};
+    case 0:
+      return Input{};
     case 1: {
       Conv2d c;
       c.weight = r.text("weight"), c.bias = r.text("bias");
@@ -193,17 +194,23 @@ Op read_op(Reader& r) {
       l.weight = r.text("weight"), l.bias = r.text("bias");
       return l;
     }
-    case 3: return read_pool<AvgPool2d>(r);
-    case 4: return read_pool<MaxPool2d>(r);
-    case 5: return Flatten{};
+    case 3:
+      return read_pool<AvgPool2d>(r);
+    case 4:
+      return read_pool<MaxPool2d>(r);
+    case 5:
+      return Flatten{};
     case 6: {
       Affine a;
       a.scale = r.text("scale"), a.shift = r.text("shift");
       return a;
     }
-    case 7: return read_neuron(r);
-    case 8: return Add{};
-    default: return Readout{static_cast<ReadoutKind>(r.choice("kind", readout_names))};
+    case 7:
+      return read_neuron(r);
+    case 8:
+      return Add{};
+    default:
+      return Readout{static_cast<ReadoutKind>(r.choice("kind", readout_names))};
   }
 }
 
@@ -235,8 +242,10 @@ void check_depth(std::string_view text, const std::string& where) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
@@ -303,7 +312,8 @@ Graph parse_json(std::string_view text, const std::string& where) {
   Graph g;
   g.schema = r.small("schema");
   if (g.schema != 1)
-    throw data_error("schema " + std::to_string(g.schema) + " is not known", where, "This version reads schema 1; a newer Apical wrote it.");
+    throw data_error("schema " + std::to_string(g.schema) + " is not known", where,
+                     "This version reads schema 1; a newer Apical wrote it.");
   g.name = r.text("name"), g.T = r.small("T");
   Reader in = r.object("input");
   g.input_shape = in.shape("shape", in.at("shape")), g.input_kind = in.text("kind");

@@ -70,7 +70,8 @@ class Validator {
     const auto channels = static_cast<std::size_t>(graph_.input_shape[0]);
     const auto per_channel = [&](const std::vector<float>& v, const char* name) {
       if (!v.empty() && channels % v.size() != 0)  // population codes make several channels of each
-        fail("preprocess." + std::string(name) + " has " + std::to_string(v.size()) + " values for " + std::to_string(channels) + " channels");
+        fail("preprocess." + std::string(name) + " has " + std::to_string(v.size()) + " values for " + std::to_string(channels) +
+             " channels");
       for (const float x : v)
         if (!std::isfinite(x)) fail("preprocess." + std::string(name) + " holds a value that is not finite");
     };
@@ -106,7 +107,8 @@ class Validator {
     where_ = "node '" + node.name + "'";
     const bool is_input = std::holds_alternative<Input>(node.op), is_add = std::holds_alternative<Add>(node.op);
     if (is_input && !node.inputs.empty()) fail("an input node has no inputs");
-    if (is_add && (node.inputs.size() < 2 || node.inputs.size() > 64)) fail("add needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
+    if (is_add && (node.inputs.size() < 2 || node.inputs.size() > 64))
+      fail("add needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
     if (!is_input && !is_add && node.inputs.size() != 1)
       fail(op_name(node.op) + " needs exactly one input, it has " + std::to_string(node.inputs.size()));
     for (const auto& name : node.inputs) {
@@ -114,8 +116,10 @@ class Validator {
       std::vector<std::string> earlier;
       bool later = false;
       for (const auto& other : graph_.nodes) {
-        if (shapes_.count(other.name)) earlier.push_back(other.name);
-        else if (other.name == name) later = true;
+        if (shapes_.count(other.name))
+          earlier.push_back(other.name);
+        else if (other.name == name)
+          later = true;
       }
       if (later) fail("its input '" + name + "' comes later: the nodes must stand in order of execution, without cycles");
       fail("its input '" + name + "' does not exist", did_you_mean(name, earlier));
@@ -140,7 +144,8 @@ class Validator {
   }
 
   void at_least(int value, int least, const char* what) const {
-    if (value < least || value > (1 << 20)) fail(std::string(what) + " is " + std::to_string(value) + ", it must be at least " + std::to_string(least));
+    if (value < least || value > (1 << 20))
+      fail(std::string(what) + " is " + std::to_string(value) + ", it must be at least " + std::to_string(least));
   }
 
   void image_input(const Node& node) const {
@@ -163,7 +168,8 @@ class Validator {
     const Shape& w = tensor(op.weight, "weight").shape;
     if (w.size() != 4) fail("weight '" + op.weight + "' has the shape " + shape_text(w) + ", expected [O, I, KH, KW]");
     if (x[0] % op.groups || w[0] % op.groups)
-      fail("groups " + std::to_string(op.groups) + " does not divide the channels " + std::to_string(x[0]) + " and " + std::to_string(w[0]));
+      fail("groups " + std::to_string(op.groups) + " does not divide the channels " + std::to_string(x[0]) + " and " +
+           std::to_string(w[0]));
     expect(op.weight, "weight", {w[0], x[0] / op.groups, w[2], w[3]});
     if (!op.bias.empty()) expect(op.bias, "bias", {w[0]});
     if (op.pad_h >= w[2] || op.pad_w >= w[3]) fail("the padding must be smaller than the kernel");
@@ -213,7 +219,8 @@ class Validator {
     if (!(op.lif.v_th > 0) || !std::isfinite(op.lif.v_th)) fail("v_th is " + number(op.lif.v_th) + ", it must be positive");
     if (op.lif.reset == kernels::Reset::hard && !(op.lif.v_reset < op.lif.v_th))
       fail("v_reset is " + number(op.lif.v_reset) + ", it must lie below v_th");
-    if (!(op.surrogate.height > 0) || !(op.surrogate.width > 0) || !std::isfinite(op.surrogate.height) || !std::isfinite(op.surrogate.width))
+    if (!(op.surrogate.height > 0) || !(op.surrogate.width > 0) || !std::isfinite(op.surrogate.height) ||
+        !std::isfinite(op.surrogate.width))
       fail("the surrogate's height and width must be positive");
     if (!op.decay.empty()) {
       const Tensor& t = tensor(op.decay, "decay");

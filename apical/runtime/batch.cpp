@@ -67,7 +67,8 @@ BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames
   for (const Session& s : sessions.all()) {
     result.counts += s.counts();
     const auto layers = s.layer_counts();
-    if (result.layers.empty()) result.layers = layers;
+    if (result.layers.empty())
+      result.layers = layers;
     else
       for (std::size_t k = 0; k < layers.size(); ++k) result.layers[k].counts += layers[k].counts;
   }

@@ -8,9 +8,9 @@ namespace apical::runtime {
 
 struct BatchResult {
   std::size_t outputs = 0;
-  std::vector<float> scores;             ///< [N, outputs]
-  std::vector<std::int64_t> predicted;   ///< [N]
-  graph::OpCounts counts;                ///< with Options::count
+  std::vector<float> scores;            ///< [N, outputs]
+  std::vector<std::int64_t> predicted;  ///< [N]
+  graph::OpCounts counts;               ///< with Options::count
   std::vector<LayerCounts> layers;
 };
 
@@ -20,6 +20,7 @@ using FillFrames = std::function<void(std::size_t sample, std::span<float> frame
 using Advance = std::function<void(std::size_t samples)>;
 
 /// Runs samples 0..n-1. Spikes are not recorded here.
-BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames& frames, const Options& options = {}, const Advance& advance = {});
+BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames& frames, const Options& options = {},
+                      const Advance& advance = {});
 
 }  // namespace apical::runtime

@@ -3,6 +3,8 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "apical/kernels/event_linear.h"
+
 namespace apical::runtime {
 namespace {
 
@@ -51,34 +53,54 @@ class Builder {
   void fill(const graph::Conv2d& op, Slot& s) {
     const Slot& in = input(s);
     const Shape& w = graph_.tensors.at(op.weight).shape;
-    const auto O = static_cast<std::size_t>(w[0]), I = static_cast<std::size_t>(w[1]), taps = static_cast<std::size_t>(w[2] * w[3]);
-    const std::size_t G = static_cast<std::size_t>(op.groups), Og = O / G, all = I * G;
-    s.conv = {in.channels, in.height,         in.width,    s.channels,  s.height, s.width, static_cast<int>(w[2]), static_cast<int>(w[3]),
-              op.stride_h, op.stride_w, op.pad_h, op.pad_w, op.groups};
+    const auto size = [](auto v) { return static_cast<std::size_t>(v); };
+    s.conv.shape = {.in_channels = size(in.channels),
+                    .out_channels = size(s.channels),
+                    .height = size(in.height),
+                    .width = size(in.width),
+                    .kernel_h = size(w[2]),
+                    .kernel_w = size(w[3]),
+                    .stride_h = size(op.stride_h),
+                    .stride_w = size(op.stride_w),
+                    .pad_h = size(op.pad_h),
+                    .pad_w = size(op.pad_w),
+                    .groups = size(op.groups)};
     const auto& from = values(op.weight);
-    s.weight.resize(from.size());
-    for (std::size_t o = 0; o < O; ++o)
-      for (std::size_t i = 0; i < I; ++i)
-        for (std::size_t k = 0; k < taps; ++k) s.weight[(k * all + o / Og * I + i) * Og + o % Og] = from[(o * I + i) * taps + k];
-    if (!op.bias.empty()) s.bias = values(op.bias);
+    note_tensors(s, from.size(), op.bias);
     choose_plan(s, in);
-    if (program_.options.count) conv_reach(s);
+    if (s.event) {
+      s.weight.resize(s.conv.shape.weights());
+      kernels::prepare_conv(s.conv.shape, from.data(), s.weight.data());
+      if (!op.bias.empty()) s.bias = values(op.bias);
+    } else {
+      s.weight.resize(s.conv.weights()), s.bias.resize(s.conv.biases());
+      s.conv.prepare(from.data(), op.bias.empty() ? nullptr : values(op.bias).data(), s.weight.data(), s.bias.data());
+    }
+    if (program_.options.count) conv_reach(s, from);
   }
 
   void fill(const graph::Linear& op, Slot& s) {
     const Slot& in = input(s);
     const auto& from = values(op.weight);
-    s.weight.resize(from.size());
-    for (std::size_t i = 0; i < in.n; ++i)
-      for (std::size_t o = 0; o < s.n; ++o) s.weight[i * s.n + o] = from[o * in.n + (in.order.empty() ? i : in.order[i])];
+    std::vector<float> ordered(from.size());  // [O, I] with the inputs in our order
+    for (std::size_t o = 0; o < s.n; ++o)
+      for (std::size_t i = 0; i < in.n; ++i) ordered[o * in.n + i] = from[o * in.n + (in.order.empty() ? i : in.order[i])];
+    s.weight.resize(in.n * kernels::linear_stride(s.n));
+    kernels::prepare_linear(ordered.data(), s.n, in.n, s.weight.data());
+    note_tensors(s, from.size(), op.bias);
     if (!op.bias.empty()) s.bias = values(op.bias);
     s.order.clear();
     choose_plan(s, in);
     if (!program_.options.count) return;
     s.reach.assign(in.n, static_cast<std::uint32_t>(s.n)), s.fan.assign(in.n, 0);
-    for (std::size_t i = 0; i < in.n; ++i)
-      for (std::size_t o = 0; o < s.n; ++o) s.fan[i] += s.weight[i * s.n + o] != 0.0f;
+    for (std::size_t o = 0; o < s.n; ++o)
+      for (std::size_t i = 0; i < in.n; ++i) s.fan[i] += ordered[o * in.n + i] != 0.0f;
     s.synapses = static_cast<double>(in.n) * static_cast<double>(s.n);
+  }
+
+  void note_tensors(Slot& s, std::size_t weights, const std::string& bias) const {
+    s.biases = bias.empty() ? 0 : values(bias).size();
+    s.tensor_elements = weights + s.biases;
   }
 
   void fill(const graph::AvgPool2d& op, Slot& s) { pool(op, s); }
@@ -89,7 +111,8 @@ class Builder {
   template <class Pool>
   void pool(const Pool& op, Slot& s) {
     const Slot& in = input(s);
-    s.conv = {in.channels, in.height, in.width, s.channels, s.height, s.width, op.kernel, op.kernel, op.stride, op.stride, 0, 0, 1};
+    const auto size = [](int v) { return static_cast<std::size_t>(v); };
+    s.pool = {size(in.channels), size(in.height), size(in.width), size(op.kernel), size(op.kernel), size(op.stride), size(op.stride), 0, 0};
   }
 
   void fill(const graph::Affine& op, Slot& s) {
@@ -98,6 +121,7 @@ class Builder {
       const std::size_t channel = (s.order.empty() ? i : s.order[i]) / plane;
       s.weight.push_back(values(op.scale)[channel]), s.bias.push_back(values(op.shift)[channel]);
     }
+    s.tensor_elements = 2 * static_cast<std::size_t>(s.channels);
   }
 
   void fill(const graph::Neuron& op, Slot& s) {
@@ -120,21 +144,24 @@ class Builder {
     if (program_.options.plan != Plan::automatic) s.event = program_.options.plan == Plan::event;
   }
 
-  // An input reaches one output channel of its group for each kernel tap that lands inside the output.
-  void conv_reach(Slot& s) {
-    const ConvShape& c = s.conv;
-    const std::size_t n = static_cast<std::size_t>(c.in_channels) * c.in_height * c.in_width, Og = static_cast<std::size_t>(c.out_channels / c.groups);
-    std::vector<std::uint32_t> nonzero(s.weight.size() / Og, 0);  // of each (tap, input channel)
-    for (std::size_t i = 0; i < s.weight.size(); ++i) nonzero[i / Og] += s.weight[i] != 0.0f;
-    s.reach.assign(n, 0), s.fan.assign(n, 0);
-    for (int oy = 0; oy < c.out_height; ++oy)
-      for (int ox = 0; ox < c.out_width; ++ox)
-        for (int k = 0; k < c.kernel_h * c.kernel_w; ++k) {
-          const int iy = oy * c.stride_h + k / c.kernel_w - c.pad_h, ix = ox * c.stride_w + k % c.kernel_w - c.pad_w;
-          if (iy < 0 || ix < 0 || iy >= c.in_height || ix >= c.in_width) continue;
-          for (int i = 0; i < c.in_channels; ++i) {
-            const std::size_t at = (static_cast<std::size_t>(iy) * c.in_width + ix) * c.in_channels + i;
-            s.reach[at] += static_cast<std::uint32_t>(Og), s.fan[at] += nonzero[static_cast<std::size_t>(k) * c.in_channels + i];
+  // An input reaches the output channels of its group for each kernel tap that lands inside the output.
+  void conv_reach(Slot& s, const std::vector<float>& weight) {
+    const kernels::Conv2d& c = s.conv.shape;
+    const std::size_t each = c.out_channels / c.groups, in_each = c.in_channels / c.groups, taps = c.kernel_h * c.kernel_w;
+    std::vector<std::uint32_t> nonzero(taps * c.in_channels, 0);  // weights of each (tap, input channel)
+    for (std::size_t at = 0; at < weight.size(); ++at) {
+      const std::size_t o = at / (taps * in_each), i = at / taps % in_each;
+      nonzero[at % taps * c.in_channels + o / each * in_each + i] += weight[at] != 0.0f;
+    }
+    s.reach.assign(c.inputs(), 0), s.fan.assign(c.inputs(), 0);
+    for (std::size_t oy = 0; oy < c.out_height(); ++oy)
+      for (std::size_t ox = 0; ox < c.out_width(); ++ox)
+        for (std::size_t k = 0; k < taps; ++k) {
+          const std::size_t y = oy * c.stride_h + k / c.kernel_w, x = ox * c.stride_w + k % c.kernel_w;
+          if (y < c.pad_h || x < c.pad_w || y - c.pad_h >= c.height || x - c.pad_w >= c.width) continue;
+          for (std::size_t i = 0; i < c.in_channels; ++i) {
+            const std::size_t at = ((y - c.pad_h) * c.width + x - c.pad_w) * c.in_channels + i;
+            s.reach[at] += static_cast<std::uint32_t>(each), s.fan[at] += nonzero[k * c.in_channels + i];
           }
         }
     s.synapses = std::accumulate(s.reach.begin(), s.reach.end(), 0.0);

@@ -151,7 +151,8 @@ class Reference {
   void step(const graph::Readout& op, const Node& node, Values& y, ReferenceResult&) {
     Values& kept = state_[node.name];
     const Values& x = in(node);
-    if (t_ == 0 || op.kind == graph::ReadoutKind::last) kept = x;
+    if (t_ == 0 || op.kind == graph::ReadoutKind::last)
+      kept = x;
     else
       for (std::size_t k = 0; k < y.size(); ++k) kept[k] = op.kind == graph::ReadoutKind::rate ? kept[k] + x[k] : std::max(kept[k], x[k]);
     for (std::size_t k = 0; k < y.size(); ++k) y[k] = op.kind == graph::ReadoutKind::rate ? kept[k] / (t_ + 1) : kept[k];
@@ -181,7 +182,8 @@ std::optional<FirstDifference> first_difference(const Graph& graph, std::span<co
     if (!neuron) continue;
     const SpikeRecord *x = find(&a, node.name), *y = find(&b, node.name);
     if (!x || !y) throw usage_error("the spikes of the layer '" + node.name + "' were not recorded on both sides");
-    if (x->neurons != y->neurons || x->steps != y->steps || x->bits.size() != y->bits.size() || x->bits.size() != x->words() * static_cast<std::size_t>(x->steps))
+    if (x->neurons != y->neurons || x->steps != y->steps || x->bits.size() != y->bits.size() ||
+        x->bits.size() != x->words() * static_cast<std::size_t>(x->steps))
       throw usage_error("the two records of the layer '" + node.name + "' have different sizes");
     layers.emplace_back(x, y), neurons.push_back(neuron);
     steps = std::min(steps, x->steps);
@@ -198,7 +200,8 @@ std::optional<FirstDifference> first_difference(const Graph& graph, std::span<co
         const auto size = static_cast<std::size_t>(graph::elements(graph.input_shape));
         if (frames.size() < size * static_cast<std::size_t>(t + 1)) throw usage_error("there are fewer frames than recorded steps");
         const auto r = run_reference(graph, frames.first(size * static_cast<std::size_t>(t + 1)), &a);
-        d.membrane = r.membranes[l][static_cast<std::size_t>(t) * static_cast<std::size_t>(layers[l].first->neurons) + static_cast<std::size_t>(d.neuron)];
+        d.membrane = r.membranes[l][static_cast<std::size_t>(t) * static_cast<std::size_t>(layers[l].first->neurons) +
+                                    static_cast<std::size_t>(d.neuron)];
         d.threshold = neurons[l]->lif.v_th, d.distance = std::fabs(d.membrane - d.threshold);
         return d;
       }

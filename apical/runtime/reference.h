@@ -24,10 +24,10 @@ ReferenceResult run_reference(const graph::Graph& graph, std::span<const float> 
 struct FirstDifference {
   int t = 0;
   std::string layer;
-  std::int64_t neuron = 0;    ///< index in the graph's order
-  double membrane = 0;        ///< float64, given all the spikes both agreed on before
+  std::int64_t neuron = 0;  ///< index in the graph's order
+  double membrane = 0;      ///< float64, given all the spikes both agreed on before
   double threshold = 0;
-  double distance = 0;        ///< |membrane - threshold|
+  double distance = 0;  ///< |membrane - threshold|
 };
 
 /// Compares the records a and b (matched by layer name; both need every neuron layer) of the same frames; nothing when they are

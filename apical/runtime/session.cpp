@@ -5,6 +5,7 @@
 
 #include "apical/base/error.h"
 #include "apical/kernels/bits.h"
+#include "apical/kernels/event_linear.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/runtime/program.h"
 
@@ -17,39 +18,39 @@ struct Buffer {
   std::vector<std::uint64_t> bits;  // spikes
   std::vector<std::uint32_t> list;  // indices of the nonzero elements, when some reader wants them
   std::size_t count = 0;
-  bool ones = true;                 // every nonzero listed is +1 or -1
+  std::vector<float> padded;  // input of a dense convolution with its border
+  bool ones = true;           // every nonzero listed is +1 or -1
 };
 
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
 
 template <bool Max>
-void pool_floats(const ConvShape& s, const float* in, float* out) noexcept {
-  const auto C = static_cast<std::size_t>(s.in_channels);
-  const float share = 1.0f / static_cast<float>(s.kernel_h * s.kernel_w);
-  for (int oy = 0; oy < s.out_height; ++oy)
-    for (int ox = 0; ox < s.out_width; ++ox, out += C)
-      for (int k = 0; k < s.kernel_h * s.kernel_w; ++k) {
-        const int iy = oy * s.stride_h + k / s.kernel_w, ix = ox * s.stride_w + k % s.kernel_w;
-        const float* from = in + (static_cast<std::size_t>(iy) * s.in_width + ix) * C;
-        const bool last = k + 1 == s.kernel_h * s.kernel_w;
-        for (std::size_t c = 0; c < C; ++c) {
-          if (k == 0) out[c] = from[c];
-          else out[c] = Max ? std::max(out[c], from[c]) : out[c] + from[c];
-          if (!Max && last) out[c] *= share;
-        }
+void pool_floats(const kernels::Pool2d& s, const float* in, float* out) noexcept {
+  const std::size_t C = s.channels, taps = s.kernel_h * s.kernel_w;
+  const float share = 1.0f / static_cast<float>(taps);
+  for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+    for (std::size_t ox = 0; ox < s.out_width(); ++ox, out += C) {
+      for (std::size_t k = 0; k < taps; ++k) {
+        const float* from = in + ((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * C;
+        if (k == 0)
+          std::copy(from, from + C, out);
+        else
+          for (std::size_t c = 0; c < C; ++c) out[c] = Max ? std::max(out[c], from[c]) : out[c] + from[c];
       }
+      if (!Max)
+        for (std::size_t c = 0; c < C; ++c) out[c] *= share;
+    }
 }
 
 // A spike makes every window it lies in fire.
-void pool_spikes(const ConvShape& s, const Buffer& in, std::vector<std::uint64_t>& out) noexcept {
+void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::vector<std::uint64_t>& out) noexcept {
   std::fill(out.begin(), out.end(), 0);
+  const auto first = [](std::size_t at, std::size_t kernel, std::size_t stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
   for (std::size_t e = 0; e < in.count; ++e) {
-    const auto C = static_cast<std::uint32_t>(s.in_channels);
-    const int c = static_cast<int>(in.list[e] % C), pixel = static_cast<int>(in.list[e] / C), y = pixel / s.in_width, x = pixel % s.in_width;
-    const auto first = [](int at, int kernel, int stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
-    for (int oy = first(y, s.kernel_h, s.stride_h); oy * s.stride_h <= y && oy < s.out_height; ++oy)
-      for (int ox = first(x, s.kernel_w, s.stride_w); ox * s.stride_w <= x && ox < s.out_width; ++ox) {
-        const std::size_t at = (static_cast<std::size_t>(oy) * s.out_width + ox) * C + static_cast<std::size_t>(c);
+    const std::size_t c = in.list[e] % s.channels, pixel = in.list[e] / s.channels, y = pixel / s.width, x = pixel % s.width;
+    for (std::size_t oy = first(y, s.kernel_h, s.stride_h); oy * s.stride_h <= y && oy < s.out_height(); ++oy)
+      for (std::size_t ox = first(x, s.kernel_w, s.stride_w); ox * s.stride_w <= x && ox < s.out_width(); ++ox) {
+        const std::size_t at = (oy * s.out_width() + ox) * s.channels + c;
         out[at / 64] |= std::uint64_t{1} << (at % 64);
       }
   }
@@ -62,7 +63,9 @@ struct Session::Impl {
   std::vector<Buffer> buffers;
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
   std::vector<float> values;        // State::values, channel last
-  std::vector<float> frame, output, reordered;
+  std::vector<float> frame, output;
+  std::vector<float> reordered, listed;  // of one slot's inputs, used at once
+  std::vector<std::uint32_t> indices;
   std::vector<graph::OpCounts> counts;
   std::vector<SpikeRecord> records;
   std::vector<std::size_t> record_of;  // of each slot
@@ -86,6 +89,12 @@ struct Session::Impl {
         records.push_back(std::move(record));
       }
     }
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      most = std::max(most, slots[i].n);
+      if (slots[i].kind == Kind::conv && !slots[i].event) buffers[i].padded.resize(slots[i].conv.padded());
+    }
+    reordered.resize(most), listed.resize(most), indices.resize(most);
     values.assign(program->state_size, 0.0f);
     frame.resize(program->frame_size), output.resize(slots.back().n);
   }
@@ -120,36 +129,63 @@ struct Session::Impl {
         for (std::size_t k = 0; k < s.n; ++k) b.x[k] = frame[s.order.empty() ? k : s.order[k]];
         break;
       case Kind::conv:
-      case Kind::linear: product(s, *in, b.x); break;
-      case Kind::avg_pool: pool_floats<false>(s.conv, in->x.data(), b.x.data()); break;
-      case Kind::max_pool:
-        if (s.spikes) pool_spikes(s.conv, *in, b.bits);
-        else pool_floats<true>(s.conv, in->x.data(), b.x.data());
+      case Kind::linear:
+        product(i, s, *in, b.x);
         break;
-      case Kind::flatten: break;
+      case Kind::avg_pool:
+        pool_floats<false>(s.pool, in->x.data(), b.x.data());
+        break;
+      case Kind::max_pool:
+        if (s.spikes)
+          pool_spikes(s.pool, *in, b.bits);
+        else
+          pool_floats<true>(s.pool, in->x.data(), b.x.data());
+        break;
+      case Kind::flatten:
+        break;
       case Kind::affine:
         for (std::size_t k = 0; k < s.n; ++k) b.x[k] = s.weight[k] * in->x[k] + s.bias[k];
         break;
       case Kind::neuron:
-        kernels::lif_forward(s.lif, s.decay.empty() ? nullptr : s.decay.data(), s.decay.size(), in->x.data(), 1, s.n, values.data() + s.state_at,
-                             b.bits.data(), nullptr, nullptr);
+        kernels::lif_forward(s.lif, s.decay.empty() ? nullptr : s.decay.data(), s.decay.size(), in->x.data(), 1, s.n,
+                             values.data() + s.state_at, b.bits.data(), nullptr, nullptr);
         break;
-      case Kind::add: add(s, b.x); break;
-      case Kind::readout: readout(s, in->x.data(), values.data() + s.state_at, b.x.data()); break;
+      case Kind::add:
+        add(s, b.x);
+        break;
+      case Kind::readout:
+        readout(s, in->x.data(), values.data() + s.state_at, b.x.data());
+        break;
     }
   }
 
-  void product(const Slot& s, const Buffer& in, std::vector<float>& y) {
-    const std::size_t period = s.bias.size();
+  void product(std::size_t i, const Slot& s, const Buffer& in, std::vector<float>& y) {
+    const Slot& from = slot(s.inputs[0]);
+    if (s.kind == Kind::conv && !s.event) {
+      s.conv.pad(in.x.data(), buffers[i].padded.data());
+      s.conv.run(s.weight.data(), s.bias.data(), buffers[i].padded.data(), y.data());
+      return;
+    }
     if (s.bias.empty()) std::fill(y.begin(), y.end(), 0.0f);
-    else
-      for (std::size_t k = 0; k < s.n; k += period) std::copy(s.bias.begin(), s.bias.end(), y.begin() + static_cast<std::ptrdiff_t>(k));
-    const float* x = slot(s.inputs[0]).spikes ? nullptr : in.x.data();
-    if (s.kind == Kind::conv)
-      s.event ? event_conv(s.conv, s.weight.data(), in.list.data(), in.count, x, y.data()) : dense_conv(s.conv, s.weight.data(), in.x.data(), y.data());
-    else
-      s.event ? event_linear(s.n, s.weight.data(), in.list.data(), in.count, x, y.data())
-              : dense_linear(slot(s.inputs[0]).n, s.n, s.weight.data(), in.x.data(), y.data());
+    for (std::size_t k = 0; k < s.n && !s.bias.empty(); k += s.bias.size())
+      std::copy(s.bias.begin(), s.bias.end(), y.begin() + static_cast<std::ptrdiff_t>(k));
+    const float* values = nullptr;  // of the listed inputs; spikes are all 1
+    if (s.event && !from.spikes) {
+      for (std::size_t e = 0; e < in.count; ++e) listed[e] = in.x[in.list[e]];
+      values = listed.data();
+    }
+    if (s.kind == Kind::conv) {  // the kernel counts its inputs channel first
+      const std::uint32_t* index = in.list.data();
+      if (!from.order.empty()) {
+        for (std::size_t e = 0; e < in.count; ++e) indices[e] = from.order[in.list[e]];
+        index = indices.data();
+      }
+      kernels::event_conv(s.conv.shape, s.weight.data(), index, values, in.count, y.data());
+    } else if (s.event) {
+      kernels::event_linear(s.weight.data(), s.n, in.list.data(), values, in.count, y.data());
+    } else {
+      kernels::dense_linear(s.weight.data(), s.n, from.n, in.x.data(), y.data());
+    }
   }
 
   // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
@@ -162,7 +198,6 @@ struct Session::Impl {
         for (std::size_t k = 0; k < s.n; ++k) y[k] += x[k];
         continue;
       }
-      reordered.resize(s.n);
       for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
       for (std::size_t k = 0; k < s.n; ++k) y[k] += reordered[s.order.empty() ? k : s.order[k]];
     }
@@ -170,8 +205,10 @@ struct Session::Impl {
 
   void readout(const Slot& s, const float* x, float* kept, float* y) const {
     for (std::size_t k = 0; k < s.n; ++k) {
-      if (s.readout == graph::ReadoutKind::rate) kept[k] = steps == 0 ? x[k] : kept[k] + x[k];
-      else kept[k] = steps == 0 || s.readout == graph::ReadoutKind::last ? x[k] : std::max(kept[k], x[k]);
+      if (s.readout == graph::ReadoutKind::rate)
+        kept[k] = steps == 0 ? x[k] : kept[k] + x[k];
+      else
+        kept[k] = steps == 0 || s.readout == graph::ReadoutKind::last ? x[k] : std::max(kept[k], x[k]);
       y[k] = s.readout == graph::ReadoutKind::rate ? kept[k] / static_cast<float>(steps + 1) : kept[k];
     }
   }
@@ -195,7 +232,8 @@ struct Session::Impl {
   static void record(const Slot& s, const Buffer& b, SpikeRecord& r) {
     const std::size_t at = r.bits.size();
     r.bits.resize(at + r.words());
-    if (s.order.empty()) std::copy(b.bits.begin(), b.bits.end(), r.bits.begin() + static_cast<std::ptrdiff_t>(at));
+    if (s.order.empty())
+      std::copy(b.bits.begin(), b.bits.end(), r.bits.begin() + static_cast<std::ptrdiff_t>(at));
     else
       for (std::size_t e = 0; e < b.count; ++e) {
         const std::uint32_t k = s.order[b.list[e]];
@@ -213,7 +251,7 @@ struct Session::Impl {
     double in_bytes = 0, dense_bytes = stored_bytes(s), ann_bytes = 4.0 * static_cast<double>(s.n);
     for (const auto k : s.inputs) in_bytes += stored_bytes(slot(k)), ann_bytes += 4.0 * static_cast<double>(slot(k).n);
     dense_bytes += in_bytes;
-    const double tensors = 4.0 * static_cast<double>(s.kind == Kind::affine ? 2 * s.channels : weights ? s.weight.size() + s.bias.size() : 0);
+    const double tensors = 4.0 * static_cast<double>(s.tensor_elements);
     const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : 0;
     c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
     if (first && s.kind != Kind::readout) c.ann += products, c.ann_weight_bytes += tensors, c.ann_activation_bytes += ann_bytes;
@@ -230,8 +268,11 @@ struct Session::Impl {
     for (std::size_t e = 0; e < in.count; ++e) reached += s.reach[in.list[e]], effective += s.fan[in.list[e]];
     (in.ones ? c.effective_acs : c.effective_macs) += effective;
     c.active_inputs += static_cast<double>(in.count), c.inputs += static_cast<double>(slot(s.inputs[0]).n);
-    if (s.event) c.weight_bytes += 4 * reached + 4.0 * static_cast<double>(s.bias.size()), c.activation_bytes += 4.0 * static_cast<double>(in.count) + 8 * reached;
-    else c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
+    if (s.event)
+      c.weight_bytes += 4 * reached + 4.0 * static_cast<double>(s.biases),
+          c.activation_bytes += 4.0 * static_cast<double>(in.count) + 8 * reached;
+    else
+      c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
   }
 
   void reset() {
@@ -259,7 +300,8 @@ void Session::reset() { impl_->reset(); }
 
 std::span<const float> Session::step(std::span<const float> frame) {
   if (frame.size() != impl_->program->frame_size)
-    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " + std::to_string(frame.size()));
+    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " +
+                      std::to_string(frame.size()));
   impl_->step(frame);
   return impl_->output;
 }
@@ -267,7 +309,8 @@ std::span<const float> Session::step(std::span<const float> frame) {
 Result Session::run(std::span<const float> frames) {
   const std::size_t n = impl_->program->frame_size;
   if (frames.empty() || frames.size() % n)
-    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) + " values are no multiple of it");
+    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) +
+                      " values are no multiple of it");
   reset();
   for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
   Result r{impl_->output, 0};
@@ -283,7 +326,8 @@ State Session::state() const {
 
 void Session::set_state(const State& state) {
   if (state.values.size() != impl_->values.size() || state.steps < 0)
-    throw usage_error("the state of this network has " + std::to_string(impl_->values.size()) + " values, not " + std::to_string(state.values.size()));
+    throw usage_error("the state of this network has " + std::to_string(impl_->values.size()) + " values, not " +
+                      std::to_string(state.values.size()));
   impl_->each_state([&](std::size_t theirs, std::size_t ours) { impl_->values[ours] = state.values[theirs]; });
   impl_->steps = state.steps, impl_->have_frame = false;
 }

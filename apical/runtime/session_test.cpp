@@ -47,13 +47,15 @@ void expect_like_reference(const Graph& g, const std::vector<float>& frames, Pla
   Session session(g, {.plan = plan, .record_spikes = true});
   const Result result = session.run(frames);
   const ReferenceResult reference = run_reference(g, frames, &session.spikes());
-  for (std::size_t i = 0; i < result.scores.size(); ++i) EXPECT_NEAR(result.scores[i], reference.scores[i], 2e-5) << g.name << " output " << i;
+  for (std::size_t i = 0; i < result.scores.size(); ++i)
+    EXPECT_NEAR(result.scores[i], reference.scores[i], 2e-5) << g.name << " output " << i;
   std::size_t spikes = 0;
   for (std::size_t l = 0; l < reference.spikes.size(); ++l) {
     // Under the same past, float and float64 may differ only where the membrane touches the threshold.
     const auto d = first_difference(g, frames, session.spikes(), reference.spikes);
     EXPECT_TRUE(!d || d->distance < 1e-5);
-    spikes += kernels::count_bits(session.spikes()[l].bits.data(), static_cast<std::size_t>(g.T), static_cast<std::size_t>(session.spikes()[l].neurons));
+    spikes += kernels::count_bits(session.spikes()[l].bits.data(), static_cast<std::size_t>(g.T),
+                                  static_cast<std::size_t>(session.spikes()[l].neurons));
   }
   EXPECT_GT(spikes, 10u) << "a silent network proves nothing";
 }
