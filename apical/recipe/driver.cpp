@@ -23,15 +23,6 @@ void check_device(const std::string& device) {
   if (device != "cpu") throw usage_error("unknown device '" + device + "'", "--device", "Known: cpu, cuda.");
 }
 
-// config.toml holds no --set list; what differs from the scale's defaults is the list.
-std::vector<std::string> assignments_of(const RecipeInfo& info, const RunRecord& r, const std::vector<std::string>& given, bool resumed) {
-  if (!resumed) return given;
-  std::vector<std::string> out;
-  const std::string defaults = settings(info, r.scale).to_toml();
-  if (defaults != r.settings.to_toml()) out.push_back("...  # see the settings below");
-  return out;
-}
-
 std::map<std::string, std::string> machine_map() {
   const Machine m = machine();
   return {{"cpu", m.cpu}, {"cores", std::to_string(m.cores)}, {"memory_gib", number(m.memory_gib, 3)}, {"system", m.system}};
@@ -163,8 +154,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   r.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   r.peak_rss_mb = peak_rss_mb();
   judge(expected, r, options.strict);
-  const std::string command =
-      options.command.empty() ? detail::repeat_command(info, record, assignments_of(info, record, options.set, resume)) : options.command;
+  const std::string command = options.command.empty() ? detail::repeat_command(info, record) : options.command;
   fill_report(html, info, r, record, command, resume);
   outcome.report = out / "report.html";
   outcome.result_file = out / "result.json";

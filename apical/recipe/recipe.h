@@ -3,7 +3,7 @@
 //   void run_<slug with _ for ->(apical::recipe::RunContext& context);
 // and includes this header. recipes/CMakeLists.txt finds the folders and writes the lists below: nothing registers itself.
 //
-// recipe.toml:
+// recipe.toml (settings without a table, such as `T = 4`, stand above [recipe]: TOML has no way back to the top):
 //   [recipe]                         # about it
 //   title = "Spiking digits"
 //   paper = ""                       # the paper, or "" for our own

@@ -73,6 +73,9 @@ std::string to_toml(const RunRecord& r) {
   s += "recipe = " + toml_text(r.recipe) + "\nscale = " + toml_text(r.scale) + "\ndata = " + toml_text(r.data) +
        "\ndevice = " + toml_text(r.device) + "\nversion = " + toml_text(r.version) + "\nthreads = " + std::to_string(r.threads) + "\n";
   if (r.seed) s += "seed = " + std::to_string(*r.seed) + "\n";
+  std::vector<std::string> set;
+  for (const auto& a : r.set) set.push_back(toml_text(a));
+  s += "set = [" + join(set, ", ") + "]\n";
   return s + "\n# Settings: recipe.toml, the scale's table, --set.\n[settings]\n" + r.settings.to_toml();
 }
 
@@ -94,6 +97,7 @@ RunRecord read_record(const fs::path& folder, const RecipeInfo& info) {
   r.device = run.text("device");
   r.version = run.text("version");
   r.threads = static_cast<int>(run.integer("threads"));
+  r.set = run.texts("set");
   if (run.has("seed")) r.seed = static_cast<std::uint64_t>(run.integer("seed"));
   if (r.recipe != info.slug) throw usage_error("this is a run of '" + r.recipe + "', not of '" + info.slug + "'", folder.string());
   const Config kept = Config::parse(text.substr(cut + heading.size()), file.string());
@@ -114,6 +118,7 @@ RunRecord make_record(const RecipeInfo& info, const RunOptions& o) {
     r.version = version();
     r.seed = o.seed;
     r.threads = o.threads > 0 ? o.threads : thread_count();
+    r.set = o.set;
     r.settings = settings(info, r.scale, o.set);
     return r;
   }
@@ -172,12 +177,12 @@ std::string quoted(const std::string& word) {
   return s + "'";
 }
 
-std::string repeat_command(const RecipeInfo& info, const RunRecord& r, const std::vector<std::string>& assignments) {
+std::string repeat_command(const RecipeInfo& info, const RunRecord& r) {
   std::string s = "apical run " + info.slug + " --scale " + r.scale;
   if (!r.data.empty()) s += " --data " + quoted(r.data);
   if (r.seed) s += " --seed " + std::to_string(*r.seed);
   s += " --threads " + std::to_string(r.threads);
-  for (const auto& a : assignments) s += " --set " + quoted(a);
+  for (const auto& a : r.set) s += " --set " + quoted(a);
   return s;
 }
 

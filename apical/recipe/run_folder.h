@@ -13,6 +13,7 @@ struct RunRecord {
   std::string recipe, scale, data, device, version;
   std::optional<std::uint64_t> seed;
   int threads = 1;
+  std::vector<std::string> set;  ///< the --set assignments, for the report
   Config settings;
 };
 std::string to_toml(const RunRecord& record);
@@ -38,6 +39,6 @@ class Folder {
 
 /// A word for a POSIX shell.
 std::string quoted(const std::string& word);
-std::string repeat_command(const RecipeInfo& info, const RunRecord& record, const std::vector<std::string>& assignments);
+std::string repeat_command(const RecipeInfo& info, const RunRecord& record);
 
 }  // namespace apical::recipe::detail
