@@ -150,6 +150,38 @@ TEST_F(DamagedEvents, CutFilesNameTheByte) {
   EXPECT_THAT(open("f.aedat", bytes_of("#!AER-DAT2.0\r\n\001\002\003")), HasSubstr("inside a record: 3 bytes"));
 }
 
+// A terabyte that holds a header and then the same few bytes again and again, and counts what is fetched.
+class Terabyte final : public ByteSource {
+ public:
+  Terabyte(std::string header, Bytes again) : header_(std::move(header)), again_(std::move(again)) {}
+  std::size_t read_at(std::uint64_t offset, std::uint8_t* to, std::size_t n) override {
+    for (std::size_t i = 0; i < n; ++i, ++offset)
+      to[i] = offset < header_.size() ? static_cast<std::uint8_t>(header_[offset]) : again_[(offset - header_.size()) % again_.size()];
+    fetched += n;
+    return n;
+  }
+  std::uint64_t size() const override { return std::uint64_t{1} << 40; }
+  const std::string& name() const override { return name_; }
+  std::uint64_t fetched = 0;
+
+ private:
+  std::string header_, name_ = "terabyte";
+  Bytes again_;
+};
+
+TEST(EventReader, FilesAreFetchedPieceByPiece) {
+  const auto read_some = [](std::shared_ptr<Terabyte> file, auto open) {
+    const auto reader = open(file);
+    std::vector<Event> events(100'000);
+    EXPECT_EQ(reader->read(events), events.size());
+    EXPECT_LT(file->fetched, 2'000'000u);
+  };
+  read_some(std::make_shared<Terabyte>("% evt 3.0\n% end\n", Bytes{0, 0x80, 1, 0, 5, 0x20}), detail::open_evt3);
+  read_some(std::make_shared<Terabyte>("% evt 2.0\n% end\n", Bytes{0, 0, 0, 0x80, 1, 1, 1, 0x10}), detail::open_evt2);
+  read_some(std::make_shared<Terabyte>("% Version 2\n\x0c\x08", Bytes{1, 0, 0, 0, 2, 0, 0, 0}), detail::open_dat);
+  read_some(std::make_shared<Terabyte>("#!AER-DAT2.0\r\n", Bytes{0, 0, 1, 1, 0, 0, 0, 9}), detail::open_aedat2);
+}
+
 TEST(EventReader, EventsBeforeTheDamageAreHandedOut) {
   const Bytes b = {1, 2, 0, 0, 9, 3, 4, 0, 0, 10, 5};
   const auto reader = open_events(b, "a.bin");
