@@ -33,8 +33,10 @@ float* data_or_null(torch::Tensor& t) { return t.defined() ? t.data_ptr<float>()
 
 // Spikes and last membrane of a sequence; backward computes the membrane again from x.
 struct LifScan : torch::autograd::Function<LifScan> {
-  static variable_list forward(AutogradContext* ctx, const torch::Tensor& x_in, const torch::Tensor& v0, const torch::Tensor& decay,
+  using Optional = c10::optional<torch::Tensor>;  // apply() takes no undefined tensors
+  static variable_list forward(AutogradContext* ctx, const torch::Tensor& x_in, const Optional& v0_in, const Optional& decay_in,
                                const c10::intrusive_ptr<Setting>& s) {
+    const auto v0 = v0_in.value_or(torch::Tensor()), decay = decay_in.value_or(torch::Tensor());
     const auto x = Sequence::dense(x_in);
     const auto format = format_of(x);
     auto spikes = s->constant ? stored(x, s->T, true) : at::empty_like(x);
@@ -101,7 +103,8 @@ std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch:
   setting->constant = x.constant;
   setting->lif = lif;
   setting->surrogate = surrogate;
-  const auto out = LifScan::apply(x.frames, v, decay, setting);
+  const auto maybe = [](const torch::Tensor& t) { return t.defined() ? LifScan::Optional(t) : LifScan::Optional(); };
+  const auto out = LifScan::apply(x.frames, maybe(v), maybe(decay), setting);
   return {out[0], out[1]};
 }
 

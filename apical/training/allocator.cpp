@@ -1,0 +1,87 @@
+#include "apical/training/allocator.h"
+
+#include <c10/core/CPUAllocator.h>
+
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace apical::training {
+namespace {
+
+constexpr std::size_t reuse_from = std::size_t{1} << 18, keep_at_most = std::size_t{1} << 31;
+
+std::atomic<std::int64_t> live{0}, peak{0};
+bool reuse_blocks = false;
+c10::Allocator* inner = nullptr;
+
+struct Block {
+  c10::DataPtr data;
+  std::size_t size;
+};
+
+// Freed large blocks by size. Never destroyed: tensors may outlive static objects.
+struct Cache {
+  std::mutex mutex;
+  std::unordered_map<std::size_t, std::vector<Block*>> blocks;
+  std::size_t kept = 0;
+
+  Block* take(std::size_t size) {
+    std::lock_guard lock(mutex);
+    const auto it = blocks.find(size);
+    if (it == blocks.end() || it->second.empty()) return nullptr;
+    Block* block = it->second.back();
+    it->second.pop_back();
+    kept -= size;
+    return block;
+  }
+  bool keep(Block* block) {
+    std::lock_guard lock(mutex);
+    if (kept + block->size > keep_at_most) return false;
+    blocks[block->size].push_back(block);
+    kept += block->size;
+    return true;
+  }
+};
+Cache& cache() {
+  static auto* const c = new Cache;
+  return *c;
+}
+
+void release(void* context) {
+  auto* block = static_cast<Block*>(context);
+  live -= static_cast<std::int64_t>(block->size);
+  if (reuse_blocks && block->size >= reuse_from && cache().keep(block)) return;
+  delete block;
+}
+
+class MeteredAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(std::size_t n) const override {
+    Block* block = reuse_blocks && n >= reuse_from ? cache().take(n) : nullptr;
+    if (!block) block = new Block{inner->allocate(n), n};
+    const std::int64_t now = live += static_cast<std::int64_t>(n);
+    for (std::int64_t seen = peak.load(); now > seen && !peak.compare_exchange_weak(seen, now);) {
+    }
+    return {block->data.get(), block, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // memory is freed through its context alone
+};
+
+}  // namespace
+
+void MemoryMeter::install(bool reuse) {
+  reuse_blocks = reuse;
+  static const bool once = [] {
+    inner = c10::GetCPUAllocator();
+    c10::SetCPUAllocator(new MeteredAllocator, /*priority=*/100);
+    return true;
+  }();
+  (void)once;
+}
+std::int64_t MemoryMeter::live_bytes() noexcept { return live; }
+std::int64_t MemoryMeter::peak_bytes() noexcept { return peak; }
+void MemoryMeter::reset_peak() noexcept { peak = live.load(); }
+
+}  // namespace apical::training

@@ -1,0 +1,73 @@
+#include "apical/training/parity.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "apical/kernels/bits.h"
+#include "apical/runtime/batch.h"
+
+namespace apical::training {
+namespace {
+
+std::vector<float> frames_of(const Loader& loader, std::size_t i, const graph::Graph& graph) {
+  std::vector<float> frames(static_cast<std::size_t>(graph.T * graph::elements(graph.input_shape)));
+  data::encode(graph.encoder, graph.preprocess, loader.set(), i, graph.T, frames.data());
+  return frames;
+}
+
+}  // namespace
+
+double Parity::largest_distance() const {
+  double largest = 0;
+  for (const auto& d : disagreements)
+    if (d.first) largest = std::max(largest, d.first->distance);
+  return largest;
+}
+
+std::vector<runtime::SpikeRecord> record_spikes(nn::Network& network, const nn::Sequence& sample) {
+  torch::NoGradGuard no_grad;
+  const bool was_training = network->is_training();
+  network->eval();
+  std::vector<runtime::SpikeRecord> records;
+  network->forward(sample, nullptr, [&](const std::string& label, const torch::Tensor& spikes) {
+    runtime::SpikeRecord r;
+    r.layer = label;
+    r.steps = static_cast<int>(sample.T);
+    r.neurons = spikes.numel() / sample.T;
+    r.bits.resize(r.words() * static_cast<std::size_t>(r.steps));
+    const auto rows = spikes.contiguous();  // channel first, as the graph counts neurons
+    kernels::pack_bits(rows.data_ptr<float>(), static_cast<std::size_t>(r.steps), static_cast<std::size_t>(r.neurons), r.bits.data());
+    records.push_back(std::move(r));
+  });
+  network->train(was_training);
+  return records;
+}
+
+Parity check_parity(nn::Network& network, const graph::Graph& graph, const Loader& loader, const Evaluation& evaluation) {
+  Parity p;
+  p.samples = loader.size();
+  runtime::Options options;
+  options.count = true;
+  const auto start = std::chrono::steady_clock::now();
+  const auto result = runtime::run_batch(
+      graph, p.samples,
+      [&](std::size_t i, std::span<float> frames) { data::encode(graph.encoder, graph.preprocess, loader.set(), i, graph.T, frames.data()); }, options);
+  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  p.counts = result.counts;
+  p.layers = result.layers;
+  p.predicted.assign(result.predicted.begin(), result.predicted.end());
+  options.count = false;
+  options.record_spikes = true;
+  runtime::Session session(graph, options);
+  for (std::size_t i = 0; i < p.samples; ++i) {
+    if (p.predicted[i] == evaluation.predicted[i]) continue;
+    const auto frames = frames_of(loader, i, graph);
+    session.run(frames);
+    const std::uint32_t index = static_cast<std::uint32_t>(i);
+    const auto trained = record_spikes(network, loader.batch({&index, 1}));
+    p.disagreements.push_back({i, evaluation.predicted[i], p.predicted[i], runtime::first_difference(graph, frames, session.spikes(), trained)});
+  }
+  return p;
+}
+
+}  // namespace apical::training

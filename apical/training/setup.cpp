@@ -1,0 +1,16 @@
+#include "apical/training/setup.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "apical/training/allocator.h"
+
+namespace apical::training {
+
+void prepare_torch(int threads) {
+  MemoryMeter::install();
+  at::set_num_threads(threads);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+}
+
+}  // namespace apical::training

@@ -1,0 +1,9 @@
+#pragma once
+
+namespace apical::training {
+
+/// Gives torch the same number of threads as the pool of base, deterministic algorithms and the counted, reusing allocator.
+/// To be called before the first tensor of a run; again only with another number of threads.
+void prepare_torch(int threads);
+
+}  // namespace apical::training
