@@ -14,6 +14,7 @@
 #include "apical/base/machine.h"
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
+#include "apical/kernels/simd.h"
 #include "cli/verbs.h"
 
 #if defined(__x86_64__)
@@ -140,6 +141,7 @@ void group_verbs(CLI::App& app) {
 int run_program(CLI::App& app, int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is an error of write(), with a message, not the end
   try {
+    if (::getenv("APICAL_SIMD")) kernels::simd_level();  // refuses a level this machine lacks
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : throw data_error("cannot write the result", "standard output");
