@@ -12,8 +12,19 @@ struct TypeRow {
   const char* name;
   std::size_t size;
 };
-constexpr std::array<TypeRow, 13> types{{{"bool", 1}, {"u8", 1}, {"i8", 1}, {"u16", 2}, {"i16", 2}, {"u32", 4}, {"i32", 4},
-                                         {"u64", 8}, {"i64", 8}, {"f16", 2}, {"bf16", 2}, {"f32", 4}, {"f64", 8}}};
+constexpr std::array<TypeRow, 13> types{{{"bool", 1},
+                                         {"u8", 1},
+                                         {"i8", 1},
+                                         {"u16", 2},
+                                         {"i16", 2},
+                                         {"u32", 4},
+                                         {"i32", 4},
+                                         {"u64", 8},
+                                         {"i64", 8},
+                                         {"f16", 2},
+                                         {"bf16", 2},
+                                         {"f32", 4},
+                                         {"f64", 8}}};
 
 // IEEE 754 binary16, all values exactly.
 float half(std::uint16_t h) {
@@ -40,7 +51,8 @@ std::uint64_t checked_bytes(std::span<const std::uint64_t> shape, DType dtype, c
   std::uint64_t product = size_of(dtype);
   bool empty = false;
   for (const std::uint64_t n : shape) {
-    if (n == 0) empty = true;
+    if (n == 0)
+      empty = true;
     else if (__builtin_mul_overflow(product, n, &product))
       throw data_error("the shape " + shape_text(shape) + " has more bytes than 64 bits can count", where);
   }
@@ -59,16 +71,36 @@ std::vector<float> to_float(DType dtype, std::span<const std::uint8_t> bytes) {
     case DType::boolean:
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = bytes[i] != 0;
       break;
-    case DType::u8: widen<std::uint8_t>(bytes, out); break;
-    case DType::i8: widen<std::int8_t>(bytes, out); break;
-    case DType::u16: widen<std::uint16_t>(bytes, out); break;
-    case DType::i16: widen<std::int16_t>(bytes, out); break;
-    case DType::u32: widen<std::uint32_t>(bytes, out); break;
-    case DType::i32: widen<std::int32_t>(bytes, out); break;
-    case DType::u64: widen<std::uint64_t>(bytes, out); break;
-    case DType::i64: widen<std::int64_t>(bytes, out); break;
-    case DType::f32: widen<float>(bytes, out); break;
-    case DType::f64: widen<double>(bytes, out); break;
+    case DType::u8:
+      widen<std::uint8_t>(bytes, out);
+      break;
+    case DType::i8:
+      widen<std::int8_t>(bytes, out);
+      break;
+    case DType::u16:
+      widen<std::uint16_t>(bytes, out);
+      break;
+    case DType::i16:
+      widen<std::int16_t>(bytes, out);
+      break;
+    case DType::u32:
+      widen<std::uint32_t>(bytes, out);
+      break;
+    case DType::i32:
+      widen<std::int32_t>(bytes, out);
+      break;
+    case DType::u64:
+      widen<std::uint64_t>(bytes, out);
+      break;
+    case DType::i64:
+      widen<std::int64_t>(bytes, out);
+      break;
+    case DType::f32:
+      widen<float>(bytes, out);
+      break;
+    case DType::f64:
+      widen<double>(bytes, out);
+      break;
     case DType::f16:
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = half(load_le<std::uint16_t>(bytes.data() + 2 * i));
       break;

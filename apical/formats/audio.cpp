@@ -79,9 +79,9 @@ void check_wav(std::span<const std::uint8_t> b, const std::string& where) {
     if (id == "data") {
       if (!format) throw data_error("the WAV file has no format before its data", at_byte(where, at));
       if (!(streamed && n == 0xFFFFFFFFu) && n > b.size() - at - 8)
-        throw data_error("the WAV header promises " + std::to_string(n) + " bytes of sound, but " + std::to_string(b.size() - at - 8) +
-                             " follow",
-                         at_byte(where, at), hint);
+        throw data_error(
+            "the WAV header promises " + std::to_string(n) + " bytes of sound, but " + std::to_string(b.size() - at - 8) + " follow",
+            at_byte(where, at), hint);
       return;
     }
     at += 8 + n + (n & 1);
@@ -104,10 +104,14 @@ std::vector<std::uint8_t> empty_flac(const Audio& audio, int bits) {
 
 int subtype(AudioFormat f) {
   switch (f) {
-    case AudioFormat::wav16: return SF_FORMAT_WAV | SF_FORMAT_PCM_16;
-    case AudioFormat::wav_float: return SF_FORMAT_WAV | SF_FORMAT_FLOAT;
-    case AudioFormat::flac16: return SF_FORMAT_FLAC | SF_FORMAT_PCM_16;
-    case AudioFormat::flac24: return SF_FORMAT_FLAC | SF_FORMAT_PCM_24;
+    case AudioFormat::wav16:
+      return SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+    case AudioFormat::wav_float:
+      return SF_FORMAT_WAV | SF_FORMAT_FLOAT;
+    case AudioFormat::flac16:
+      return SF_FORMAT_FLAC | SF_FORMAT_PCM_16;
+    case AudioFormat::flac24:
+      return SF_FORMAT_FLAC | SF_FORMAT_PCM_24;
   }
   return 0;
 }
@@ -151,7 +155,8 @@ Audio parse_audio(std::span<const std::uint8_t> bytes, const std::string& where,
   if (info.samplerate < 1 || info.samplerate > highest_rate)
     throw data_error("the " + kind + " file has the sample rate " + std::to_string(info.samplerate), where);
   const auto channels = static_cast<std::size_t>(info.channels);
-  if (stated > limit / channels) throw data_error("the " + kind + " file has " + std::to_string(stated) + " frames, more than the limit", where);
+  if (stated > limit / channels)
+    throw data_error("the " + kind + " file has " + std::to_string(stated) + " frames, more than the limit", where);
 
   Audio audio{info.samplerate, info.channels, {}};
   constexpr std::size_t piece = 1 << 14;  // frames: memory follows what is really there
@@ -178,7 +183,8 @@ Audio read_audio(const std::filesystem::path& path, std::size_t limit) {
 
 std::vector<std::uint8_t> audio_bytes(const Audio& audio, AudioFormat format) {
   if (audio.channels < 1 || audio.channels > most_channels || audio.samples.size() % static_cast<std::size_t>(audio.channels) != 0)
-    throw usage_error("sound of " + std::to_string(audio.samples.size()) + " samples cannot have " + std::to_string(audio.channels) + " channels");
+    throw usage_error("sound of " + std::to_string(audio.samples.size()) + " samples cannot have " + std::to_string(audio.channels) +
+                      " channels");
   if (audio.sample_rate < 1 || audio.sample_rate > highest_rate)
     throw usage_error("sound cannot have the sample rate " + std::to_string(audio.sample_rate), "", "1 to 655350 Hz.");
   SF_INFO info{};

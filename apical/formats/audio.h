@@ -21,10 +21,10 @@ struct Audio {
 };
 
 enum class AudioFormat {
-  wav16,     ///< WAV, 16-bit PCM
-  wav_float, ///< WAV, 32-bit float: keeps the samples exactly
-  flac16,    ///< FLAC, 16 bits
-  flac24,    ///< FLAC, 24 bits
+  wav16,      ///< WAV, 16-bit PCM
+  wav_float,  ///< WAV, 32-bit float: keeps the samples exactly
+  flac16,     ///< FLAC, 16 bits
+  flac24,     ///< FLAC, 24 bits
 };
 
 inline constexpr std::size_t audio_limit = std::size_t{1} << 28;  ///< samples (frames x channels): 1 GiB as float

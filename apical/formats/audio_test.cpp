@@ -50,7 +50,8 @@ TEST(Audio, RoundTripsWithinTheBitsOfTheFormat) {
     for (const std::uint32_t frames : {0u, 1u, 1000u, 40000u}) {
       const Audio a = noise(frames, channels, 16000);
       EXPECT_EQ(parse_audio(audio_bytes(a, AudioFormat::wav_float), "file"), a);
-      for (const auto& [format, step] : {std::pair{AudioFormat::wav16, 0x1p-15f}, {AudioFormat::flac16, 0x1p-15f}, {AudioFormat::flac24, 0x1p-23f}}) {
+      for (const auto& [format, step] :
+           {std::pair{AudioFormat::wav16, 0x1p-15f}, {AudioFormat::flac16, 0x1p-15f}, {AudioFormat::flac24, 0x1p-23f}}) {
         write_audio(folder.path / "a", a, format);
         const Audio b = read_audio(folder.path / "a");
         EXPECT_EQ(b.sample_rate, 16000);
@@ -66,9 +67,7 @@ TEST(Audio, RoundTripsWithinTheBitsOfTheFormat) {
   EXPECT_EQ(audio_bytes(loud, AudioFormat::wav_float), audio_bytes(loud, AudioFormat::wav_float));
 }
 
-TEST(Audio, MonoIsTheMeanOfTheChannels) {
-  EXPECT_THAT((Audio{8000, 2, {1.0f, 0.0f, -0.5f, -0.25f}}.mono()), ElementsAre(0.5f, -0.375f));
-}
+TEST(Audio, MonoIsTheMeanOfTheChannels) { EXPECT_THAT((Audio{8000, 2, {1.0f, 0.0f, -0.5f, -0.25f}}.mono()), ElementsAre(0.5f, -0.375f)); }
 
 TEST(Audio, RefusesEveryCut) {
   const Audio a = noise(30, 2, 8000);

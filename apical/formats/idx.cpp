@@ -40,8 +40,8 @@ Header parse_header(std::span<const std::uint8_t> b, const std::string& where) {
 }
 
 Error length_error(const Header& h, std::uint64_t there, const std::string& where) {
-  return data_error("the IDX header promises " + shape_text(h.empty.shape) + " of " + name(h.empty.dtype) + ", " +
-                        std::to_string(h.bytes) + " bytes, but " + std::to_string(there) + " follow",
+  return data_error("the IDX header promises " + shape_text(h.empty.shape) + " of " + name(h.empty.dtype) + ", " + std::to_string(h.bytes) +
+                        " bytes, but " + std::to_string(there) + " follow",
                     at_byte(where, h.offset), "The file is cut off or damaged: get it again.");
 }
 

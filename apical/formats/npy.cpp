@@ -140,8 +140,10 @@ std::vector<std::uint8_t> transpose(std::span<const std::uint8_t> in, std::span<
   }
   std::size_t f = 0;
   for (std::size_t c = 0; c * item < in.size(); ++c) {
-    if (to_c) std::memcpy(out.data() + c * item, in.data() + f * item, item);
-    else std::memcpy(out.data() + f * item, in.data() + c * item, item);
+    if (to_c)
+      std::memcpy(out.data() + c * item, in.data() + f * item, item);
+    else
+      std::memcpy(out.data() + f * item, in.data() + c * item, item);
     for (std::size_t d = shape.size(); d-- > 0;) {  // count up, last dimension fastest
       f += stride[d];
       if (++index[d] < shape[d]) break;
@@ -186,8 +188,10 @@ Array parse_npy(std::span<const std::uint8_t> bytes, const std::string& where) {
                      at_byte(where, h.offset), "The file is cut off or damaged.");
   const std::size_t item = size_of(h.dtype);
   Array a{h.dtype, std::move(h.shape), {}};
-  if (h.fortran) a.bytes = transpose(data, a.shape, item, true);
-  else a.bytes.assign(data.begin(), data.end());
+  if (h.fortran)
+    a.bytes = transpose(data, a.shape, item, true);
+  else
+    a.bytes.assign(data.begin(), data.end());
   if (h.big_endian) swap_bytes(a.bytes, item);
   if (a.dtype == DType::boolean)
     if (const auto bad = std::find_if(a.bytes.begin(), a.bytes.end(), [](std::uint8_t v) { return v > 1; }); bad != a.bytes.end())
@@ -209,8 +213,11 @@ std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout) {
   if (code.empty()) throw usage_error("NPY cannot hold elements of " + name(array.dtype));
   if (layout.version < 0 || layout.version > 3) throw usage_error("NPY has the versions 1, 2 and 3");
   if (array.shape.size() > 64) throw usage_error("NPY holds at most 64 dimensions");
-  std::string text = "{'descr': '" + std::string(item == 1 ? "|" : layout.big_endian ? ">" : "<") + code +
-                     "', 'fortran_order': " + (layout.fortran ? "True" : "False") + ", 'shape': (";
+  std::string text = "{'descr': '" +
+                     std::string(item == 1           ? "|"
+                                 : layout.big_endian ? ">"
+                                                     : "<") +
+                     code + "', 'fortran_order': " + (layout.fortran ? "True" : "False") + ", 'shape': (";
   for (std::size_t i = 0; i < array.shape.size(); ++i) text += (i ? ", " : "") + std::to_string(array.shape[i]);
   text += array.shape.size() == 1 ? ",), }" : "), }";
   const int version = layout.version ? layout.version : 1;  // 64 dimensions of 20 digits fit version 1
@@ -220,8 +227,10 @@ std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout) {
   std::vector<std::uint8_t> out(std::begin(magic), std::end(magic));
   out.push_back(static_cast<std::uint8_t>(version));
   out.push_back(0);
-  if (version == 1) append_le(out, static_cast<std::uint16_t>(text.size()));
-  else append_le(out, static_cast<std::uint32_t>(text.size()));
+  if (version == 1)
+    append_le(out, static_cast<std::uint16_t>(text.size()));
+  else
+    append_le(out, static_cast<std::uint32_t>(text.size()));
   out.insert(out.end(), text.begin(), text.end());
   const std::size_t offset = out.size();
   if (layout.fortran) {

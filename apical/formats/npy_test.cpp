@@ -26,8 +26,10 @@ Bytes npy(std::string dict, const Bytes& data, int version = 1) {
   Bytes b = bytes_of("\x93NUMPY");
   b.push_back(static_cast<std::uint8_t>(version));
   b.push_back(0);
-  if (version == 1) append_le(b, static_cast<std::uint16_t>(dict.size()));
-  else append_le(b, static_cast<std::uint32_t>(dict.size()));
+  if (version == 1)
+    append_le(b, static_cast<std::uint16_t>(dict.size()));
+  else
+    append_le(b, static_cast<std::uint32_t>(dict.size()));
   b.insert(b.end(), dict.begin(), dict.end());
   b.insert(b.end(), data.begin(), data.end());
   return b;
@@ -37,16 +39,19 @@ TEST(Npy, ReadsWhatNumpyWrote) {
   // Bytes of numpy 1.26.4's np.save of [[1.5, -2], [0.25, 3]] as float32, of a big-endian int16 array in Fortran order
   // [[1, 2, 3], [4, 5, 6]], of the scalar float64 0.1 and of [True, False].
   const Array f4 = parse_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }",
-                                 {0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0x80, 0x3e, 0, 0, 0x40, 0x40}), "file");
+                                 {0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0x80, 0x3e, 0, 0, 0x40, 0x40}),
+                             "file");
   EXPECT_THAT(f4.shape, ElementsAre(2, 2));
   EXPECT_THAT(f4.as<float>(), ElementsAre(1.5f, -2.0f, 0.25f, 3.0f));
-  const Array i2 = parse_npy(npy("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", {0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6}), "file");
+  const Array i2 =
+      parse_npy(npy("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", {0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6}), "file");
   EXPECT_THAT(i2.as<std::int16_t>(), ElementsAre(1, 2, 3, 4, 5, 6));
-  const Array f8 = parse_npy(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }",
-                                 {0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f}), "file");
+  const Array f8 =
+      parse_npy(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }", {0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f}), "file");
   EXPECT_TRUE(f8.shape.empty());
   EXPECT_THAT(f8.as<double>(), ElementsAre(0.1));
-  EXPECT_THAT(parse_npy(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", {1, 0}), "file").as<bool>(), ElementsAre(true, false));
+  EXPECT_THAT(parse_npy(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", {1, 0}), "file").as<bool>(),
+              ElementsAre(true, false));
 }
 
 TEST(Npy, WritesTheBytesOfNumpy) {

@@ -53,7 +53,8 @@ std::vector<std::uint8_t> read_member(archive* a, const std::string& where, std:
 Npz parse_npz(std::span<const std::uint8_t> bytes, const std::string& where, std::size_t limit) {
   // An archive of nothing is its 22-byte end record alone, which libarchive does not take for a zip.
   const auto zero = [](std::uint8_t b) { return b == 0; };
-  if (bytes.size() == 22 && load_le<std::uint32_t>(bytes.data()) == 0x06054b50u && std::all_of(bytes.begin() + 4, bytes.end(), zero)) return {};
+  if (bytes.size() == 22 && load_le<std::uint32_t>(bytes.data()) == 0x06054b50u && std::all_of(bytes.begin() + 4, bytes.end(), zero))
+    return {};
   const std::unique_ptr<archive, Free> a(archive_read_new());
   // The seekable reader alone: it starts from the central directory at the end, so a cut-off file is never half accepted.
   if (!a || archive_read_support_format_zip_seekable(a.get()) != ARCHIVE_OK) throw internal_error("libarchive does not start", where);

@@ -128,8 +128,8 @@ struct Writer {
 
 void check_size(int width, int height, int channels) {
   if (width < 1 || height < 1 || width > largest_side || height > largest_side)
-    throw usage_error("a PNG picture cannot be " + std::to_string(width) + " x " + std::to_string(height),
-                      "", "Sides go from 1 to " + std::to_string(largest_side) + ".");
+    throw usage_error("a PNG picture cannot be " + std::to_string(width) + " x " + std::to_string(height), "",
+                      "Sides go from 1 to " + std::to_string(largest_side) + ".");
   if (channels != 1 && channels != 3 && channels != 4)
     throw usage_error("a PNG picture has 1, 3 or 4 channels, not " + std::to_string(channels));
 }
@@ -138,8 +138,9 @@ Bytes encode(int width, int height, int channels, std::span<const std::uint8_t> 
   check_size(width, height, channels);
   const std::size_t row_bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
   if (pixels.size() != row_bytes * static_cast<std::size_t>(height))
-    throw usage_error("a picture of " + std::to_string(width) + " x " + std::to_string(height) + " x " + std::to_string(channels) + " has " +
-                      std::to_string(row_bytes * static_cast<std::size_t>(height)) + " bytes, not " + std::to_string(pixels.size()));
+    throw usage_error("a picture of " + std::to_string(width) + " x " + std::to_string(height) + " x " + std::to_string(channels) +
+                      " has " + std::to_string(row_bytes * static_cast<std::size_t>(height)) + " bytes, not " +
+                      std::to_string(pixels.size()));
   Bytes out;
   Context c;
   c.out = &out;

@@ -86,7 +86,8 @@ TEST(Png, ConvertsEveryKindToEightBits) {
   // A palette of two colours, without and with transparency.
   const Bytes palette = chunk("PLTE", {1, 2, 3, 9, 8, 7});
   EXPECT_EQ(parse_png(hand_png(3, 1, 1, 3, {palette}, {0, 0x40}), "file"), (Image{3, 1, 3, {1, 2, 3, 9, 8, 7, 1, 2, 3}}));
-  EXPECT_EQ(parse_png(hand_png(2, 1, 8, 3, {palette, chunk("tRNS", {50})}, {0, 0, 1}), "file"), (Image{2, 1, 4, {1, 2, 3, 50, 9, 8, 7, 255}}));
+  EXPECT_EQ(parse_png(hand_png(2, 1, 8, 3, {palette, chunk("tRNS", {50})}, {0, 0, 1}), "file"),
+            (Image{2, 1, 4, {1, 2, 3, 50, 9, 8, 7, 255}}));
   // Grey with alpha becomes RGBA.
   EXPECT_EQ(parse_png(hand_png(1, 1, 8, 4, {}, {0, 77, 10}), "file"), (Image{1, 1, 4, {77, 77, 77, 10}}));
 }
@@ -155,12 +156,14 @@ TEST(Apng, HoldsEveryFrame) {
     if (c.type == "IDAT") {
       EXPECT_EQ(data.size(), 1u);
     }
-    if (c.type == "IDAT" || c.type == "fdAT") data.back().insert(data.back().end(), c.data.begin() + (c.type == "fdAT" ? 4 : 0), c.data.end());
+    if (c.type == "IDAT" || c.type == "fdAT")
+      data.back().insert(data.back().end(), c.data.begin() + (c.type == "fdAT" ? 4 : 0), c.data.end());
   }
   ASSERT_EQ(data.size(), frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-    for (const Bytes& c : {chunk("IHDR", all[0].data), chunk("IDAT", data[i]), chunk("IEND", {})}) png.insert(png.end(), c.begin(), c.end());
+    for (const Bytes& c : {chunk("IHDR", all[0].data), chunk("IDAT", data[i]), chunk("IEND", {})})
+      png.insert(png.end(), c.begin(), c.end());
     EXPECT_EQ(parse_png(png, "file"), frames[i]) << i;
   }
 }

@@ -18,9 +18,18 @@ struct Tag {
   const char* text;
   DType dtype;
 };
-constexpr std::array<Tag, 13> tags{{{"BOOL", DType::boolean}, {"U8", DType::u8}, {"I8", DType::i8}, {"U16", DType::u16},
-                                    {"I16", DType::i16}, {"U32", DType::u32}, {"I32", DType::i32}, {"U64", DType::u64},
-                                    {"I64", DType::i64}, {"F16", DType::f16}, {"BF16", DType::bf16}, {"F32", DType::f32},
+constexpr std::array<Tag, 13> tags{{{"BOOL", DType::boolean},
+                                    {"U8", DType::u8},
+                                    {"I8", DType::i8},
+                                    {"U16", DType::u16},
+                                    {"I16", DType::i16},
+                                    {"U32", DType::u32},
+                                    {"I32", DType::i32},
+                                    {"U64", DType::u64},
+                                    {"I64", DType::i64},
+                                    {"F16", DType::f16},
+                                    {"BF16", DType::bf16},
+                                    {"F32", DType::f32},
                                     {"F64", DType::f64}}};
 
 const char* tag(DType dtype) {
@@ -75,9 +84,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       if (!metadata.try_emplace(text).second) return refuse("the key '" + text + "' stands twice in __metadata__");
       return true;
     }
-    const bool twice = (text == "dtype" && entry_->dtype) || (text == "shape" && entry_->shape) || (text == "data_offsets" && entry_->offsets);
+    const bool twice =
+        (text == "dtype" && entry_->dtype) || (text == "shape" && entry_->shape) || (text == "data_offsets" && entry_->offsets);
     if (twice) return refuse("tensor '" + key_ + "' has " + text + " twice");
-    if (text != "dtype" && text != "shape" && text != "data_offsets") return refuse("tensor '" + key_ + "' has an unknown field '" + text + "'");
+    if (text != "dtype" && text != "shape" && text != "data_offsets")
+      return refuse("tensor '" + key_ + "' has an unknown field '" + text + "'");
     return true;
   }
   bool string(std::string& text) override {
@@ -105,9 +116,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_array() override {
     in_array_ = false;
-    if (field_ == "shape") entry_->shape = numbers_;
-    else if (numbers_.size() == 2) entry_->offsets = numbers_;
-    else return refuse("tensor '" + key_ + "' needs two data_offsets");
+    if (field_ == "shape")
+      entry_->shape = numbers_;
+    else if (numbers_.size() == 2)
+      entry_->offsets = numbers_;
+    else
+      return refuse("tensor '" + key_ + "' needs two data_offsets");
     return true;
   }
   bool null() override { return refuse_value(); }
@@ -149,8 +163,8 @@ void check_offsets(const std::map<std::string, Entry>& tensors, std::uint64_t si
     const std::uint64_t begin = (*e.offsets)[0], end = (*e.offsets)[1];
     const std::string at = where + ", tensor '" + key + "'";
     if (begin > end || end > size)
-      throw data_error("data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "] lie outside the " +
-                           std::to_string(size) + " data bytes of the file",
+      throw data_error("data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "] lie outside the " + std::to_string(size) +
+                           " data bytes of the file",
                        at, "The file is cut off or damaged.");
     const std::uint64_t wanted = checked_bytes(*e.shape, *e.dtype, at);
     if (wanted != end - begin)
@@ -212,7 +226,8 @@ Plan plan(std::span<const NamedTensor> tensors, const SafeTensors::Metadata& met
   if (body.back() == ',') body.pop_back();
   body += '}';
   body.append((8 - body.size() % 8) % 8, ' ');
-  if (body.size() > header_limit) throw usage_error("the safetensors header would have " + std::to_string(body.size()) + " bytes, more than 100 MB");
+  if (body.size() > header_limit)
+    throw usage_error("the safetensors header would have " + std::to_string(body.size()) + " bytes, more than 100 MB");
   const std::uint64_t length = body.size();
   p.header.assign(reinterpret_cast<const char*>(&length), 8);
   p.header += body;
@@ -228,14 +243,15 @@ SafeTensors SafeTensors::parse(std::span<const std::uint8_t> bytes, const std::s
     throw data_error("the safetensors header claims " + std::to_string(length) + " bytes, more than the allowed 100 MB", at_byte(where, 0),
                      "This is not a safetensors file, or it is damaged.");
   if (length > bytes.size() - 8)
-    throw data_error("the safetensors header claims " + std::to_string(length) + " bytes, but the file ends after " +
-                         std::to_string(bytes.size() - 8),
-                     at_byte(where, 8), "The file is cut off: get it again.");
+    throw data_error(
+        "the safetensors header claims " + std::to_string(length) + " bytes, but the file ends after " + std::to_string(bytes.size() - 8),
+        at_byte(where, 8), "The file is cut off: get it again.");
   const auto* text = reinterpret_cast<const char*>(bytes.data()) + 8;
   if (length == 0 || *text != '{') throw data_error("the safetensors header does not begin with '{'", at_byte(where, 8));
   HeaderReader reader;
   if (!nlohmann::json::sax_parse(text, text + length, &reader))
-    throw data_error(reader.problem.empty() ? "the safetensors header is not understood" : reader.problem, at_byte(where, 8 + reader.offset));
+    throw data_error(reader.problem.empty() ? "the safetensors header is not understood" : reader.problem,
+                     at_byte(where, 8 + reader.offset));
   const auto data = bytes.subspan(8 + length);
   check_offsets(reader.tensors, data.size(), where);
   SafeTensors s;
@@ -266,8 +282,8 @@ const TensorView& SafeTensors::at(std::string_view tensor) const {
 const TensorView& SafeTensors::at(std::string_view tensor, DType dtype, std::span<const std::uint64_t> shape) const {
   const TensorView& t = at(tensor);
   if (t.dtype != dtype || !std::equal(t.shape.begin(), t.shape.end(), shape.begin(), shape.end()))
-    throw data_error("tensor '" + std::string(tensor) + "' is " + name(t.dtype) + " " + shape_text(t.shape) + ", expected " +
-                         name(dtype) + " " + shape_text(shape),
+    throw data_error("tensor '" + std::string(tensor) + "' is " + name(t.dtype) + " " + shape_text(t.shape) + ", expected " + name(dtype) +
+                         " " + shape_text(shape),
                      where_);
   return t;
 }

@@ -84,15 +84,13 @@ struct NamedTensor {
 };
 template <class T>
 NamedTensor named(std::string tensor, std::vector<std::uint64_t> shape, std::span<const T> values) {
-  return {std::move(tensor), dtype_of<T>(), std::move(shape),
-          {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()}};
+  return {std::move(tensor), dtype_of<T>(), std::move(shape), {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()}};
 }
 
 /// Writes atomically. Data are laid out by element size (widest first), then name, so that every tensor is aligned to its type and
 /// the data start at a multiple of 8; same input, same bytes. Usage error for duplicate names, names or metadata that are not
 /// UTF-8, a tensor called "__metadata__", or bytes that do not fit a shape.
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const SafeTensors::Metadata& metadata = {});
+void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors, const SafeTensors::Metadata& metadata = {});
 std::vector<std::uint8_t> safetensors_bytes(std::span<const NamedTensor> tensors, const SafeTensors::Metadata& metadata = {});
 
 }  // namespace apical::formats

@@ -112,8 +112,11 @@ TEST(SafeTensors, ChecksOffsetsAsTheOfficialReader) {
   EXPECT_THAT(message(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0), HasSubstr("64 bits"));
   // Nothing is fine too, and so are scalars and empty tensors.
   EXPECT_EQ(parse(file("{}", 0)).tensors().size(), 0u);
-  EXPECT_EQ(parse(file(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,9],"data_offsets":[4,4]}})", 4))
-                .tensors().size(), 2u);
+  EXPECT_EQ(
+      parse(file(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,9],"data_offsets":[4,4]}})", 4))
+          .tensors()
+          .size(),
+      2u);
 }
 
 TEST(SafeTensors, ChecksTheHeaderAsTheOfficialReader) {

@@ -2,13 +2,13 @@
 // What the tests of this room share. Not part of the library.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "apical/base/error.h"
@@ -78,7 +78,7 @@ inline Array random_array(DType dtype, Random& random, std::size_t least_dims = 
   return a;
 }
 
-inline constexpr DType all_types[] = {DType::boolean, DType::u8,  DType::i8,  DType::u16, DType::i16,  DType::u32, DType::i32,
+inline constexpr DType all_types[] = {DType::boolean, DType::u8,  DType::i8,  DType::u16,  DType::i16, DType::u32, DType::i32,
                                       DType::u64,     DType::i64, DType::f16, DType::bf16, DType::f32, DType::f64};
 
 }  // namespace apical::formats::testing

@@ -36,7 +36,8 @@ Array array(DType dtype, std::vector<std::uint64_t> shape) {
 }
 
 void arrays() {
-  for (const DType d : {DType::u8, DType::i8, DType::i16, DType::i32, DType::f32, DType::f64}) put("idx/" + name(d), idx_bytes(array(d, {2, 3})));
+  for (const DType d : {DType::u8, DType::i8, DType::i16, DType::i32, DType::f32, DType::f64})
+    put("idx/" + name(d), idx_bytes(array(d, {2, 3})));
   put("idx/empty", idx_bytes(array(DType::u8, {0, 28})));
   put("idx/packed", gzip(idx_bytes(array(DType::u8, {3, 4, 4}))));
   put("idx/packed_labels", gzip(idx_bytes(array(DType::u8, {10}))));
@@ -52,7 +53,8 @@ void arrays() {
 
 void tensors() {
   const Array w = array(DType::f32, {2, 3}), b = array(DType::i8, {3}), e = array(DType::boolean, {0});
-  const std::vector<NamedTensor> all{{"conv.weight", w.dtype, w.shape, w.bytes}, {"conv.bias", b.dtype, b.shape, b.bytes}, {"none", e.dtype, e.shape, e.bytes}};
+  const std::vector<NamedTensor> all{
+      {"conv.weight", w.dtype, w.shape, w.bytes}, {"conv.bias", b.dtype, b.shape, b.bytes}, {"none", e.dtype, e.shape, e.bytes}};
   put("safetensors/model", safetensors_bytes(all, {{"apical.graph", "{\"schema\":1,\"nodes\":[]}"}, {"format", "pt"}}));
   put("safetensors/one", safetensors_bytes(std::span(all).first(1)));
   put("safetensors/nothing", safetensors_bytes({}));
@@ -78,7 +80,9 @@ void sound() {
 }
 
 void pictures() {
-  for (const int channels : {1, 3, 4}) put("png/c" + std::to_string(channels), png_bytes({5, 4, channels, array(DType::u8, {5 * 4 * static_cast<std::uint64_t>(channels)}).bytes}));
+  for (const int channels : {1, 3, 4})
+    put("png/c" + std::to_string(channels),
+        png_bytes({5, 4, channels, array(DType::u8, {5 * 4 * static_cast<std::uint64_t>(channels)}).bytes}));
   const auto path = root / "png/animated";
   ApngWriter animated(path, 3, 2, 1);
   for (int i = 0; i < 3; ++i) animated.add(Bytes(6, static_cast<std::uint8_t>(80 * i)), 40);
