@@ -11,6 +11,6 @@ target_link_libraries(apical_torch_pch PRIVATE apical_torch)
 target_precompile_headers(apical_torch_pch PRIVATE <torch/torch.h>)
 
 function(apical_reuse_torch_pch target)
-  target_link_libraries(${target} PRIVATE apical_torch)
+  target_link_libraries(${target} PUBLIC apical_torch) # its headers name torch
   target_precompile_headers(${target} REUSE_FROM apical_torch_pch)
 endfunction()
