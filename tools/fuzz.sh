@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign bytes from the committed corpus.
 #   tools/fuzz.sh [--keep] [--jobs N] [seconds each, default 20] [target...]
-# --keep adds the smallest new inputs that reach new code to tests/fuzz/corpus (at most 60 files of 4 KiB a target).
+# --keep adds a small set of new inputs that reach new code to tests/fuzz/corpus (at most 60 files of 4 KiB a target).
 # Exit code 1 when a target crashed, hung, leaked or used too much memory; the input lies in build/fuzz/findings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,15 +34,19 @@ one() { # one target
     -artifact_prefix="$build/findings/$name-" "$work" "$corpus" >"$build/logs/$name.log" 2>&1
 }
 
-keep_new() { # the smallest inputs that add coverage, up to 60 files in all
+keep_new() { # a small set of inputs that reaches all code the work folder reaches, smallest first, up to 60 files
   local name=$1 exe=$build/tests/fuzz/fuzz_$1 corpus=tests/fuzz/corpus/$1 merged
   merged=$(mktemp -d)
   cp "$corpus"/* "$merged" 2>/dev/null || true
-  "$exe" -merge=1 -use_counters=0 -max_len=4096 "$merged" "$build/work/$name" >/dev/null 2>&1 || true
-  local room=$((60 - $(find "$corpus" -type f | wc -l)))
-  ((room > 0)) && find "$merged" -type f -size -4097c -printf '%s %f\n' | sort -n | while read -r _ file; do
-    [[ -e $corpus/$file ]] || echo "$file"
-  done | head -n "$room" | while read -r file; do cp "$merged/$file" "$corpus/"; done
+  "$exe" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$merged" "$build/work/$name" >/dev/null 2>&1 || true
+  local count file
+  count=$(find "$corpus" -type f | wc -l)
+  while read -r _ file; do # smallest first
+    if ((count < 60)) && [[ ! -e $corpus/$file ]]; then
+      cp "$merged/$file" "$corpus/"
+      count=$((count + 1))
+    fi
+  done < <(find "$merged" -type f -size -4097c -printf '%s %f\n' | sort -n)
   rm -rf "$merged"
 }
 
