@@ -79,7 +79,7 @@ struct Graph {
 enum class Values { required, shapes_only };
 
 /// Checks names, order, tensors, attributes, T, decay and v_th, and fills every shape; data error naming the node or tensor.
-/// Sizes are bounded: at most 4096 nodes, 2^26 elements a node or tensor, T <= 65536.
+/// Sizes are bounded: at most 4096 nodes, 2^26 elements a node or tensor, 2^28 all nodes, T <= 65536.
 void validate(Graph& graph, Values values = Values::required);
 /// Folds every Affine that follows (or, where padding allows, precedes) a Conv2d or Linear into its weights, in float64, also
 /// through AvgPool2d and Flatten, where that is exact: nothing else may read what lies between. The others stay. Tensors that two

@@ -333,7 +333,11 @@ Graph parse_json(std::string_view text, const std::string& where) {
   r.finish();
   std::vector<Shape> stated;
   for (const auto& node : g.nodes) stated.push_back(node.shape);
-  validate(g, Values::shapes_only);
+  try {
+    validate(g, Values::shapes_only);
+  } catch (const Error& e) {
+    throw Error(e.code(), e.message(), where + ", " + e.where(), e.hint());
+  }
   for (std::size_t i = 0; i < g.nodes.size(); ++i)
     if (!stated[i].empty() && stated[i] != g.nodes[i].shape)
       throw data_error("the stated shape " + shape_text(stated[i]) + " differs from " + shape_text(g.nodes[i].shape) +

@@ -11,6 +11,7 @@ namespace apical::graph {
 namespace {
 
 constexpr std::int64_t max_elements = std::int64_t{1} << 26;
+constexpr std::int64_t max_total = std::int64_t{1} << 28;  // of all nodes: a session keeps them all
 constexpr std::size_t max_nodes = 4096;
 constexpr int max_steps = 65536;
 constexpr std::size_t max_name = 256;
@@ -29,6 +30,7 @@ class Validator {
       where_ = "node '" + node.name + "'";
       node.shape = std::visit([&](const auto& op) { return shape_of(op, node); }, node.op);
       check_size(node.shape, "the output");
+      if ((total_ += elements(node.shape)) > max_total) fail("the nodes have more than 2^28 elements together");
       for (auto& t : tensor_names(node.op)) used.insert(t);
       if (!shapes_.emplace(node.name, &node.shape).second) fail("two nodes have the name '" + node.name + "'");
     }
@@ -251,6 +253,7 @@ class Validator {
   Graph& graph_;
   Values values_;
   std::string where_;
+  std::int64_t total_ = 0;
   std::unordered_map<std::string, const Shape*> shapes_;  // of the nodes seen so far
 };
 

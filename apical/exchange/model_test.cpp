@@ -1,0 +1,98 @@
+#include "apical/exchange/model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apical/base/error.h"
+#include "apical/formats/safetensors.h"
+#include "apical/graph/graph_json.h"
+
+namespace apical::exchange {
+namespace {
+
+using graph::Graph;
+using ::testing::HasSubstr;
+
+Graph two_layers() {
+  using namespace graph;
+  Graph g;
+  g.name = "two", g.input_shape = {3}, g.T = 4, g.classes = {"a", "b"};
+  g.tensors["w"] = {{2, 3}, {1, -2, 3.5f, 1e-30f, 0, -0.0f}}, g.tensors["b"] = {{2}, {0.1f, 0.2f}};
+  g.nodes = {{"in", Input{}, {}, {}}, {"l", Linear{"w", "b"}, {"in"}, {}}, {"n", Neuron{}, {"l"}, {}}};
+  validate(g);
+  return g;
+}
+
+// The bytes of a file with this text and these tensors, right or wrong.
+std::vector<std::uint8_t> file(const std::string& text, const std::map<std::string, graph::Tensor>& tensors,
+                               const char* key = "apical.graph") {
+  std::vector<formats::NamedTensor> named;
+  for (const auto& [name, t] : tensors) named.push_back(formats::named<float>(name, {t.shape.begin(), t.shape.end()}, t.values));
+  return formats::safetensors_bytes(named, {{key, text}});
+}
+
+std::string refused(const std::vector<std::uint8_t>& bytes) {
+  try {
+    parse_model(bytes, "m.safetensors");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::data);
+    EXPECT_THAT(e.where(), HasSubstr("m.safetensors"));
+    return e.what();
+  }
+  return "accepted";
+}
+
+TEST(Model, RoundTrip) {
+  const Graph g = two_layers();
+  const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-test.safetensors";
+  save_model(path, g);
+  const Graph back = load_model(path);
+  EXPECT_EQ(graph::to_json(back), graph::to_json(g));
+  for (const auto& [name, t] : g.tensors) EXPECT_EQ(back.tensors.at(name).values, t.values);
+  const auto first = read_file(path);
+  save_model(path, back);
+  EXPECT_EQ(read_file(path), first) << "same graph, same bytes";
+  std::filesystem::remove(path);
+}
+
+TEST(Model, TensorsMustBeThoseOfTheGraph) {
+  const Graph g = two_layers();
+  const std::string text = graph::to_json(g);
+  EXPECT_EQ(refused(file(text, g.tensors)), "accepted");
+  auto t = g.tensors;
+  t["w"].shape = {3, 2};
+  EXPECT_THAT(refused(file(text, t)), ::testing::AllOf(HasSubstr("tensor 'w'"), HasSubstr("[2, 3]"), HasSubstr("[3, 2]")));
+  t = g.tensors, t.erase("b");
+  EXPECT_THAT(refused(file(text, t)), ::testing::AllOf(HasSubstr("'b'"), HasSubstr("does not hold")));
+  t = g.tensors, t["spare"] = {{1}, {0}};
+  EXPECT_THAT(refused(file(text, t)), HasSubstr("'spare'"));
+  t = g.tensors, t["w"].values[2] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(refused(file(text, t)), ::testing::AllOf(HasSubstr("'w'"), HasSubstr("finite")));
+  const std::vector<double> wide(6, 1.0);
+  std::vector<formats::NamedTensor> mixed{formats::named<double>("w", {2, 3}, wide),
+                                          formats::named<float>("b", {2}, g.tensors.at("b").values)};
+  EXPECT_THAT(refused(formats::safetensors_bytes(mixed, {{"apical.graph", text}})), ::testing::AllOf(HasSubstr("'w'"), HasSubstr("f64")));
+}
+
+TEST(Model, OtherFilesAreSaidToBeOther) {
+  const Graph g = two_layers();
+  EXPECT_THAT(refused(file("{}", g.tensors, "other")), HasSubstr("apical.graph"));
+  EXPECT_THAT(refused(file("{", g.tensors)), HasSubstr("JSON"));
+  EXPECT_NE(refused({}), "accepted");
+  EXPECT_NE(refused({'n', 'o', 't', ' ', 'a', ' ', 'm', 'o', 'd', 'e', 'l'}), "accepted");
+  auto bytes = file(graph::to_json(g), g.tensors);
+  bytes.resize(bytes.size() - 5);
+  EXPECT_NE(refused(bytes), "accepted");
+  EXPECT_THROW(load_model("/no/such/model"), Error);
+}
+
+TEST(Model, ABadGraphIsNotSaved) {
+  Graph g = two_layers();
+  g.T = 0;
+  const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-never.safetensors";
+  EXPECT_THROW(save_model(path, g), Error);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace apical::exchange
