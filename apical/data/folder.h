@@ -28,13 +28,12 @@ struct FolderOptions {
 /// | FILE.npz (x, y; or x_train, y_train, ...)  | image          | the numbers; x is [N, H, W] or [N, C, H, W], u8, or float in 0..1 |
 /// | one picture, recording or clip             | one sample     | label -1                         |
 ///
-/// `split` is "train" or "test". When the data have no such parts, "train" is everything and "test" is a data error for training
-/// (see has_test). Data error naming the file for anything that cannot be read or does not fit.
+/// `split` is "train" or "test". When the data have no such parts (see has_test), both mean everything. Data error naming the file for anything that cannot be read or does not fit.
 Set load_path(const std::filesystem::path& path, const std::string& split, const FolderOptions& options = {});
 /// Whether the data at `path` bring a test part of their own (DIR/test, t10k-*, x_test).
 bool has_test(const std::filesystem::path& path);
 
-/// Adds the class of every sample to `set.labels` again as indices into `classes`; data error for a class that is not there.
+/// Renumbers the labels so that they are indices into `classes` (-1 stays); data error for a class that is not among them.
 void map_classes(Set& set, const std::vector<std::string>& classes);
 
 }  // namespace apical::data

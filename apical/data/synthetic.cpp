@@ -5,6 +5,8 @@
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/data/registry.h"
+#include "apical/data/saccade.h"
+#include "apical/data/synthetic_parts.h"
 
 namespace apical::data {
 namespace {
@@ -17,10 +19,17 @@ std::vector<std::int32_t> labels(std::size_t n, std::uint64_t seed, std::uint64_
   return list;
 }
 
+std::string hash_clips(const Set& set) {
+  Sha256 hash;
+  for (const auto& clip : set.clips) hash.update(clip.data(), clip.size() * sizeof(float));
+  return hash.hex();
+}
+
 }  // namespace
 
 Set synthetic(const std::string& name, const std::string& split, std::size_t n, std::uint64_t seed) {
   const Entry& known = entry(name);
+  if (name == "n-mnist") return simulate_saccades(synthetic("mnist", split, n, seed), {}, seed);
   Set set;
   set.name = name;
   set.split = split;
@@ -31,18 +40,24 @@ Set synthetic(const std::string& name, const std::string& split, std::size_t n, 
   set.labels = labels(n, seed, stream);
   set.ids.reserve(n);
   for (std::size_t i = 0; i < n; ++i) set.ids.push_back(split + "/" + std::to_string(i));
-  if (name == "mnist" ) {
-    set.height = set.width = 28;
-    set.pixels.resize(n * 784);
-    parallel_for(0, n, 64, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        draw_digit(set.labels[i], seed, stream, i, {set.pixels.data() + i * 784, 784});
-      }
+  if (name == "fsdd") {
+    set.sample_rate = 8000;
+    set.clips.resize(n);
+    parallel_for(0, n, 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) set.clips[i] = speak_digit(set.labels[i], seed, stream, i);
     });
-    set.sha256 = sha256_hex(set.pixels);
+    set.sha256 = hash_clips(set);
     return set;
   }
-  throw internal_error("no twin of '" + name + "'");
+  const auto draw = name == "mnist" ? draw_digit : draw_garment;
+  constexpr std::size_t pixels = 28 * 28;
+  set.height = set.width = 28;
+  set.pixels.resize(n * pixels);
+  parallel_for(0, n, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) draw(set.labels[i], seed, stream, i, {set.pixels.data() + i * pixels, pixels});
+  });
+  set.sha256 = sha256_hex(set.pixels);
+  return set;
 }
 
 }  // namespace apical::data

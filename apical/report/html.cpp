@@ -57,13 +57,18 @@ std::string badge(const std::string& verdict) {
          escape(verdict) + "</span>";
 }
 
+std::string with_signs(const std::string& target) {
+  if (target.rfind("<=", 0) == 0) return "≤" + target.substr(2);
+  return target.rfind(">=", 0) == 0 ? "≥" + target.substr(2) : target;
+}
+
 std::string claim_rows(const std::vector<ClaimRow>& claims, bool gates) {
   std::string s;
   for (const auto& c : claims) {
     if (c.gate != gates) continue;
     s += "<tr><td>" + escape(c.statement) + "<span class=\"id\">" + escape(c.id) + "</span></td>";
     if (!gates) s += "<td data-label=\"paper\">" + escape(c.paper) + "</td>";
-    s += "<td class=\"n\" data-label=\"target\">" + escape(c.target) + "</td><td class=\"n\" data-label=\"measured\">" +
+    s += "<td class=\"n\" data-label=\"target\">" + escape(with_signs(c.target)) + "</td><td class=\"n\" data-label=\"measured\">" +
          escape(c.measured) + "</td><td class=\"n\" data-label=\"95 % interval\">" + escape(c.interval) +
          "</td><td data-label=\"verdict\">" + badge(c.verdict) + "</td></tr>\n";
   }

@@ -206,7 +206,9 @@ std::string scatter(const Scatter& plot, const Axes& axes) {
     w.marker(x, y, group, colour(group), 5.5, p->name + ": " + number(p->x) + ", " + number(p->y));
     if (!plot.name_points || p->name.empty()) continue;
     const bool left = x + 9 + text_width(p->name, 11.5) > f.right;
-    w.text(left ? x - 9 : x + 9, y + 4, p->name, left ? "end" : "start", 11.5);
+    // a halo keeps the name legible where the frontier or another line runs behind it
+    w.text(left ? x - 9 : x + 9, y + 4, p->name, left ? "end" : "start", 11.5,
+           std::string("paint-order:stroke;stroke-width:4px;stroke-linejoin:round;stroke:") + paper);
   }
   return w.end();
 }
