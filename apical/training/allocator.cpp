@@ -16,10 +16,27 @@ std::atomic<std::int64_t> live{0}, peak{0};
 bool reuse_blocks = false;
 c10::Allocator* inner = nullptr;
 
-struct Block {
-  c10::DataPtr data;
-  std::size_t size;
+// Stands in front of the bytes handed out, so that a block is known by its data pointer alone (some of torch's calls free by it).
+struct alignas(64) Block {
+  c10::DataPtr memory;  // of this header and the bytes after it
+  std::size_t size = 0;
+
+  static Block* of(void* data) { return static_cast<Block*>(data) - 1; }
+  void* data() { return this + 1; }
 };
+static_assert(sizeof(Block) == 64, "torch expects data on multiples of 64 bytes");
+
+Block* new_block(std::size_t size) {
+  auto memory = inner->allocate(sizeof(Block) + size);
+  auto* block = new (memory.get()) Block;
+  block->memory = std::move(memory);
+  block->size = size;
+  return block;
+}
+void delete_block(Block* block) {
+  const auto memory = std::move(block->memory);
+  block->~Block();
+}
 
 // Freed large blocks by size. Never destroyed: tensors may outlive static objects.
 struct Cache {
@@ -49,24 +66,26 @@ Cache& cache() {
   return *c;
 }
 
-void release(void* context) {
-  auto* block = static_cast<Block*>(context);
+void release(void* data) {
+  if (!data) return;  // free(nullptr) is allowed, and oneDNN does it
+  Block* block = Block::of(data);
   live -= static_cast<std::int64_t>(block->size);
   if (reuse_blocks && block->size >= reuse_from && cache().keep(block)) return;
-  delete block;
+  delete_block(block);
 }
 
 class MeteredAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t n) const override {
+    if (n == 0) return {nullptr, nullptr, &c10::detail::deleteNothing, c10::Device(c10::DeviceType::CPU)};
     Block* block = reuse_blocks && n >= reuse_from ? cache().take(n) : nullptr;
-    if (!block) block = new Block{inner->allocate(n), n};
+    if (!block) block = new_block(n);
     const std::int64_t now = live += static_cast<std::int64_t>(n);
     for (std::int64_t seen = peak.load(); now > seen && !peak.compare_exchange_weak(seen, now);) {
     }
-    return {block->data.get(), block, &release, c10::Device(c10::DeviceType::CPU)};
+    return {block->data(), block->data(), &release, c10::Device(c10::DeviceType::CPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // memory is freed through its context alone
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
 };
 
 }  // namespace
