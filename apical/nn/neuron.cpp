@@ -15,11 +15,6 @@ at::MemoryFormat format_of(const torch::Tensor& x) {
   return x.dim() == 4 && x.is_contiguous(at::MemoryFormat::ChannelsLast) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
-// [T * B, ...] of a constant sequence: T copies of its one frame.
-torch::Tensor stored(const torch::Tensor& x, std::int64_t T, bool constant) {
-  return constant ? Sequence{x, T, true}.expanded().frames : x;
-}
-
 // What forward and backward need beside tensors.
 struct Setting : torch::CustomClassHolder {
   std::int64_t T;
@@ -39,13 +34,14 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto v0 = v0_in.value_or(torch::Tensor()), decay = decay_in.value_or(torch::Tensor());
     const auto x = Sequence::dense(x_in);
     const auto format = format_of(x);
-    auto spikes = s->constant ? stored(x, s->T, true) : at::empty_like(x);
-    const auto* input = s->constant ? spikes.data_ptr<float>() : x.data_ptr<float>();
-    auto shape = spikes.sizes().vec();
+    auto shape = x.sizes().vec();
+    if (s->constant) shape[0] *= s->T;
+    auto spikes = at::empty(shape, x.options().memory_format(format));
     shape[0] /= s->T;
     auto v = v0.defined() ? v0.detach().contiguous(format).clone() : at::zeros(shape, x.options().memory_format(format));
-    kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, input, static_cast<std::size_t>(s->T),
-                         static_cast<std::size_t>(v.numel()), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr);
+    kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), static_cast<std::size_t>(s->T),
+                         static_cast<std::size_t>(v.numel()), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr,
+                         s->constant);
     ctx->save_for_backward({x, v0, decay});
     ctx->saved_data["setting"] = c10::IValue::make_capsule(s);
     return {spikes, v};
@@ -56,22 +52,17 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto s = c10::static_intrusive_pointer_cast<Setting>(ctx->saved_data["setting"].toCapsule());
     const auto &x = saved[0], &decay = saved[2];
     const auto format = format_of(x);
-    const auto all = stored(x, s->T, s->constant);
-    const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros_like(all);
+    const auto neurons = x.numel() / (s->constant ? 1 : s->T);
+    const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros({s->T * neurons}, x.options());
     const auto grad_v = grads[1].defined() ? grads[1].contiguous(format) : torch::Tensor();
     const auto v0 = saved[1].defined() ? saved[1].contiguous(format) : torch::Tensor();
-    auto grad_x = at::empty_like(all);
+    auto grad_x = at::empty_like(x);
     auto grad_v0 = v0.defined() ? at::empty_like(v0) : torch::Tensor();
     double grad_decay = 0;
-    kernels::lif_backward(s->lif, s->surrogate, data_or_null(decay), decay.defined() ? 1 : 0, all.data_ptr<float>(), data_or_null(v0),
+    kernels::lif_backward(s->lif, s->surrogate, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), data_or_null(v0),
                           grad_s.data_ptr<float>(), data_or_null(grad_v), static_cast<std::size_t>(s->T),
-                          static_cast<std::size_t>(all.numel() / s->T), grad_x.data_ptr<float>(), data_or_null(grad_v0),
-                          decay.defined() ? &grad_decay : nullptr);
-    if (s->constant) {
-      auto sum = grad_x.narrow(0, 0, x.size(0));
-      for (std::int64_t t = 1; t < s->T; ++t) sum.add_(grad_x.narrow(0, t * x.size(0), x.size(0)));
-      grad_x = sum;
-    }
+                          static_cast<std::size_t>(neurons), grad_x.data_ptr<float>(), data_or_null(grad_v0),
+                          decay.defined() ? &grad_decay : nullptr, s->constant);
     return {grad_x, grad_v0, decay.defined() ? at::full_like(decay, grad_decay) : torch::Tensor(), torch::Tensor()};
   }
 };

@@ -66,10 +66,19 @@ void forward_form(const scan::Forward& f, size_t begin, size_t n) {
       if (begin + n == f.N) std::fill(words + f.N / 64, words + row, 0);
       bits = reinterpret_cast<uint8_t*>(words + begin / 64);  // little endian, as every target of this build
     }
-    charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + at, v, v, f.h ? f.h + at : nullptr,
+    charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + t * f.x_step + begin, v, v, f.h ? f.h + at : nullptr,
                       f.spikes_f ? f.spikes_f + at : nullptr, bits, fetch_ahead(f)},
                      n);
   }
+}
+
+// sum = row, or sum += row
+void add_row(const float* row, float* sum, size_t n, bool first) {
+  if (first) {
+    std::copy(row, row + n, sum);
+    return;
+  }
+  for (size_t i = 0; i < n; ++i) sum[i] += row[i];
 }
 
 // Scratch of backward: states before each step of a segment, membranes, and the states where segments start.
@@ -85,6 +94,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   float* d_before = d + kStride;                // and at the state before
   float* g = d_before + kStride;
   float* slopes = g + kStride;
+  float* grad_step = slopes + kStride;  // dL/dx of one step, where x is constant
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
@@ -98,7 +108,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
     std::copy(starts + k * kStride, starts + k * kStride + n, before);
     charge.v_in = charge.v_out = before;
     for (size_t t = k * kSegment; t < (k + 1) * kSegment; ++t) {
-      charge.x = b.x + t * b.N + begin;
+      charge.x = b.x + t * b.x_step + begin;
       charge_row<Form>(charge, n);
     }
     std::copy(before, before + n, starts + (k + 1) * kStride);
@@ -113,7 +123,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
     const size_t first = s * kSegment, last = std::min(b.T, first + kSegment);
     std::copy(starts + s * kStride, starts + s * kStride + n, before);
     for (size_t t = first; t < last; ++t) {
-      charge.x = b.x + t * b.N + begin;
+      charge.x = b.x + t * b.x_step + begin;
       charge.v_in = before + (t - first) * state_stride;
       charge.v_out = before + (t - first + 1) * state_stride;
       if (state_stride == 0) charge.v_in = charge.v_out = before;
@@ -128,17 +138,18 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
       const GradRow r{&b.lif,
                       charge.shared,
                       decay,
-                      b.x + at,
+                      b.x + t * b.x_step + begin,
                       b.grad_s + at,
                       h + k * kStride,
                       d,
                       before + k * state_stride,
                       d_before,
-                      b.grad_x ? b.grad_x + at : nullptr,
+                      !b.grad_x ? nullptr : b.x_step ? b.grad_x + at : grad_step,
                       g,
                       lane_decay ? slopes : nullptr,
                       fetch_ahead(b)};
       b.lif.detach_reset ? grad_row<Form, true>(r, n) : grad_row<Form, false>(r, n);
+      if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
     }
     if (lane_decay)
@@ -201,8 +212,8 @@ float* scratch_of(std::size_t floats) {
 }  // namespace
 
 void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N, float* v,
-                 std::uint64_t* spikes, float* spikes_f, float* h_saved) noexcept {
-  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v, spikes, spikes_f, h_saved};
+                 std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
+  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
   const bool plain_level = scalar_level();
   parallel_for(0, (N + kTile - 1) / kTile, grain(T), [&](std::size_t first, std::size_t last) {
     for (std::size_t tile = first; tile < last; ++tile) {
@@ -217,9 +228,9 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
 
 void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay, std::size_t decay_n, const float* x, const float* v0,
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
-                  double* grad_decay) noexcept {
+                  double* grad_decay, bool constant_x) noexcept {
   const bool each = decay && decay_n > 1;
-  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0};
+  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N};
   const bool plain_level = scalar_level();
   const std::size_t tiles = (N + kTile - 1) / kTile;
   std::vector<double> sums(grad_decay && !each ? tiles : 0);

@@ -6,6 +6,8 @@
 // State: one float a neuron, v[t] of lif.h. With reset_at next_step(_decayed) it is the membrane whose reset is still pending;
 // whether it is pending follows from the state itself (fire(v)), so feeding a sequence in pieces gives the same as in one go.
 //
+// constant_x: the same input at every step. x is [N] instead of [T, N], and so is grad_x, the sum over the steps (last step first).
+//
 // decay: null means lif.decay; otherwise decay_n values, 1 (shared) or N (each neuron its own). With lif.decay_input the factor of
 // the input is 1 - decay of the same neuron.
 #include <cstddef>
@@ -22,7 +24,7 @@ namespace apical::kernels {
 ///   spikes_f [T, N] 0 or 1; may be x itself
 ///   h_saved  [T, N] membrane after the charge, before the reset; may be x itself when spikes_f is not
 void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N, float* v,
-                 std::uint64_t* spikes, float* spikes_f, float* h_saved) noexcept;
+                 std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x = false) noexcept;
 
 /// Backward: the membrane is computed again from x, block by block, so that forward need not store it (about 1.3 reads of x; two
 /// when T > 32). Surrogate derivatives stand for ds/dh; lif.detach_reset leaves out the path through the reset's spike,
@@ -37,6 +39,6 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
 ///               path through the factor of the input too
 void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay, std::size_t decay_n, const float* x, const float* v0,
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
-                  double* grad_decay) noexcept;
+                  double* grad_decay, bool constant_x = false) noexcept;
 
 }  // namespace apical::kernels

@@ -24,7 +24,7 @@ void forward_reference(const Forward& f, std::size_t begin, std::size_t end) noe
     const plain::AnyLif<float> c = cell_of(f, n);
     float v = f.v ? f.v[n] : 0.0f, h;
     for (std::size_t t = 0; t < f.T; ++t) {
-      const bool s = plain::step(c, f.x[t * f.N + n], v, &h);
+      const bool s = plain::step(c, f.x[t * f.x_step + n], v, &h);
       if (f.spikes) f.spikes[t * row + n / 64] |= std::uint64_t{s} << (n % 64);
       if (f.h) f.h[t * f.N + n] = h;
       if (f.spikes_f) f.spikes_f[t * f.N + n] = s ? 1.0f : 0.0f;
@@ -40,19 +40,21 @@ void backward_reference(const Backward& b, std::size_t begin, std::size_t end, d
     float v = b.v0 ? b.v0[n] : 0.0f;
     for (std::size_t t = 0; t < b.T; ++t) {
       before[t] = v;
-      plain::step(c, b.x[t * b.N + n], v, &h[t]);
+      plain::step(c, b.x[t * b.x_step + n], v, &h[t]);
     }
     float g = b.grad_v_last ? b.grad_v_last[n] : 0.0f;
     double decay = 0;
-    float part = 0;  // float within a segment, float64 over segments: a short sum a neuron, cheap in SIMD
+    float sum = 0, part = 0;  // float within a segment, float64 over segments: a short sum a neuron, cheap in SIMD
     for (std::size_t t = b.T; t-- > 0;) {
       const float d = plain::surrogate<float>(b.surrogate, h[t] - c.v_th);
       const float d_before = plain::surrogate<float>(b.surrogate, before[t] - c.v_th);
       const float gh = c.grad_charge(b.grad_s[t * b.N + n], g, h[t], d, b.lif.detach_reset);
       float slope = c.decay_slope(before[t]);
-      if (b.lif.decay_input) slope = slope - b.x[t * b.N + n];
+      if (b.lif.decay_input) slope = slope - b.x[t * b.x_step + n];
       part = part + gh * slope;
-      if (b.grad_x) b.grad_x[t * b.N + n] = c.input_scale * gh;
+      const float gx = c.input_scale * gh;
+      sum = t + 1 == b.T ? gx : sum + gx;
+      if (b.grad_x) b.grad_x[t * b.x_step + n] = b.x_step ? gx : sum;
       g = b.lif.detach_temporal ? 0.0f : c.grad_state(gh, before[t], d_before, b.lif.detach_reset);
       if (t % kSegment == 0) {
         decay += part;

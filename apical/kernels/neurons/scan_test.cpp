@@ -187,6 +187,41 @@ TEST_F(Scan, AnyOutputMayBeLeftOutAndInputOverwritten) {
   }
 }
 
+// A constant input read once is the same as its T copies: same spikes and membranes, and the gradient is the sum over the steps.
+TEST_F(Scan, ConstantInputIsItsCopies) {
+  const size_t N = 1500, sizes[] = {1, 4, 40};
+  for (const std::string& level : simd_levels())
+    for (const size_t T : sizes) {
+      SCOPED_TRACE(level + " T " + std::to_string(T));
+      set_simd_level(level);
+      Lif lif{.decay = 0.8f, .v_th = 0.6f, .reset = Reset::soft};
+      lif.decay_input = true;
+      const Surrogate sg{SurrogateKind::triangle};
+      const auto one = noise(N, 1), v0 = noise(N, 2), gs = noise(T * N, 3), gv = noise(N, 4);
+      const std::vector<float> decay{0.7f};
+      std::vector<float> copies;
+      for (size_t t = 0; t < T; ++t) copies.insert(copies.end(), one.begin(), one.end());
+
+      const Out whole = forward(lif, decay, copies, T, N, v0);
+      Out o = whole;
+      std::fill(o.s.begin(), o.s.end(), -1.0f);
+      o.v = v0;
+      lif_forward(lif, decay.data(), 1, one.data(), T, N, o.v.data(), o.bits.data(), o.s.data(), o.h.data(), true);
+      EXPECT_EQ(o, whole);
+
+      const Grad all = backward(lif, sg, decay, copies, v0, gs, gv, T, N);
+      Grad g{std::vector<float>(N, 99), std::vector<float>(N, 99), {0.0}};
+      lif_backward(lif, sg, decay.data(), 1, one.data(), v0.data(), gs.data(), gv.data(), T, N, g.x.data(), g.v0.data(), g.decay.data(), true);
+      EXPECT_EQ(g.v0, all.v0);
+      EXPECT_EQ(g.decay, all.decay);
+      for (size_t n = 0; n < N; ++n) {
+        float sum = 0;
+        for (size_t t = T; t-- > 0;) sum += all.x[t * N + n];
+        EXPECT_EQ(g.x[n], sum) << n;
+      }
+    }
+}
+
 TEST_F(Scan, PiecesGiveTheSameAsTheWhole) {
   const size_t T = 9, N = 77, cut = 4;
   for (const Lif& lif : family()) {

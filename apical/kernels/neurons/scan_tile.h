@@ -24,6 +24,7 @@ struct Forward {
   float* v;
   std::uint64_t* spikes;
   float *spikes_f, *h;
+  std::size_t x_step;  // from a step of x to the next: N, or 0 for a constant input
 };
 
 struct Backward {
@@ -34,12 +35,13 @@ struct Backward {
   const float *x, *v0, *grad_s, *grad_v_last;
   std::size_t T, N;
   float *grad_x, *grad_v0;
+  std::size_t x_step;  // as in Forward; with 0, grad_x is [N] and sums over the steps
 };
 
 /// Floats of scratch a tile of backward needs.
 constexpr std::size_t backward_scratch(std::size_t T) noexcept {
   const std::size_t segments = (T + kSegment - 1) / kSegment, steps = T < kSegment ? T : kSegment;
-  return (segments + 2 * steps + 1 + 5) * kStride;
+  return (segments + 2 * steps + 1 + 6) * kStride;
 }
 
 /// Neurons [begin, end) of one tile; begin is a multiple of kTile. lane_decay: dL/d decay of each neuron of the tile, or null.
