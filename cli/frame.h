@@ -27,7 +27,7 @@ std::filesystem::path find_train();
 /// True when this processor has AVX-512 but OpenBLAS 0.3.21 and older would run its AVX2 kernels (every AMD core).
 /// OpenBLAS chooses when it is loaded, so the choice must stand in the environment before a program starts.
 bool blas_needs_help();
-/// Sets OPENBLAS_CORETYPE (when unset and blas_needs_help) and OMP_DYNAMIC; returns true when something was changed.
+/// Sets OPENBLAS_CORETYPE (when blas_needs_help), OMP_DYNAMIC and how long idle threads spin, each when unset; returns true when something was changed.
 bool set_blas_environment();
 
 /// The verbs, options and choices of a program as lines of tab-separated fields, for `apical completion`:
