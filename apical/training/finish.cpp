@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apical/base/text.h"
+#include "apical/energy/energy.h"
 #include "apical/exchange/model.h"
 #include "apical/report/statistics.h"
 #include "apical/report/svg.h"
@@ -109,6 +110,33 @@ report::Table difference_table(const Finished& f) {
   return t;
 }
 
+// Joules a sample on every profile, and the operations they come from.
+void put_energy(report::Html& html, const Finished& f) {
+  const auto& counts = f.parity.counts;
+  const auto k = energy::complexity(f.graph, counts);
+  html.paragraph("One sample takes " + si(k.effective_acs, "") + " accumulations, " + si(k.effective_macs, "") + " multiply-accumulates and " +
+                 si(k.membrane_updates, "") + " membrane updates; without use of sparsity it would take " + si(k.dense, "") +
+                 " multiply-accumulates. " + percent(k.activation_sparsity, 3) + " of the inputs of weight layers are zero; tensors and state take " +
+                 bytes_text(k.footprint_bytes) + ".");
+  report::Table layers{{"layer", "plan", "accumulations", "multiply-accumulates", "dense"}, {}};
+  const double n = std::max(1.0, counts.samples);
+  for (const auto& l : f.parity.layers)
+    if (l.counts.dense > 0)
+      layers.rows.push_back({l.layer, l.event ? "event" : "dense", si(l.counts.effective_acs / n, ""), si(l.counts.effective_macs / n, ""), si(l.counts.dense / n, "")});
+  html.table(layers, "Operations of a sample, as counted by the runtime over the test set.");
+  report::Table joules{{"hardware", "this network", "dense twin", "ANN twin", "source of the prices"}, {}};
+  const auto cell = [](const std::optional<energy::Joules>& j) { return j ? si(j->total(), "J") : std::string("not possible"); };
+  std::string verdict;
+  for (const auto& p : energy::profiles()) {
+    const auto e = energy::estimate(counts, p);
+    joules.rows.push_back({p.title, cell(e.spiking), cell(e.dense), cell(e.ann), p.source});
+    if (energy::ratio_to_ann(e)) verdict += (verdict.empty() ? "" : " ") + p.title + ": " + energy::verdict(e);
+  }
+  html.table(joules, "Joules a sample: an estimate from counted operations and moved bytes at published prices, not a measurement. The dense twin is "
+                     "the same network without use of sparsity; the ANN twin the same layers run once with analog activations.");
+  if (!verdict.empty()) html.paragraph(verdict);
+}
+
 }  // namespace
 
 Finished finish(nn::Network& network, const Loader& test, const std::string& name, const std::filesystem::path& model) {
@@ -166,6 +194,8 @@ void put_report(report::Html& html, const Finished& f, nn::Network& network, con
   if (!f.parity.disagreements.empty())
     html.table(difference_table(f), "Every difference, traced to the first spike the two disagree on. Sums are taken in another order, so a membrane that float64 puts "
                                     "within rounding of the threshold may fall on either side.");
+  html.section(of + "operations and energy");
+  put_energy(html, f);
 }
 
 }  // namespace apical::training

@@ -10,6 +10,6 @@ function(apical_replay name source room)
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120)
 endfunction()
 apical_fuzz_targets(apical_replay)
-# Writes the hand-made seeds of the formats room again: ninja fuzz_seeds && <build>/tests/fuzz_seeds tests/fuzz/corpus
+# Writes the hand-made seeds again: ninja fuzz_seeds && <build>/tests/fuzz_seeds tests/fuzz/corpus
 add_executable(fuzz_seeds EXCLUDE_FROM_ALL ${APICAL_FUZZ_DIR}/seeds.cpp)
-apical_fuzz_link(fuzz_seeds formats)
+apical_fuzz_link(fuzz_seeds exchange)

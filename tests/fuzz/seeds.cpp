@@ -1,4 +1,4 @@
-// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio and png, all made by our own writers.
+// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio, png, graph_json and model, all made by our own writers.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -7,12 +7,15 @@
 #include <string_view>
 
 #include "apical/base/philox.h"
+#include "apical/exchange/model.h"
 #include "apical/formats/audio.h"
 #include "apical/formats/bytes.h"
 #include "apical/formats/idx.h"
 #include "apical/formats/npy.h"
 #include "apical/formats/png.h"
 #include "apical/formats/safetensors.h"
+#include "apical/graph/graph_json.h"
+#include "apical/runtime/testing_nets.h"
 
 using namespace apical::formats;
 using Bytes = std::vector<std::uint8_t>;
@@ -89,6 +92,22 @@ void pictures() {
   animated.finish();
 }
 
+void networks() {
+  using namespace apical::graph;
+  Graph tiny;
+  tiny.name = "tiny", tiny.input_shape = {2}, tiny.classes = {"a", "b"};
+  tiny.tensors["w"] = {{2, 2}, {1, -1, 0.5f, 2}}, tiny.tensors["s"] = {{2}, {1, 2}};
+  tiny.nodes = {{"in", Input{}, {}, {}}, {"l", Linear{"w", ""}, {"in"}, {}}, {"a", Affine{"s", "s"}, {"l"}, {}},
+                {"n", Neuron{}, {"a"}, {}}, {"sum", Add{}, {"n", "l"}, {}}, {"out", Readout{ReadoutKind::last}, {"sum"}, {}}};
+  validate(tiny);
+  for (const Graph& g : {tiny, apical::testing::small_net()}) {
+    const std::string text = to_json(g);
+    put("graph_json/" + g.name, Bytes(text.begin(), text.end()));
+    std::filesystem::create_directories(root / "model");
+    apical::exchange::save_model(root / "model" / g.name, g);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,5 +120,6 @@ int main(int argc, char** argv) {
   tensors();
   sound();
   pictures();
+  networks();
   return 0;
 }

@@ -1,0 +1,160 @@
+// Digits from images and from events: train, export, run without torch, compare, count, report.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "apical/base/error.h"
+#include "apical/base/log.h"
+#include "apical/base/text.h"
+#include "apical/data/saccade.h"
+#include "apical/recipe/recipe.h"
+#include "apical/report/statistics.h"
+#include "apical/training/finish.h"
+#include "apical/training/setup.h"
+
+namespace {
+
+using namespace apical;
+using data::Set;
+using recipe::RunContext;
+
+Set first(const Set& set, std::int64_t n) {
+  if (n <= 0 || static_cast<std::size_t>(n) >= set.size()) return set;
+  std::vector<std::uint32_t> indices(static_cast<std::size_t>(n));
+  std::iota(indices.begin(), indices.end(), 0u);
+  return data::select(set, indices);
+}
+
+// One network on one kind of input: what it learnt, and its history.
+struct Trained {
+  nn::Network network{nullptr};
+  std::vector<training::Epoch> history;
+  std::uint64_t log_size = 0;
+};
+
+Trained train(RunContext& c, const training::Loader& loader, const char* settings, const std::string& name, std::uint64_t log_start) {
+  const Set& set = loader.set();
+  const auto spec = nn::parse_network(c.config.table("net"), {set.channels, set.height, set.width});
+  Trained t{nn::Network(spec, c.seed), {}, 0};
+  training::Trainer trainer(t.network, loader, nullptr, training::parse_training(c.config.table(settings), c.seed), c.file(name + ".checkpoint"),
+                            &c.metrics, name, log_start);
+  trainer.run(c.resume);
+  t.history = trainer.history();
+  t.log_size = trainer.log_size();
+  return t;
+}
+
+double median_epoch(const std::vector<training::Epoch>& history) {
+  std::vector<double> seconds;
+  for (const auto& e : history) seconds.push_back(e.seconds);
+  return report::median(seconds);
+}
+
+// The network that learnt simulated recordings, on real ones it has never met.
+void real_recordings(RunContext& c, Trained& t, const training::Finished& f, const training::Loader& simulated) {
+  if (!data::find("n-mnist", c.source)) {
+    c.html.paragraph("Real N-MNIST recordings are not at hand: nothing to classify beyond the simulated ones.");
+    return;
+  }
+  data::Source real = c.source;
+  real.allow_twin = false;
+  report::Table table{{"recordings", "right", "of", "accuracy", "95 % interval", "runtime differs"}, {}};
+  double right = 0, all = 0, differ = 0;
+  const auto add_row = [&](const std::string& what, double r, double n, double d) {
+    const auto [lo, hi] = report::wilson(r, n);
+    table.rows.push_back({what, number(r), number(n), number(100 * r / n) + " %", number(100 * lo, 3) + " to " + number(100 * hi, 3) + " %", number(d)});
+  };
+  for (const std::string split : {"train", "test"}) {
+    const Set set = data::load("n-mnist", split, real);
+    if (split == "train" && !set.subset) continue;  // the whole set: its training part shows digits that were learnt
+    c.result.use(set);
+    const training::Loader loader(set, simulated.encoder(), simulated.preprocess(), simulated.T());
+    const auto e = training::evaluate(t.network, loader);
+    const auto parity = training::check_parity(t.network, f.graph, loader, e);
+    const double n = static_cast<double>(set.size()), r = std::round(e.accuracy() * n), d = static_cast<double>(parity.disagreements.size());
+    const auto [lo, hi] = report::wilson(r, n);
+    c.result.set("nmnist_" + split + "_accuracy", r / n, lo, hi);
+    add_row(split == "train" ? "of digits of the training part" : "of digits of the test part", r, n, d);
+    right += r, all += n, differ += d;
+  }
+  const auto [lo, hi] = report::wilson(right, all);
+  c.result.set("nmnist_accuracy", right / all, lo, hi);
+  c.result.set("nmnist_samples", all);
+  c.result.set("nmnist_runtime_disagreements", differ);
+  if (table.rows.size() > 1) add_row("all", right, all, differ);
+  c.html.section("Events: real recordings");
+  c.html.paragraph("Recordings of a real event camera (N-MNIST), classified by the network that has only seen simulated ones.");
+  c.html.table(table, "Digits of the training part may have been met as images by the camera's simulation; those of the test part were not.");
+  c.html.card("Real N-MNIST recordings", number(100 * right / all) + " %",
+              number(right) + " of " + number(all) + "; 95 % interval " + number(100 * lo, 3) + " to " + number(100 * hi, 3) + " %");
+  log_info("n-mnist: " + number(right) + " of " + number(all) + " real recordings right");
+}
+
+}  // namespace
+
+void run_digits(RunContext& c) {
+  const std::string arms = c.config.text("arms");
+  if (arms != "images" && arms != "events" && arms != "all")
+    throw usage_error("there is no arm '" + arms + "'", "arms", did_you_mean(arms, {"images", "events", "all"}));
+  const bool images = arms != "events", events = arms != "images";
+  const std::int64_t T = c.config.integer("net.T");
+  training::prepare_torch(c.threads);
+
+  data::Source source = c.source;
+  source.synthetic_train = std::min(source.synthetic_train, static_cast<std::size_t>(std::max(c.config.integer("images.train"), c.config.integer("events.train"))));
+  source.synthetic_test = std::min(source.synthetic_test, static_cast<std::size_t>(std::max(c.config.integer("images.test"), c.config.integer("events.test"))));
+  const Set whole = data::load("mnist", "train", source);
+  c.result.use(whole);
+  const data::Preprocess normal{{0.1307f}, {0.3081f}};  // mean and deviation of MNIST's training pixels
+  const data::Encoder direct;
+  const data::Encoder binned{"event_frames", 0, {{"clip", c.config.real("events.clip")}}};
+
+  // Everything learns before the test split is opened.
+  Trained of_images, of_events;
+  std::uint64_t log_size = 0;
+  Set train_images, train_events;
+  if (images) {
+    train_images = first(whole, c.config.integer("images.train"));
+    const training::Loader loader(train_images, direct, normal, T);
+    of_images = train(c, loader, "train", "images", log_size);
+    log_size = of_images.log_size;
+  }
+  if (events) {
+    log_info("simulating an event camera on " + std::to_string(std::min<std::size_t>(whole.size(), static_cast<std::size_t>(c.config.integer("events.train")))) + " images");
+    train_events = data::simulate_saccades(first(whole, c.config.integer("events.train")), {}, c.seed);
+    const training::Loader loader(train_events, binned, {}, T);
+    of_events = train(c, loader, "events_train", "events", log_size);
+  }
+  data::TestGuard guard;
+  guard.finish_choices();
+  const Set test = guard.open("mnist", source);
+  c.result.use(test);
+  c.check_stop();
+
+  if (images) {
+    const Set set = first(test, c.config.integer("images.test"));
+    const training::Loader loader(set, direct, normal, T);
+    const auto f = training::finish(of_images.network, loader, "digits", c.file("model.safetensors"));
+    training::put_metrics(c.result, f);
+    c.result.set("seconds_per_epoch", median_epoch(of_images.history));
+    const auto accuracy = f.evaluation.accuracy();
+    const auto n = static_cast<double>(f.parity.samples), different = static_cast<double>(f.parity.disagreements.size());
+    c.html.summary("A network of spiking neurons learnt " + std::to_string(train_images.size()) + " images of digits, was exported, and ran event by event without torch. " +
+                   std::to_string(f.parity.samples - f.parity.disagreements.size()) + " of " + std::to_string(f.parity.samples) + " predictions are the same.");
+    c.html.card("Test accuracy", number(100 * accuracy) + " %", std::to_string(set.size()) + " images, T = " + std::to_string(T), test.synthetic ? 0 : accuracy >= 0.99 ? 1 : -1);
+    c.html.card("Same without torch", number(n - different) + " of " + number(n), number(n / f.parity.seconds, 3) + " images/s", different <= 2 ? 1 : -1);
+    c.html.card("Epoch", duration_text(median_epoch(of_images.history)), std::to_string(train_images.size()) + " images, " + std::to_string(c.threads) + " threads");
+    training::put_report(c.html, f, of_images.network, loader, of_images.history, events ? "Images" : "");
+    c.check_stop();
+  }
+  if (events) {
+    const Set set = data::simulate_saccades(first(test, c.config.integer("events.test")), {}, c.seed + 1);
+    c.result.use(set);
+    const training::Loader loader(set, binned, {}, T);
+    const auto f = training::finish(of_events.network, loader, "digits of events", c.file("events.safetensors"));
+    training::put_metrics(c.result, f, "events_");
+    c.html.card("Simulated recordings", number(100 * f.evaluation.accuracy()) + " %", std::to_string(set.size()) + " recordings of test digits");
+    training::put_report(c.html, f, of_events.network, loader, of_events.history, "Events");
+    real_recordings(c, of_events, f, loader);
+  }
+}
