@@ -122,9 +122,9 @@ bool straddles(const Line& line, const std::pair<double, double>& interval) {
 
 // Why the data at hand cannot bear this line; "" when they can.
 std::string data_objection(const Line& line, const Result& r) {
-  if (!line.real_data) return "";
   for (const auto& name : line.data)
     if (std::none_of(r.data.begin(), r.data.end(), [&](const DataUsed& d) { return d.name == name; })) return name + " was not used";
+  if (!line.real_data) return "";
   for (const auto& d : r.data) {
     if (!line.data.empty() && !contains(line.data, d.name)) continue;
     if (d.synthetic) return "synthetic data";

@@ -94,9 +94,8 @@ void real_recordings(RunContext& c, Trained& t, const training::Finished& f, con
 
 void run_digits(RunContext& c) {
   const std::string arms = c.config.text("arms");
-  if (arms != "images" && arms != "events" && arms != "all")
-    throw usage_error("there is no arm '" + arms + "'", "arms", did_you_mean(arms, {"images", "events", "all"}));
-  const bool images = arms != "events", events = arms != "images";
+  if (arms != "images" && arms != "all") throw usage_error("there is no arm '" + arms + "'", "arms", "Known: images, all.");
+  const bool events = arms == "all";
   const std::int64_t T = c.config.integer("net.T");
   training::prepare_torch(c.threads);
 
@@ -111,19 +110,16 @@ void run_digits(RunContext& c) {
 
   // Everything learns before the test split is opened.
   Trained of_images, of_events;
-  std::uint64_t log_size = 0;
-  Set train_images, train_events;
-  if (images) {
-    train_images = first(whole, c.config.integer("images.train"));
+  const Set train_images = first(whole, c.config.integer("images.train"));
+  {
     const training::Loader loader(train_images, direct, normal, T);
-    of_images = train(c, loader, "train", "images", log_size);
-    log_size = of_images.log_size;
+    of_images = train(c, loader, "train", "images", 0);
   }
   if (events) {
     log_info("simulating an event camera on " + std::to_string(std::min<std::size_t>(whole.size(), static_cast<std::size_t>(c.config.integer("events.train")))) + " images");
-    train_events = data::simulate_saccades(first(whole, c.config.integer("events.train")), {}, c.seed);
+    const Set train_events = data::simulate_saccades(first(whole, c.config.integer("events.train")), {}, c.seed);
     const training::Loader loader(train_events, binned, {}, T);
-    of_events = train(c, loader, "events_train", "events", log_size);
+    of_events = train(c, loader, "events_train", "events", of_images.log_size);
   }
   data::TestGuard guard;
   guard.finish_choices();
@@ -131,7 +127,7 @@ void run_digits(RunContext& c) {
   c.result.use(test);
   c.check_stop();
 
-  if (images) {
+  {
     const Set set = first(test, c.config.integer("images.test"));
     const training::Loader loader(set, direct, normal, T);
     const auto f = training::finish(of_images.network, loader, "digits", c.file("model.safetensors"));
