@@ -55,6 +55,8 @@ function(apical_tests name)
   target_link_libraries(${name} PRIVATE ${A_LINK} GTest::gtest_main GTest::gmock)
   target_compile_definitions(${name} PRIVATE APICAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(A_TORCH)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF) # -fPIE would not fit the precompiled header
+    target_compile_options(${name} PRIVATE -fPIC)
     apical_reuse_torch_pch(${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120)

@@ -70,8 +70,8 @@ struct LifScan : torch::autograd::Function<LifScan> {
 kernels::Lif make_lif(const NeuronOptions& o, double decay) {
   kernels::Lif l;
   l.decay = static_cast<float>(decay);
-  l.input_scale = o.decay_input ? static_cast<float>(1.0 - decay) : 1.0f;
-  l.decay_input = o.decay_input;
+  l.input_scale = o.decay_input && decay < 1 ? static_cast<float>(1.0 - decay) : 1.0f;
+  l.decay_input = o.decay_input && decay < 1;
   l.v_th = static_cast<float>(o.v_th);
   l.reset = o.v_reset ? kernels::Reset::hard : kernels::Reset::soft;
   l.v_reset = static_cast<float>(o.v_reset.value_or(0.0));

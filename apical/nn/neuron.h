@@ -18,7 +18,7 @@ struct NeuronOptions {
   double tau = 2.0;                ///< membrane time constant in steps, >= 1; decay = 1 - 1/tau
   double v_th = 1.0;
   std::optional<double> v_reset;   ///< hard reset to this value; without it soft reset (subtract v_th)
-  bool decay_input = false;        ///< x is scaled by 1/tau
+  bool decay_input = false;        ///< x is scaled by 1/tau (not without a leak)
   bool detach_reset = true;
   bool detach_temporal = false;    ///< no gradient through the membrane of the step before (SLTT)
   kernels::Surrogate surrogate{kernels::SurrogateKind::triangle, 1.0f, 1.0f};

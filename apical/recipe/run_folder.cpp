@@ -142,6 +142,18 @@ fs::path choose_folder(const RecipeInfo& info, const RunOptions& o, const std::s
   return path;
 }
 
+// Temporary files of a run that was killed while it wrote them: <name>.tmp<process>-<serial>.
+static void remove_unfinished(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const auto at = name.rfind(".tmp");
+    if (at != std::string::npos && at + 4 < name.size() && name.find_first_not_of("0123456789-", at + 4) == std::string::npos) unfinished.push_back(entry.path());
+  }
+  for (const auto& path : unfinished) fs::remove(path, ignored);
+}
+
 Folder::Folder(fs::path path, bool resume) : path_(std::move(path)) {
   std::error_code ignored;
   for (fs::path p = fs::absolute(path_).lexically_normal(); !p.empty() && !fs::exists(p, ignored); p = p.parent_path()) {
@@ -149,6 +161,7 @@ Folder::Folder(fs::path path, bool resume) : path_(std::move(path)) {
     if (p == p.parent_path()) break;
   }
   make_folder(path_);
+  remove_unfinished(path_);
   if (resume) return;
   for (const char* old : {"result.json", "report.html"}) fs::remove(path_ / old, ignored);  // of an earlier run: not of this one
 }

@@ -1,0 +1,145 @@
+// The fused scan as a torch function: its gradients against the equation written in plain autograd operations in float64.
+#include "apical/nn/neuron.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apical/base/error.h"
+#include "apical/nn/network.h"
+
+namespace apical::nn {
+namespace {
+
+using kernels::Lif, kernels::Surrogate, kernels::SurrogateKind;
+
+torch::Tensor slope(const Surrogate& s, const torch::Tensor& u) {
+  switch (s.kind) {
+    case SurrogateKind::sigmoid: {
+      const auto y = torch::sigmoid(u * (4.0 / s.width));
+      return s.height * 4.0 * y * (1 - y);
+    }
+    case SurrogateKind::atan: return s.height / (1 + (M_PI * u / s.width).square());
+    case SurrogateKind::triangle: return s.height * torch::relu(1 - u.abs() / s.width);
+    case SurrogateKind::rectangle: break;
+  }
+  return s.height * (u.abs() < s.width / 2).to(u.dtype());
+}
+
+struct Reference {
+  torch::Tensor spikes, last;
+};
+// x [T, B, N], all float64. A spike is a step function whose derivative is the surrogate.
+Reference reference(const torch::Tensor& x, torch::Tensor v, const torch::Tensor& decay, const Lif& lif, const Surrogate& surrogate) {
+  std::vector<torch::Tensor> all;
+  const auto input = lif.decay_input ? 1 - decay : torch::full_like(decay, lif.input_scale);
+  for (std::int64_t t = 0; t < x.size(0); ++t) {
+    const auto h = decay * (lif.detach_temporal ? v.detach() : v) + input * x[t];
+    const auto u = h - lif.v_th;
+    const auto line = h * slope(surrogate, u).detach();
+    const auto s = (u >= 0).to(h.dtype()) + line - line.detach();
+    const auto r = lif.detach_reset ? s.detach() : s;
+    v = lif.reset == kernels::Reset::soft ? h - lif.v_th * r : h * (1 - r) + lif.v_reset * r;
+    all.push_back(s);
+  }
+  return {torch::stack(all), v};
+}
+
+double relative(const torch::Tensor& a, const torch::Tensor& b) {
+  if (!b.defined()) return a.abs().max().item<double>();  // nothing depends on it
+  return ((a.to(torch::kFloat64) - b).abs().max() / b.abs().max().clamp_min(1e-12)).item<double>();
+}
+
+TEST(LIFNode, GradientsAreThoseOfTheEquationInFloat64) {
+  const std::int64_t T = 7, B = 3, N = 41;
+  int cases = 0;
+  for (const auto kind : {SurrogateKind::sigmoid, SurrogateKind::atan, SurrogateKind::triangle, SurrogateKind::rectangle})
+    for (int bits = 0; bits < 64; ++bits) {
+      const auto on = [&](int i) { return (bits >> i & 1) != 0; };
+      Lif lif;
+      lif.decay = 0.6f, lif.reset = on(0) ? kernels::Reset::soft : kernels::Reset::hard, lif.v_reset = on(0) ? 0.0f : -0.2f;
+      lif.decay_input = on(1), lif.input_scale = on(1) ? 0.4f : 1.0f, lif.detach_reset = on(2), lif.detach_temporal = on(3);
+      const bool learnt = on(4), constant = on(5);
+      const Surrogate surrogate{kind, 0.8f, 1.4f};
+      torch::manual_seed(bits);
+      const auto x = (torch::rand({constant ? B : T * B, N}) * 2.4 - 0.4).requires_grad_();
+      const auto v = (torch::rand({B, N}) - 0.3).requires_grad_();
+      const auto decay = torch::full({1}, 0.6f).requires_grad_();
+      const auto a = torch::randn({T * B, N}), b = torch::randn({B, N});
+      const auto [spikes, last] = lif_scan({x, T, constant}, v, learnt ? decay : torch::Tensor(), lif, surrogate);
+      ((spikes * a).sum() + (last * b).sum()).backward();
+
+      const auto x64 = x.detach().to(torch::kFloat64).requires_grad_(), v64 = v.detach().to(torch::kFloat64).requires_grad_();
+      const auto d64 = torch::full({1}, static_cast<double>(0.6f), torch::kFloat64).requires_grad_();
+      const auto frames = constant ? x64.unsqueeze(0).expand({T, B, N}) : x64.view({T, B, N});
+      const auto r = reference(frames, v64, d64, lif, surrogate);
+      ((r.spikes.view({T * B, N}) * a.to(torch::kFloat64)).sum() + (r.last * b.to(torch::kFloat64)).sum()).backward();
+
+      ASSERT_TRUE(spikes.detach().to(torch::kFloat64).equal(r.spikes.detach().round().view({T * B, N}))) << bits;
+      EXPECT_GT(spikes.sum().item<float>(), 20);
+      EXPECT_LT(relative(last.detach(), r.last.detach()), 1e-6) << bits;
+      EXPECT_LT(relative(x.grad(), x64.grad()), 3e-6) << bits;
+      EXPECT_LT(relative(v.grad(), v64.grad()), 3e-6) << bits;
+      if (learnt) {
+        EXPECT_LT(relative(decay.grad(), d64.grad()), 2e-5) << bits;
+      }
+      ++cases;
+    }
+  EXPECT_EQ(cases, 256);
+}
+
+TEST(LIFNode, BelowThresholdGradientsAreFiniteDifferences) {
+  Lif lif;
+  lif.decay = 0.75f, lif.v_th = 1000;
+  const auto x = torch::rand({5 * 2, 3}).requires_grad_();
+  const auto loss = [&](const torch::Tensor& input) { return lif_scan({input, 5, false}, {}, {}, lif, {}).second.square().sum(); };
+  loss(x).backward();
+  const double step = 1.0 / 64;
+  for (const std::int64_t row : {0, 3, 9})
+    for (std::int64_t n = 0; n < 3; ++n) {
+      auto up = x.detach().clone(), down = x.detach().clone();
+      up[row][n] += step, down[row][n] -= step;
+      const double slope = (loss(up).item<double>() - loss(down).item<double>()) / (2 * step);
+      EXPECT_NEAR(x.grad()[row][n].item<double>(), slope, 2e-3) << row << " " << n;
+    }
+}
+
+TEST(IFNode, HasNoLeakSoItsInputIsNotScaledEither) {
+  NeuronOptions o;
+  o.decay_input = true;
+  IFNode node(o);
+  const auto spikes = node->run({torch::full({4, 1}, 0.5f), 4, false}, nullptr).frames;
+  EXPECT_TRUE(spikes.view({4}).equal(torch::tensor({0.0f, 1.0f, 0.0f, 1.0f})));
+}
+
+TEST(LIFNode, StateCarriesASequenceInPieces) {
+  LIFNode node(NeuronOptions{});
+  const auto x = torch::rand({6 * 2, 5}) * 1.5;
+  const auto whole = node->run({x, 6, false}, nullptr).frames;
+  torch::Tensor v;
+  const auto first = node->run({x.narrow(0, 0, 4), 2, false}, &v).frames, rest = node->run({x.narrow(0, 4, 8), 4, false}, &v).frames;
+  EXPECT_TRUE(whole.equal(torch::cat({first, rest})));
+}
+
+TEST(Network, RefusesWhatCannotBe) {
+  const auto refused = [](const std::string& toml) -> std::string {
+    try {
+      Network(parse_network(Config::parse(toml, "net.toml"), {1, 8, 8}), 1);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::usage);
+      return std::string(e.what());
+    }
+    return "accepted";
+  };
+  const std::string rest = "[[layer]]\ntype='flatten'\n[[layer]]\ntype='dense'\nunits=3\n";
+  using ::testing::HasSubstr;
+  EXPECT_EQ(refused(rest), "accepted");
+  EXPECT_THAT(refused("T=0\n" + rest), HasSubstr("T must be at least 1"));
+  EXPECT_THAT(refused("[neuron]\ntau=-1.0\n[[layer]]\ntype='lif'\n" + rest), HasSubstr("tau must be >= 1"));
+  EXPECT_THAT(refused("[[layer]]\ntype='cnov'\n" + rest), HasSubstr("no layer type 'cnov'"));
+  EXPECT_THAT(refused("[[layer]]\ntype='conv'\nchanels=3\n" + rest), HasSubstr("chanels"));
+  EXPECT_THAT(refused("[[layer]]\ntype='dense'\nunits=3\n"), HasSubstr("flat"));
+  EXPECT_THAT(refused("T=4\n"), HasSubstr("no layers"));
+}
+
+}  // namespace
+}  // namespace apical::nn
