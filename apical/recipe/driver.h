@@ -21,6 +21,7 @@ struct RunOptions {
   std::string resume;            ///< folder of an interrupted run; scale, seed and settings come from it
   bool quiet = false;
   bool strict = false;  ///< apical verify
+  std::string verb;     ///< of the hints how to go on or repeat; "" = "run <slug>"
   std::string command;  ///< how to repeat the run, for the report; "" = built from the options
 };
 

@@ -190,8 +190,8 @@ std::string quoted(const std::string& word) {
   return s + "'";
 }
 
-std::string repeat_command(const RecipeInfo& info, const RunRecord& r) {
-  std::string s = "apical run " + info.slug + " --scale " + r.scale;
+std::string repeat_command(const std::string& verb, const RunRecord& r) {
+  std::string s = "apical " + verb;
   if (!r.data.empty()) s += " --data " + quoted(r.data);
   if (r.seed) s += " --seed " + std::to_string(*r.seed);
   s += " --threads " + std::to_string(r.threads);

@@ -39,6 +39,7 @@ class Folder {
 
 /// A word for a POSIX shell.
 std::string quoted(const std::string& word);
-std::string repeat_command(const RecipeInfo& info, const RunRecord& record);
+/// `verb`: "run digits --scale desk".
+std::string repeat_command(const std::string& verb, const RunRecord& record);
 
 }  // namespace apical::recipe::detail
