@@ -79,7 +79,7 @@ Entry fsdd() {
   e.train = 2700;
   e.test = 300;
   e.files = {{"fsdd.zip",
-              "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e81b692f806f9140c2d2777410d7a1.zip", 0, "", true}};
+              "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e81b692f806f9140c2d2777410d7a1.zip", 0, "", true, true}};
   return e;
 }
 

@@ -15,6 +15,7 @@ struct RemoteFile {
   std::uint64_t bytes = 0;       ///< unpacked size (0 = not known)
   std::string sha256;            ///< over the unpacked bytes; "" = nobody verified one, so `get` needs --trust
   bool archive = false;          ///< a zip that is unpacked into the set's folder
+  bool strip = false;            ///< without its outermost folder
 };
 
 /// One known set.
