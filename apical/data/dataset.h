@@ -53,6 +53,8 @@ std::optional<std::filesystem::path> find(const std::string& name, const Source&
 
 /// The part of `set` with these indices, in this order.
 Set select(const Set& set, const std::vector<std::uint32_t>& indices);
+/// Samples begin .. begin + n - 1, fewer at the end of the set.
+Set slice(const Set& set, std::size_t begin, std::size_t n);
 /// Splits a training set into (train, validation) by a fixed rule: stratified, keyed by the sample's index, same for every seed.
 std::pair<Set, Set> split_validation(const Set& train, double fraction);
 

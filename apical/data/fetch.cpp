@@ -2,20 +2,16 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
-#include <cerrno>
 #include <memory>
 
 #include "apical/base/error.h"
 #include "apical/base/files.h"
 #include "apical/base/log.h"
 #include "apical/base/machine.h"
+#include "apical/base/process.h"
 #include "apical/base/stop.h"
 #include "apical/formats/bytes.h"
-
-extern char** environ;
 
 namespace apical::data {
 namespace fs = std::filesystem;
@@ -38,18 +34,10 @@ void download(const std::string& url, const fs::path& part) {
   const std::string where = part.string();
   const char* quiet = log_level() >= LogLevel::warn ? "--silent" : "--progress-bar";
   const std::vector<std::string> words{"curl", "--fail", "--location", "--show-error", quiet, "--retry", "3", "--continue-at", "-", "--output", where, url};
-  std::vector<char*> argv;
-  for (const auto& w : words) argv.push_back(const_cast<char*>(w.c_str()));
-  argv.push_back(nullptr);
-  pid_t child = 0;
-  if (::posix_spawnp(&child, "curl", nullptr, nullptr, argv.data(), environ) != 0)
-    throw data_error("curl is not installed", url, "Install it: apt-get install curl");
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int code = run_process(words);
+  if (code == 127) throw data_error("curl is not installed", url, "Install it: apt-get install curl");
   if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; what has arrived is kept, and the same command goes on");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (code != 0) {
     std::error_code ignored;
     if (code == 33 || code == 36) fs::remove(part, ignored);  // the server cannot go on where we stopped
     throw data_error("the download failed (curl's exit code " + std::to_string(code) + ")", url, "Run the command again: it goes on where it stopped.");

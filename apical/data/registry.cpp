@@ -94,6 +94,10 @@ const std::vector<Entry>& registry() {
   return all;
 }
 
+bool is_known(const std::string& name) {
+  return std::any_of(registry().begin(), registry().end(), [&](const Entry& e) { return e.name == name; });
+}
+
 const Entry& entry(const std::string& name) {
   std::vector<std::string> names;
   for (const Entry& e : registry()) {

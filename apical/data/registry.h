@@ -33,6 +33,7 @@ struct Entry {
 const std::vector<Entry>& registry();
 /// Usage error with a did-you-mean.
 const Entry& entry(const std::string& name);
+bool is_known(const std::string& name);
 
 /// Address of `file`: the publisher's, or $APICAL_MIRROR/<set>/<file name> when that variable is set.
 std::string address(const Entry& set, const RemoteFile& file);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "apical/base/error.h"
 #include "apical/base/philox.h"
@@ -34,6 +35,13 @@ Set select(const Set& set, const std::vector<std::uint32_t>& indices) {
     if (set.kind == Kind::audio) part.clips.push_back(set.clips[i]);
   }
   return part;
+}
+
+Set slice(const Set& set, std::size_t begin, std::size_t n) {
+  begin = std::min(begin, set.size());
+  std::vector<std::uint32_t> indices(std::min(n, set.size() - begin));
+  std::iota(indices.begin(), indices.end(), static_cast<std::uint32_t>(begin));
+  return select(set, indices);
 }
 
 std::pair<Set, Set> split_validation(const Set& train, double fraction) {

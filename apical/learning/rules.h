@@ -24,7 +24,9 @@ struct RuleOptions {
   std::uint64_t seed = 1;    ///< of the draws of sltt_k
 };
 
-/// Refuses what the rule cannot do: K < 1, K > T, a loss that is not per step, a layer that mixes time steps (by name).
+/// Refuses K < 1 and K > T.
+void check_rule(const RuleOptions& rule, std::int64_t T);
+/// Refuses what the rule cannot do: also a loss that is not per step, and a layer that mixes time steps (by name).
 void check_rule(const RuleOptions& rule, const LossOptions& loss, const nn::NetworkImpl& network);
 
 /// The steps that learn in training step `step`, ascending (all of them unless sltt_k). A function of (seed, step) alone.

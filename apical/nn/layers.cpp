@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/kernels/pool.h"
 
 namespace apical::nn {
 namespace {
@@ -100,7 +101,7 @@ Sequence BatchNormImpl::run(const Sequence& x, torch::Tensor*) {
   }
   if (stats_ == Stats::sequence) return {normalise(x.frames, momentum_), x.T, false};
   std::vector<torch::Tensor> steps;
-  for (std::int64_t t = 0; t < x.T; ++t) steps.push_back(normalise(x.at(t), momentum_));
+  for (const auto& step : x.frames.split(x.batch())) steps.push_back(normalise(step, momentum_));  // one node of autograd, not T
   return {Sequence::dense(at::cat(steps)), x.T, false};
 }
 
@@ -113,6 +114,37 @@ std::string BatchNormImpl::lower(graph::Graph& graph, const std::string& input) 
   return add_node(graph, label, op, input);
 }
 
+namespace {
+
+// Average pooling on channels-last frames; unlike torch's it keeps nothing of its input for backward.
+struct AveragePool : torch::autograd::Function<AveragePool> {
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x_in, std::int64_t kernel, std::int64_t stride) {
+    const auto x = Sequence::dense(x_in);
+    const auto shape = pool_shape(x.sizes(), kernel, stride);
+    auto y = at::empty({x.size(0), x.size(1), static_cast<std::int64_t>(shape.out_height()), static_cast<std::int64_t>(shape.out_width())},
+                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+    kernels::average_pool(shape, static_cast<std::size_t>(x.size(0)), x.data_ptr<float>(), y.data_ptr<float>());
+    ctx->saved_data["sizes"] = x.sizes();
+    ctx->saved_data["kernel"] = kernel;
+    ctx->saved_data["stride"] = stride;
+    return y;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const auto sizes = ctx->saved_data["sizes"].toIntVector();
+    const auto g = Sequence::dense(grads[0]);
+    auto grad_x = at::empty(sizes, g.options().memory_format(at::MemoryFormat::ChannelsLast));
+    kernels::average_pool_backward(pool_shape(sizes, ctx->saved_data["kernel"].toInt(), ctx->saved_data["stride"].toInt()),
+                                   static_cast<std::size_t>(sizes[0]), g.data_ptr<float>(), grad_x.data_ptr<float>());
+    return {grad_x, torch::Tensor(), torch::Tensor()};
+  }
+  static kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride) {
+    const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
+    return {size(sizes[1]), size(sizes[2]), size(sizes[3]), size(kernel), size(kernel), size(stride), size(stride), 0, 0};
+  }
+};
+
+}  // namespace
+
 PoolImpl::PoolImpl(std::string name, bool maximum, std::int64_t kernel, std::int64_t stride)
     : maximum_(maximum), kernel_(kernel), stride_(stride) {
   label = std::move(name);
@@ -120,7 +152,7 @@ PoolImpl::PoolImpl(std::string name, bool maximum, std::int64_t kernel, std::int
 }
 
 Sequence PoolImpl::run(const Sequence& x, torch::Tensor*) {
-  auto y = maximum_ ? at::max_pool2d(Sequence::dense(x.frames), kernel_, stride_) : at::avg_pool2d(Sequence::dense(x.frames), kernel_, stride_);
+  auto y = maximum_ ? at::max_pool2d(Sequence::dense(x.frames), kernel_, stride_) : AveragePool::apply(x.frames, kernel_, stride_);
   return {y, x.T, x.constant};
 }
 

@@ -8,7 +8,6 @@
 namespace apical::nn {
 namespace {
 
-
 // Shape of one frame after each layer while the network is built, and running numbers for labels.
 class Builder {
  public:
@@ -179,14 +178,23 @@ NetworkImpl::NetworkImpl(NetworkSpec spec, std::uint64_t seed) : spec_(std::move
   outputs_ = builder.shape()[0];
 }
 
-torch::Tensor NetworkImpl::forward(const Sequence& input, States* states, const Tap& tap) {
+torch::Tensor NetworkImpl::forward(const Sequence& x, States* states, const Tap& tap) {
+  return run(x, 0, layers_.size(), states, tap).expanded().frames;
+}
+
+Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t end, States* states, const Tap& tap) {
   if (states) states->resize(layers_.size());
   Sequence x = input;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
+  for (std::size_t i = begin; i < end; ++i) {
     x = layers_[i]->run(x, states && layers_[i]->has_state() ? &(*states)[i] : nullptr);
     if (tap && layers_[i]->has_state()) tap(layers_[i]->label, x.frames);
   }
-  return x.expanded().frames;
+  return x;
+}
+
+std::size_t NetworkImpl::stateless_head() const {
+  const auto first = std::find_if(layers_.begin(), layers_.end(), [](const auto& layer) { return layer->has_state(); });
+  return static_cast<std::size_t>(first - layers_.begin());
 }
 
 torch::Tensor NetworkImpl::readout(const torch::Tensor& steps, std::int64_t T) const {

@@ -50,6 +50,10 @@ class NetworkImpl : public torch::nn::Module {
   /// `tap` is called with (label, spikes [T*B, ...]) after every neuron layer.
   using Tap = std::function<void(const std::string&, const torch::Tensor&)>;
   torch::Tensor forward(const Sequence& x, States* states = nullptr, const Tap& tap = {});
+  /// Layers begin .. end-1 alone; x and the result are what flows between layers.
+  Sequence run(const Sequence& x, std::size_t begin, std::size_t end, States* states = nullptr, const Tap& tap = {});
+  /// Number of layers before the first neuron layer: on a constant sequence their output is the same at every step.
+  std::size_t stateless_head() const;
   /// Scores [B, K] from the outputs at every step: their mean (rate), maximum over time (max_membrane) or last.
   torch::Tensor readout(const torch::Tensor& steps, std::int64_t T) const;
 

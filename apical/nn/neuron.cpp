@@ -38,11 +38,14 @@ struct LifScan : torch::autograd::Function<LifScan> {
     if (s->constant) shape[0] *= s->T;
     auto spikes = at::empty(shape, x.options().memory_format(format));
     shape[0] /= s->T;
-    auto v = v0.defined() ? v0.detach().contiguous(format).clone() : at::zeros(shape, x.options().memory_format(format));
+    const auto before = v0.defined() ? v0.detach().contiguous(format) : torch::Tensor();
+    auto v = at::empty(shape, x.options().memory_format(format));
     kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), static_cast<std::size_t>(s->T),
-                         static_cast<std::size_t>(v.numel()), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr,
+                         static_cast<std::size_t>(v.numel()), data_or_null(before), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr,
                          s->constant);
+    ctx->set_materialize_grads(false);
     ctx->save_for_backward({x, v0, decay});
+    ctx->saved_data["grad_v0"] = v0.defined() && v0.requires_grad();
     ctx->saved_data["setting"] = c10::IValue::make_capsule(s);
     return {spikes, v};
   }
@@ -57,7 +60,7 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto grad_v = grads[1].defined() ? grads[1].contiguous(format) : torch::Tensor();
     const auto v0 = saved[1].defined() ? saved[1].contiguous(format) : torch::Tensor();
     auto grad_x = at::empty_like(x);
-    auto grad_v0 = v0.defined() ? at::empty_like(v0) : torch::Tensor();
+    auto grad_v0 = ctx->saved_data["grad_v0"].toBool() ? at::empty_like(v0) : torch::Tensor();
     double grad_decay = 0;
     kernels::lif_backward(s->lif, s->surrogate, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), data_or_null(v0),
                           grad_s.data_ptr<float>(), data_or_null(grad_v), static_cast<std::size_t>(s->T),

@@ -140,13 +140,14 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
                      metrics,
                      outcome.result,
                      html};
+  const std::string verb = options.verb.empty() ? "run " + info.slug : options.verb;
   const auto start = std::chrono::steady_clock::now();
   try {
     run(context);
   } catch (const Error& e) {
     if (e.code() != ExitCode::interrupted) throw;
     folder.keep();
-    log_warn("interrupted. Go on with: apical " + (options.verb.empty() ? "run " + info.slug : options.verb) + " --resume " + detail::quoted(out.string()));
+    log_warn("interrupted. Go on with: apical " + verb + " --resume " + detail::quoted(out.string()));
     outcome.code = static_cast<int>(ExitCode::interrupted);
     return outcome;
   }
@@ -154,7 +155,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   r.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   r.peak_rss_mb = peak_rss_mb();
   judge(expected, r, options.strict);
-  const std::string command = options.command.empty() ? detail::repeat_command(options.verb.empty() ? "run " + info.slug + " --scale " + record.scale : options.verb, record) : options.command;
+  const std::string command = options.command.empty() ? detail::repeat_command(verb + (options.verb.empty() ? " --scale " + record.scale : ""), record) : options.command;
   fill_report(html, info, r, record, command, resume);
   outcome.report = out / "report.html";
   outcome.result_file = out / "result.json";

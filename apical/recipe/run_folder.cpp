@@ -62,6 +62,18 @@ std::vector<std::string> differences(const Config& a, const Config& b) {
   return out;
 }
 
+// Temporary files of a run that was killed while it wrote them: <name>.tmp<process>-<serial>.
+void remove_unfinished(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const auto at = name.rfind(".tmp");
+    if (at != std::string::npos && at + 4 < name.size() && name.find_first_not_of("0123456789-", at + 4) == std::string::npos) unfinished.push_back(entry.path());
+  }
+  for (const auto& path : unfinished) fs::remove(path, ignored);
+}
+
 [[noreturn]] void refuse_change(const std::string& what, const RunOptions& o) {
   throw usage_error("a resumed run keeps its settings, but " + what + " differs", o.resume, "Leave the option away, or start a new run");
 }
@@ -140,18 +152,6 @@ fs::path choose_folder(const RecipeInfo& info, const RunOptions& o, const std::s
   fs::path path = name;
   for (int i = 2; fs::exists(path); ++i) path = name + "-" + std::to_string(i);
   return path;
-}
-
-// Temporary files of a run that was killed while it wrote them: <name>.tmp<process>-<serial>.
-static void remove_unfinished(const fs::path& folder) {
-  std::error_code ignored;
-  std::vector<fs::path> unfinished;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    const auto at = name.rfind(".tmp");
-    if (at != std::string::npos && at + 4 < name.size() && name.find_first_not_of("0123456789-", at + 4) == std::string::npos) unfinished.push_back(entry.path());
-  }
-  for (const auto& path : unfinished) fs::remove(path, ignored);
 }
 
 Folder::Folder(fs::path path, bool resume) : path_(std::move(path)) {

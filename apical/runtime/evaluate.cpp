@@ -13,11 +13,6 @@
 namespace apical::runtime {
 namespace {
 
-bool known(const std::string& name) {
-  const auto& all = data::registry();
-  return std::any_of(all.begin(), all.end(), [&](const data::Entry& e) { return e.name == name; });
-}
-
 data::Set from_path(const graph::Graph& graph, const std::string& path, const std::string& split) {
   data::FolderOptions options;
   options.classes = graph.classes;
@@ -58,7 +53,7 @@ void check_fits(const graph::Graph& graph, const data::Set& set) {
 data::Set samples_for(const graph::Graph& graph, const std::string& what, const std::string& split, std::size_t limit) {
   data::Set set;
   std::error_code error;
-  if (known(what)) {
+  if (data::is_known(what)) {
     set = data::load(what, split, {});
   } else if (std::filesystem::exists(what, error)) {
     set = from_path(graph, what, split);

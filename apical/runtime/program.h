@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "apical/graph/graph.h"
-#include "apical/kernels/event_pool.h"
+#include "apical/kernels/pool.h"
 #include "apical/runtime/dense_conv.h"
 #include "apical/runtime/session.h"
 

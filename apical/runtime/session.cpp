@@ -24,24 +24,6 @@ struct Buffer {
 
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
 
-template <bool Max>
-void pool_floats(const kernels::Pool2d& s, const float* in, float* out) noexcept {
-  const std::size_t C = s.channels, taps = s.kernel_h * s.kernel_w;
-  const float share = 1.0f / static_cast<float>(taps);
-  for (std::size_t oy = 0; oy < s.out_height(); ++oy)
-    for (std::size_t ox = 0; ox < s.out_width(); ++ox, out += C) {
-      for (std::size_t k = 0; k < taps; ++k) {
-        const float* from = in + ((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * C;
-        if (k == 0)
-          std::copy(from, from + C, out);
-        else
-          for (std::size_t c = 0; c < C; ++c) out[c] = Max ? std::max(out[c], from[c]) : out[c] + from[c];
-      }
-      if (!Max)
-        for (std::size_t c = 0; c < C; ++c) out[c] *= share;
-    }
-}
-
 // A spike makes every window it lies in fire.
 void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::vector<std::uint64_t>& out) noexcept {
   std::fill(out.begin(), out.end(), 0);
@@ -133,13 +115,13 @@ struct Session::Impl {
         product(i, s, *in, b.x);
         break;
       case Kind::avg_pool:
-        pool_floats<false>(s.pool, in->x.data(), b.x.data());
+        kernels::average_pool(s.pool, 1, in->x.data(), b.x.data());
         break;
       case Kind::max_pool:
         if (s.spikes)
           pool_spikes(s.pool, *in, b.bits);
         else
-          pool_floats<true>(s.pool, in->x.data(), b.x.data());
+          kernels::max_pool(s.pool, 1, in->x.data(), b.x.data());
         break;
       case Kind::flatten:
         break;
@@ -148,7 +130,7 @@ struct Session::Impl {
         break;
       case Kind::neuron:
         kernels::lif_forward(s.lif, s.decay.empty() ? nullptr : s.decay.data(), s.decay.size(), in->x.data(), 1, s.n,
-                             values.data() + s.state_at, b.bits.data(), nullptr, nullptr);
+                             values.data() + s.state_at, values.data() + s.state_at, b.bits.data(), nullptr, nullptr);
         break;
       case Kind::add:
         add(s, b.x);

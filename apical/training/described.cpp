@@ -60,11 +60,6 @@ DataSettings parse_data(const Config& table) {
   return d;
 }
 
-bool known(const std::string& name) {
-  const auto& all = data::registry();
-  return std::any_of(all.begin(), all.end(), [&](const data::Entry& e) { return e.name == name; });
-}
-
 // The training part and a function that opens the test part when learning is over.
 struct Parts {
   data::Set train;
@@ -72,7 +67,7 @@ struct Parts {
 };
 Parts open(const recipe::RunContext& c, const DataSettings& settings) {
   const std::string what = c.source.data;
-  if (const std::string name = std::filesystem::path(what).filename().string(); known(name) && !std::filesystem::exists(what)) {
+  if (const std::string name = std::filesystem::path(what).filename().string(); data::is_known(name) && !std::filesystem::exists(what)) {
     data::Source source = c.source;
     source.data.clear();
     return {data::load(name, "train", source), [name, source] {
@@ -103,10 +98,7 @@ void check_description(const Config& d) {
   d.allow_only({"name", "data", "encoder", "preprocess", "net", "train"});
   parse_data(d.table("data"));
   parse_preprocess(d.table("preprocess"));
-  const auto spec = nn::parse_network(d.table("net"), {1, 1, 1});
-  const auto train = parse_training(d.table("train"), 1);
-  if (train.rule.rule == learning::Rule::sltt_k && (train.rule.k < 1 || train.rule.k > spec.T))
-    throw usage_error("sltt-k learns at K steps with 1 <= K <= T", d.where() + ", train.k = " + std::to_string(train.rule.k) + ", net.T = " + std::to_string(spec.T));
+  learning::check_rule(parse_training(d.table("train"), 1).rule, nn::parse_network(d.table("net"), {1, 1, 1}).T);
 }
 
 recipe::RecipeInfo describe(const std::filesystem::path& path) {
@@ -143,9 +135,7 @@ void train_described(recipe::RunContext& c) {
   const auto f = finish(network, held, c.info.slug, c.file("model.safetensors"));
   put_metrics(c.result, f);
   c.html.summary("Trained on " + std::to_string(train.size()) + " samples, tested on " + std::to_string(test.size()) + ", exported, and run without torch.");
-  c.html.card("Test accuracy", number(100 * f.evaluation.accuracy()) + " %", std::to_string(test.size()) + " samples, T = " + std::to_string(spec.T));
-  c.html.card("Same without torch", std::to_string(f.parity.samples - f.parity.disagreements.size()) + " of " + std::to_string(f.parity.samples),
-              number(static_cast<double>(f.parity.samples) / f.parity.seconds, 3) + " samples/s");
+  put_cards(c.html, f, held);
   put_report(c.html, f, network, held, trainer.history());
 }
 

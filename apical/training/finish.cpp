@@ -174,6 +174,13 @@ void put_metrics(recipe::Result& result, const Finished& f, const std::string& p
   for (const auto& [layer, rate] : f.evaluation.rates) result.set(prefix + "rate_" + layer, rate);
 }
 
+void put_cards(report::Html& html, const Finished& f, const Loader& test, std::optional<bool> good) {
+  const std::size_t n = f.parity.samples, same = n - f.parity.disagreements.size();
+  html.card("Test accuracy", percent(f.evaluation.accuracy()), std::to_string(test.size()) + " samples, T = " + std::to_string(test.T()), !good ? 0 : *good ? 1 : -1);
+  html.card("Same without torch", std::to_string(same) + " of " + std::to_string(n), number(static_cast<double>(n) / f.parity.seconds, 3) + " samples/s",
+            same == n ? 1 : 0);
+}
+
 void put_report(report::Html& html, const Finished& f, nn::Network& network, const Loader& test, const std::vector<Epoch>& history, const std::string& title) {
   const std::string of = title.empty() ? "" : title + ": ";
   const double n = static_cast<double>(f.evaluation.labels.size());

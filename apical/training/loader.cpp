@@ -32,7 +32,9 @@ Loader::Loader(const data::Set& set, data::Encoder encoder, data::Preprocess pre
 
 nn::Sequence Loader::batch(std::span<const std::uint32_t> indices, const Augment& augment, std::uint64_t seed, std::uint64_t epoch) const {
   const std::int64_t B = static_cast<std::int64_t>(indices.size()), T = constant_ ? 1 : T_;
-  auto frames = torch::empty({T * B, shape_.channels, shape_.height, shape_.width});
+  // with one channel both formats are the same bytes, and torch would go on in the slower one
+  const auto format = shape_.channels == 1 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  auto frames = torch::empty({T * B, shape_.channels, shape_.height, shape_.width}, torch::TensorOptions().memory_format(format));
   float* out = frames.data_ptr<float>();
   data::encode_batch(encoder_, preprocess_, set_, indices, static_cast<int>(T), out);
   if (augment.shift > 0) {

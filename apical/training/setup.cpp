@@ -7,8 +7,8 @@
 
 namespace apical::training {
 
-void prepare_torch(int threads) {
-  MemoryMeter::install();
+void prepare_torch(int threads, bool reuse_memory) {
+  MemoryMeter::install(reuse_memory);
   at::set_num_threads(threads);
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
 }

@@ -1,7 +1,6 @@
 // Digits from images and from events: train, export, run without torch, compare, count, report.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "apical/base/error.h"
 #include "apical/base/log.h"
@@ -17,13 +16,6 @@ namespace {
 using namespace apical;
 using data::Set;
 using recipe::RunContext;
-
-Set first(const Set& set, std::int64_t n) {
-  if (n <= 0 || static_cast<std::size_t>(n) >= set.size()) return set;
-  std::vector<std::uint32_t> indices(static_cast<std::size_t>(n));
-  std::iota(indices.begin(), indices.end(), 0u);
-  return data::select(set, indices);
-}
 
 // One network on one kind of input: what it learnt, and its history.
 struct Trained {
@@ -97,11 +89,15 @@ void run_digits(RunContext& c) {
   if (arms != "images" && arms != "all") throw usage_error("there is no arm '" + arms + "'", "arms", "Known: images, all.");
   const bool events = arms == "all";
   const std::int64_t T = c.config.integer("net.T");
+  const auto count = [&](const char* key) {  // 0: all
+    const auto n = static_cast<std::size_t>(std::max<std::int64_t>(0, c.config.integer(key)));
+    return n ? n : ~std::size_t{0};
+  };
   training::prepare_torch(c.threads);
 
   data::Source source = c.source;
-  source.synthetic_train = std::min(source.synthetic_train, static_cast<std::size_t>(std::max(c.config.integer("images.train"), c.config.integer("events.train"))));
-  source.synthetic_test = std::min(source.synthetic_test, static_cast<std::size_t>(std::max(c.config.integer("images.test"), c.config.integer("events.test"))));
+  source.synthetic_train = std::min(source.synthetic_train, std::max(count("images.train"), count("events.train")));
+  source.synthetic_test = std::min(source.synthetic_test, std::max(count("images.test"), count("events.test")));
   const Set whole = data::load("mnist", "train", source);
   c.result.use(whole);
   const data::Preprocess normal{{0.1307f}, {0.3081f}};  // mean and deviation of MNIST's training pixels
@@ -109,17 +105,14 @@ void run_digits(RunContext& c) {
   const data::Encoder binned{"event_frames", 0, {{"clip", c.config.real("events.clip")}}};
 
   // Everything learns before the test split is opened.
-  Trained of_images, of_events;
-  const Set train_images = first(whole, c.config.integer("images.train"));
-  {
-    const training::Loader loader(train_images, direct, normal, T);
-    of_images = train(c, loader, "train", "images", 0);
-  }
+  const Set train_images = data::slice(whole, 0, count("images.train"));
+  Trained of_images = train(c, training::Loader(train_images, direct, normal, T), "train", "images", 0);
+  Trained of_events;
   if (events) {
-    log_info("simulating an event camera on " + std::to_string(std::min<std::size_t>(whole.size(), static_cast<std::size_t>(c.config.integer("events.train")))) + " images");
-    const Set train_events = data::simulate_saccades(first(whole, c.config.integer("events.train")), {}, c.seed);
-    const training::Loader loader(train_events, binned, {}, T);
-    of_events = train(c, loader, "events_train", "events", of_images.log_size);
+    const Set seen = data::slice(whole, 0, count("events.train"));
+    log_info("simulating an event camera on " + std::to_string(seen.size()) + " images");
+    const Set train_events = data::simulate_saccades(seen, {}, c.seed);
+    of_events = train(c, training::Loader(train_events, binned, {}, T), "events_train", "events", of_images.log_size);
   }
   data::TestGuard guard;
   guard.finish_choices();
@@ -127,30 +120,25 @@ void run_digits(RunContext& c) {
   c.result.use(test);
   c.check_stop();
 
-  {
-    const Set set = first(test, c.config.integer("images.test"));
-    const training::Loader loader(set, direct, normal, T);
-    const auto f = training::finish(of_images.network, loader, "digits", c.file("model.safetensors"));
-    training::put_metrics(c.result, f);
-    c.result.set("seconds_per_epoch", median_epoch(of_images.history));
-    const auto accuracy = f.evaluation.accuracy();
-    const auto n = static_cast<double>(f.parity.samples), different = static_cast<double>(f.parity.disagreements.size());
-    c.html.summary("A network of spiking neurons learnt " + std::to_string(train_images.size()) + " images of digits, was exported, and ran event by event without torch. " +
-                   std::to_string(f.parity.samples - f.parity.disagreements.size()) + " of " + std::to_string(f.parity.samples) + " predictions are the same.");
-    c.html.card("Test accuracy", number(100 * accuracy) + " %", std::to_string(set.size()) + " images, T = " + std::to_string(T), test.synthetic ? 0 : accuracy >= 0.99 ? 1 : -1);
-    c.html.card("Same without torch", number(n - different) + " of " + number(n), number(n / f.parity.seconds, 3) + " images/s", different <= 2 ? 1 : -1);
-    c.html.card("Epoch", duration_text(median_epoch(of_images.history)), std::to_string(train_images.size()) + " images, " + std::to_string(c.threads) + " threads");
-    training::put_report(c.html, f, of_images.network, loader, of_images.history, events ? "Images" : "");
-    c.check_stop();
-  }
-  if (events) {
-    const Set set = data::simulate_saccades(first(test, c.config.integer("events.test")), {}, c.seed + 1);
-    c.result.use(set);
-    const training::Loader loader(set, binned, {}, T);
-    const auto f = training::finish(of_events.network, loader, "digits of events", c.file("events.safetensors"));
-    training::put_metrics(c.result, f, "events_");
-    c.html.card("Simulated recordings", number(100 * f.evaluation.accuracy()) + " %", std::to_string(set.size()) + " recordings of test digits");
-    training::put_report(c.html, f, of_events.network, loader, of_events.history, "Events");
-    real_recordings(c, of_events, f, loader);
-  }
+  const Set test_images = data::slice(test, 0, count("images.test"));
+  const training::Loader images(test_images, direct, normal, T);
+  auto f = training::finish(of_images.network, images, "digits", c.file("model.safetensors"));
+  training::put_metrics(c.result, f);
+  c.result.set("seconds_per_epoch", median_epoch(of_images.history));
+  c.html.summary("A network of spiking neurons learnt " + std::to_string(train_images.size()) + " images of digits, was exported, and ran event by event without torch. " +
+                 std::to_string(f.parity.samples - f.parity.disagreements.size()) + " of " + std::to_string(f.parity.samples) + " predictions are the same.");
+  training::put_cards(c.html, f, images, test.synthetic ? std::optional<bool>() : f.evaluation.accuracy() >= 0.99);
+  c.html.card("Epoch", duration_text(median_epoch(of_images.history)), std::to_string(train_images.size()) + " images, " + std::to_string(c.threads) + " threads");
+  training::put_report(c.html, f, of_images.network, images, of_images.history, events ? "Images" : "");
+  if (!events) return;
+
+  c.check_stop();
+  const Set test_events = data::simulate_saccades(data::slice(test, 0, count("events.test")), {}, c.seed + 1);
+  c.result.use(test_events);
+  const training::Loader recordings(test_events, binned, {}, T);
+  f = training::finish(of_events.network, recordings, "digits of events", c.file("events.safetensors"));
+  training::put_metrics(c.result, f, "events_");
+  c.html.card("Simulated recordings", number(100 * f.evaluation.accuracy()) + " %", std::to_string(test_events.size()) + " recordings of test digits");
+  training::put_report(c.html, f, of_events.network, recordings, of_events.history, "Events");
+  real_recordings(c, of_events, f, recordings);
 }

@@ -56,7 +56,9 @@ template <class Form>
 void forward_form(const scan::Forward& f, size_t begin, size_t n) {
   HWY_ALIGN float local[scan::kTile];
   float* v = f.v ? f.v + begin : local;
-  if (!f.v) std::fill(local, local + n, 0.0f);
+  const float* v_in = f.v0 ? f.v0 + begin : v;
+  if (!f.v0) std::fill(v, v + n, 0.0f);
+  if (f.T == 0 && v != v_in) std::copy(v_in, v_in + n, v);
   const size_t row = words_per_row(f.N);
   for (size_t t = 0; t < f.T; ++t) {
     const size_t at = t * f.N + begin;
@@ -66,7 +68,7 @@ void forward_form(const scan::Forward& f, size_t begin, size_t n) {
       if (begin + n == f.N) std::fill(words + f.N / 64, words + row, 0);
       bits = reinterpret_cast<uint8_t*>(words + begin / 64);  // little endian, as every target of this build
     }
-    charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + t * f.x_step + begin, v, v, f.h ? f.h + at : nullptr,
+    charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + t * f.x_step + begin, t ? v : v_in, v, f.h ? f.h + at : nullptr,
                       f.spikes_f ? f.spikes_f + at : nullptr, bits, fetch_ahead(f)},
                      n);
   }
@@ -211,9 +213,9 @@ float* scratch_of(std::size_t floats) {
 
 }  // namespace
 
-void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N, float* v,
-                 std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
-  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
+void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N,
+                 const float* v0, float* v, std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
+  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
   const bool plain_level = scalar_level();
   parallel_for(0, (N + kTile - 1) / kTile, grain(T), [&](std::size_t first, std::size_t last) {
     for (std::size_t tile = first; tile < last; ++tile) {

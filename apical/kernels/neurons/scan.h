@@ -19,12 +19,13 @@ namespace apical::kernels {
 
 /// Forward. Any output may be null.
 ///   x        [T, N] input current
-///   v        [N] in: state before the first step, out: state after the last; null: starts at 0 and is not kept
+///   v0       [N] state before the first step, or null (0)
+///   v        [N] written: state after the last step; may be v0 itself
 ///   spikes   [T, words_per_row(N)] SpikeBits (bits.h), tail bits written as zero
 ///   spikes_f [T, N] 0 or 1; may be x itself
 ///   h_saved  [T, N] membrane after the charge, before the reset; may be x itself when spikes_f is not
-void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N, float* v,
-                 std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x = false) noexcept;
+void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N,
+                 const float* v0, float* v, std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x = false) noexcept;
 
 /// Backward: the membrane is computed again from x, block by block, so that forward need not store it (about 1.3 reads of x; two
 /// when T > 32). Surrogate derivatives stand for ds/dh; lif.detach_reset leaves out the path through the reset's spike,

@@ -22,7 +22,7 @@ void forward_reference(const Forward& f, std::size_t begin, std::size_t end) noe
     for (std::size_t t = 0; t < f.T; ++t) std::fill(f.spikes + t * row + begin / 64, f.spikes + t * row + last, 0);
   for (std::size_t n = begin; n < end; ++n) {
     const plain::AnyLif<float> c = cell_of(f, n);
-    float v = f.v ? f.v[n] : 0.0f, h;
+    float v = f.v0 ? f.v0[n] : 0.0f, h;
     for (std::size_t t = 0; t < f.T; ++t) {
       const bool s = plain::step(c, f.x[t * f.x_step + n], v, &h);
       if (f.spikes) f.spikes[t * row + n / 64] |= std::uint64_t{s} << (n % 64);

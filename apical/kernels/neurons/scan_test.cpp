@@ -53,9 +53,9 @@ struct Out {
   bool operator==(const Out&) const = default;
 };
 
-Out forward(const Lif& lif, const std::vector<float>& decay, const std::vector<float>& x, size_t T, size_t N, std::vector<float> v) {
-  Out o{std::move(v), std::vector<float>(T * N, -1), std::vector<float>(T * N, -1), std::vector<uint64_t>(T * words_per_row(N), ~0ull)};
-  lif_forward(lif, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), T, N, o.v.data(), o.bits.data(), o.s.data(), o.h.data());
+Out forward(const Lif& lif, const std::vector<float>& decay, const std::vector<float>& x, size_t T, size_t N, const std::vector<float>& v0) {
+  Out o{std::vector<float>(N, -1), std::vector<float>(T * N, -1), std::vector<float>(T * N, -1), std::vector<uint64_t>(T * words_per_row(N), ~0ull)};
+  lif_forward(lif, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), T, N, v0.data(), o.v.data(), o.bits.data(), o.s.data(), o.h.data());
   return o;
 }
 
@@ -177,9 +177,9 @@ TEST_F(Scan, AnyOutputMayBeLeftOutAndInputOverwritten) {
   for (const std::string& level : simd_levels()) {
     set_simd_level(level);
     std::vector<float> s = x, h = x;
-    lif_forward(lif, nullptr, 0, s.data(), T, N, nullptr, nullptr, s.data(), nullptr);
+    lif_forward(lif, nullptr, 0, s.data(), T, N, nullptr, nullptr, nullptr, s.data(), nullptr);
     EXPECT_EQ(s, want.s) << level;
-    lif_forward(lif, nullptr, 0, h.data(), T, N, nullptr, nullptr, nullptr, h.data());
+    lif_forward(lif, nullptr, 0, h.data(), T, N, nullptr, nullptr, nullptr, nullptr, h.data());
     EXPECT_EQ(h, want.h) << level;
     std::vector<float> g = gs;
     lif_backward(lif, sg, nullptr, 0, x.data(), nullptr, g.data(), nullptr, T, N, g.data(), nullptr, nullptr);
@@ -206,7 +206,7 @@ TEST_F(Scan, ConstantInputIsItsCopies) {
       Out o = whole;
       std::fill(o.s.begin(), o.s.end(), -1.0f);
       o.v = v0;
-      lif_forward(lif, decay.data(), 1, one.data(), T, N, o.v.data(), o.bits.data(), o.s.data(), o.h.data(), true);
+      lif_forward(lif, decay.data(), 1, one.data(), T, N, o.v.data(), o.v.data(), o.bits.data(), o.s.data(), o.h.data(), true);
       EXPECT_EQ(o, whole);
 
       const Grad all = backward(lif, sg, decay, copies, v0, gs, gv, T, N);
@@ -249,11 +249,11 @@ TEST_F(Scan, ThreadCountDoesNotMatter) {
 }
 
 TEST_F(Scan, NothingToDoIsNoHarm) {
-  lif_forward({}, nullptr, 0, nullptr, 4, 0, nullptr, nullptr, nullptr, nullptr);
+  lif_forward({}, nullptr, 0, nullptr, 4, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
   lif_backward({}, {}, nullptr, 0, nullptr, nullptr, nullptr, nullptr, 4, 0, nullptr, nullptr, nullptr);
   std::vector<float> v{1.5f}, g{0.25f};
   double decay = 3;
-  lif_forward({}, nullptr, 0, nullptr, 0, 1, v.data(), nullptr, nullptr, nullptr);
+  lif_forward({}, nullptr, 0, nullptr, 0, 1, v.data(), v.data(), nullptr, nullptr, nullptr);
   EXPECT_EQ(v[0], 1.5f);
   for (const std::string& level : simd_levels()) {
     set_simd_level(level);

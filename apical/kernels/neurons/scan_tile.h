@@ -21,6 +21,7 @@ struct Forward {
   bool decay_each;     // decay has one value a neuron
   const float* x;
   std::size_t T, N;
+  const float* v0;
   float* v;
   std::uint64_t* spikes;
   float *spikes_f, *h;
