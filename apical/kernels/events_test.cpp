@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "apical/kernels/event_conv.h"
 #include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_pool.h"
+#include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -175,6 +177,47 @@ TEST(EventConv, IsTheDenseConvolution) {
   set_simd_level("");
   EXPECT_EQ((Conv2d{1, 1, 28, 28, 3, 3, 2, 2, 1, 1}.out_height()), 14u);
   EXPECT_EQ((Conv2d{2, 4, 3, 3, 4, 4}.outputs()), 0u);
+}
+
+TEST(Pool, IsTheDefinitionAtEveryLevel) {
+  // windows that meet, overlap, leave gaps and do not fill the image; channels below, at and beyond a vector
+  const Pool2d shapes[] = {{1, 4, 4}, {16, 28, 28}, {5, 9, 7, 3, 2, 2, 1}, {33, 7, 7, 2, 2, 3, 3}, {67, 5, 6, 5, 4, 1, 1}, {3, 2, 2, 3, 3}};
+  for (const Pool2d& s : shapes) {
+    const size_t batch = 3, C = s.channels, oh = s.out_height(), ow = s.out_width();
+    const auto x = noise(batch * C * s.height * s.width, 1), g = noise(batch * s.outputs(), 2);
+    std::vector<float> mean(g.size()), most(g.size(), -std::numeric_limits<float>::infinity()), grad(x.size());
+    const float share = 1.0f / float(s.kernel_h * s.kernel_w);
+    for (size_t b = 0; b < batch; ++b)
+      for (size_t i = 0; i < oh; ++i)
+        for (size_t j = 0; j < ow; ++j)
+          for (size_t c = 0; c < C; ++c) {
+            const size_t o = ((b * oh + i) * ow + j) * C + c;
+            for (size_t r = i * s.stride_h; r < i * s.stride_h + s.kernel_h; ++r)
+              for (size_t q = j * s.stride_w; q < j * s.stride_w + s.kernel_w; ++q) {
+                const size_t at = ((b * s.height + r) * s.width + q) * C + c;
+                mean[o] += x[at];
+                most[o] = std::max(most[o], x[at]);
+                grad[at] += g[o] * share;
+              }
+            mean[o] *= share;
+          }
+    std::vector<float> first_mean, first_grad;
+    for (const std::string& level : simd_levels()) {
+      SCOPED_TRACE(level + ", " + std::to_string(C) + " channels");
+      set_simd_level(level);
+      std::vector<float> y(g.size(), 7), z(g.size(), 7), back(x.size(), 7);
+      average_pool(s, batch, x.data(), y.data());
+      max_pool(s, batch, x.data(), z.data());
+      average_pool_backward(s, batch, g.data(), back.data());
+      EXPECT_EQ(z, most);
+      for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], mean[i], 1e-6f * (1 + std::abs(mean[i])));
+      for (size_t i = 0; i < back.size(); ++i) ASSERT_NEAR(back[i], grad[i], 1e-6f * (1 + std::abs(grad[i])));
+      if (first_mean.empty()) first_mean = y, first_grad = back;
+      EXPECT_EQ(y, first_mean);  // the same bits at every level
+      EXPECT_EQ(back, first_grad);
+    }
+  }
+  set_simd_level("");
 }
 
 TEST(EventPool, IsTheDensePool) {

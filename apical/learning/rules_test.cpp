@@ -89,6 +89,28 @@ TEST(Rules, SlttKIsTheSumOverItsSteps) {
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_LT((sum[i] - all[i]).abs().max().item<double>(), 1e-5 * (1 + all[i].abs().max().item<double>()));
 }
 
+// What lies before the first neuron of a frame shown at every step is run once; nothing else may change, running statistics included.
+TEST(Rules, AConstantInputLearnsAsItsRepetition) {
+  for (const RuleOptions& rule : {RuleOptions{Rule::bptt}, RuleOptions{Rule::sltt}, RuleOptions{Rule::sltt_k, 2, 9}}) {
+    const auto b = batch(1);
+    const nn::Sequence constant{b.x.frames, 4, true};
+    const auto learnt = [&](const nn::Sequence& x) {
+      auto net = network(4, 2.0);
+      for (auto p : net->parameters()) p.mutable_grad() = torch::zeros_like(p);
+      const auto loss = accumulate_gradients(net, x, b.labels, rule, per_step(), 0);
+      std::vector<torch::Tensor> all{torch::tensor(loss.loss)};
+      for (const auto& p : net->parameters()) all.push_back(p.grad().clone());
+      for (const auto& v : net->buffers())
+        if (v.is_floating_point()) all.push_back(v.clone());
+      return all;
+    };
+    const auto once = learnt(constant), repeated = learnt(constant.expanded());
+    ASSERT_EQ(once.size(), repeated.size());
+    for (std::size_t i = 0; i < once.size(); ++i)
+      EXPECT_LT((once[i] - repeated[i]).abs().max().item<double>(), 2e-6 * (1 + repeated[i].abs().max().item<double>())) << name(rule.rule) << " " << i;
+  }
+}
+
 TEST(Rules, RefuseWhatTheyCannotDo) {
   const auto refused = [](const RuleOptions& rule, const LossOptions& loss, const nn::Network& net) -> std::string {
     try {

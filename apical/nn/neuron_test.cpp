@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "apical/base/error.h"
+#include "apical/nn/layers.h"
 #include "apical/nn/network.h"
 
 namespace apical::nn {
@@ -139,6 +140,21 @@ TEST(Network, RefusesWhatCannotBe) {
   EXPECT_THAT(refused("[[layer]]\ntype='conv'\nchanels=3\n" + rest), HasSubstr("chanels"));
   EXPECT_THAT(refused("[[layer]]\ntype='dense'\nunits=3\n"), HasSubstr("flat"));
   EXPECT_THAT(refused("T=4\n"), HasSubstr("no layers"));
+}
+
+TEST(Pool, GradientsAreTorchs) {
+  for (const bool maximum : {false, true})
+    for (const auto& [size, stride] : {std::pair<std::int64_t, std::int64_t>{2, 2}, {3, 2}, {2, 3}}) {
+      torch::manual_seed(2);
+      PoolImpl pool("pool", maximum, size, stride);
+      const auto x = torch::randn({6, 5, 9, 7}).requires_grad_(), same = x.detach().clone().requires_grad_();
+      const auto y = pool.run({x, 2, false}, nullptr).frames;
+      const auto want = maximum ? torch::max_pool2d(same, size, stride) : torch::avg_pool2d(same, size, stride);
+      const auto g = torch::randn_like(want);
+      y.backward(g), want.backward(g);
+      EXPECT_TRUE(torch::allclose(y, want, 1e-6, 1e-6)) << size << " " << stride;
+      EXPECT_TRUE(torch::allclose(x.grad(), same.grad(), 1e-6, 1e-6)) << size << " " << stride;
+    }
 }
 
 }  // namespace
