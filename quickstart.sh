@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 start=$SECONDS
-tools/install_deps.sh --no-tests
+tools/install_deps.sh
 installed=$SECONDS
 tools/build.sh release "$(nproc)" apical
 built=$SECONDS

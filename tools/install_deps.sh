@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 # Installs what Apical needs on Debian 12 or Ubuntu 22.04+. Says nothing when nothing is missing.
-#   tools/install_deps.sh [--no-torch] [--no-tests] [--list]
+#   tools/install_deps.sh [--no-torch] [--list]
 # As root it calls apt-get; otherwise it prints the line to run and exits with 3.
 set -euo pipefail
 
-torch=1 tests=1 list=0
+torch=1 list=0
 for arg in "$@"; do
   case "$arg" in
     --no-torch) torch=0 ;;  # only what -DAPICAL_TRAIN=OFF needs
-    --no-tests) tests=0 ;;  # nothing that only tests need
     --list) list=1 ;;       # print the names and stop
-    *) echo "error: unknown option $arg (known: --no-torch, --no-tests, --list)" >&2; exit 2 ;;
+    *) echo "error: unknown option $arg (known: --no-torch, --list)" >&2; exit 2 ;;
   esac
 done
 
@@ -39,19 +38,16 @@ packages=(
   libflatbuffers-dev        # AEDAT4's tables and their verifier, headers only (formats)
   curl                      # apical data get downloads with it
   ca-certificates           # so that downloads can check who answers
+  # --- tests (configuring looks for them whenever tests are part of the build)
+  libgtest-dev              # unit tests
+  libgmock-dev              # matchers of the unit tests
+  python3                   # command-line tests, tools/check_layers.py
 )
 if ((torch)); then
   packages+=(
     libtorch-dev            # tensors, autograd, optimisers (nn, learning, training)
     libopenblas0-pthread    # fast matrix products; the generic BLAS is 20 times slower
     libmimalloc-dev         # fresh large buffers without page faults: elementwise torch runs 5 times faster
-  )
-fi
-if ((tests)); then
-  packages+=(
-    libgtest-dev            # unit tests
-    libgmock-dev            # matchers of the unit tests
-    python3                 # command-line tests, tools/check_layers.py
   )
 fi
 
