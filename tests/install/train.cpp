@@ -7,7 +7,7 @@
 int main() {
   const auto net = apical::Config::parse("[[layer]]\ntype = \"flatten\"\n[[layer]]\ntype = \"dense\"\nunits = 5\n[[layer]]\ntype = \"lif\"\n", "net");
   apical::nn::NetworkImpl network(apical::nn::parse_network(net, {1, 4, 4}), 1);
-  const auto steps = network.forward({torch::rand({4 * 2, 1, 4, 4}), 4});
+  const auto steps = network.forward({torch::full({4 * 2, 1, 4, 4}, 2.0), 4});
   network.readout(steps, 4).sum().backward();
   const double g = network.parameters()[0].grad().abs().sum().item<double>();
   std::printf("%ld outputs, gradient %g\n", static_cast<long>(network.outputs()), g);
