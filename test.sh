@@ -24,7 +24,13 @@ python3 -B tools/check_layers.py
 echo "== tests ($preset) at $(date +%T)"
 # Every test runs offline on what it makes itself; with $APICAL_DATA set, those on real data run too.
 # Lines of tests that pass are left out but for one every ten seconds; failures are shown whole.
-ctest --preset "$preset" -j "$jobs" --output-on-failure 2>&1 | awk '
-  /^ *Start +[0-9]+: / {next}
-  / Test +#[0-9]+: .* Passed / {srand(); t = srand(); if (t - last >= 10) {print "   " $1; fflush(); last = t} next}
-  {print; fflush()}'
+ctest --preset "$preset" -j "$jobs" --output-on-failure 2>&1 | {
+  last=$SECONDS
+  while IFS= read -r line; do
+    case $line in
+      *' Start '[0-9\ ]*': '*) ;;
+      *'/'*' Test '*'#'*' Passed '*) if ((SECONDS - last >= 10)); then echo "   ${line%%Test*}" && last=$SECONDS; fi ;;
+      *) echo "$line" ;;
+    esac
+  done
+}

@@ -25,8 +25,12 @@ targets=()
 for target in "$@"; do targets+=(--target "$target"); done
 # ninja's "[12/345] ..." becomes a line every ten seconds: enough to see that it is alive
 set +e
-cmake --build "$folder" -j "$jobs" "${targets[@]}" 2>&1 | tee -a "$log" |
-  awk 'BEGIN {srand(); last = srand()} /^\[[0-9]+\/[0-9]+\]/ {srand(); t = srand(); if (t - last >= 10) {print "   " $1; fflush(); last = t}}'
+cmake --build "$folder" -j "$jobs" "${targets[@]}" 2>&1 | tee -a "$log" | {
+  last=$SECONDS
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[[0-9]+/[0-9]+\] ]] && ((SECONDS - last >= 10)); then echo "   ${BASH_REMATCH[0]}" && last=$SECONDS; fi
+  done
+}
 status=${PIPESTATUS[0]}
 set -e
 if ((status)); then

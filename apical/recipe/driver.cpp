@@ -128,6 +128,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   source.data = record.data;
   RunContext context{info,
                      record.settings,
+                     record.set,
                      record.scale,
                      outcome.result.seed,
                      seeds,

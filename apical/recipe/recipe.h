@@ -39,6 +39,7 @@ struct RecipeInfo {
 struct RunContext {
   const RecipeInfo& info;
   Config config;                    ///< settings: recipe.toml, then the scale's table, then --set
+  std::vector<std::string> set;     ///< the --set assignments themselves, for a recipe that starts itself again
   std::string scale;                ///< "smoke", "desk" or "paper"
   std::uint64_t seed = 1;           ///< --seed, or the first of `seeds`
   std::vector<std::int64_t> seeds;  ///< the seeds to run: --seed alone; at smoke the first; else all of expected.toml

@@ -93,12 +93,12 @@ Measured measure(const Study& s, const Arm& arm, std::int64_t T) {
 double growth_alone(const RunContext& c, const Arm& arm, std::int64_t T) {
   const auto out = c.file("memory-" + arm.name);
   const auto log = c.file("memory-" + arm.name + ".log");
-  const auto set = [](const std::string& key, std::int64_t value) { return key + "=" + std::to_string(value); };
-  const std::int64_t K = arm.rule.rule == Rule::sltt_k ? arm.rule.k : 1;
-  const int code = run_process({self_path().string(), "run", "sltt", "--scale", c.scale, "--threads", std::to_string(c.threads), "--out", out.string(),
-                                "--set", "arms=memory", "--set", "rule=" + (arm.rule.rule == Rule::sltt_k ? "sltt-k" : arm.name), "--set", set("K", K),
-                                "--set", set("T", T), "--set", set("train.batch", c.config.integer("train.batch"))},
-                               log);
+  std::vector<std::string> words{self_path().string(), "run", "sltt", "--scale", c.scale, "--threads", std::to_string(c.threads), "--out", out.string()};
+  std::vector<std::string> settings = c.set;  // the same network and batch; what follows overrides
+  const bool some = arm.rule.rule == Rule::sltt_k;
+  settings.insert(settings.end(), {"arms=memory", "rule=" + (some ? "sltt-k" : arm.name), "T=" + std::to_string(T), "K=" + std::to_string(some ? arm.rule.k : 1)});
+  for (const auto& s : settings) words.insert(words.end(), {"--set", s});
+  const int code = run_process(words, log);
   c.check_stop();
   if (code != 0) throw internal_error("measuring " + arm.name + " in a process of its own ended with exit code " + std::to_string(code), log.string());
   return recipe::read_result(out / "result.json").get("rss_growth_mb").value_or(std::nan(""));

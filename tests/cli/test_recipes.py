@@ -151,6 +151,12 @@ class Run(ApicalTest):
                     json.loads(line)
                 self.assertFalse([f for f in self.files(out) if ".tmp" in f])
 
+    def test_a_recipe_that_starts_itself_again_keeps_its_settings(self):
+        out = self.dir / "sltt"
+        self.run_ok("run", "sltt", "--scale", "smoke", "--data", "synthetic", "--set", "arms=desk", "--set", "net.neuron.v_th=0.75", "--out", out)
+        for rule in ("bptt", "sltt-2"):
+            self.assertIn("v_th = 0.75", (out / f"memory-{rule}" / "config.toml").read_text(encoding="utf-8"))
+
     def test_refusals(self):
         listed = self.run_ok("recipes", "--json").json
         if not listed:
