@@ -20,7 +20,8 @@ constexpr int max_depth = 16;
 
 // Enumerations by name, in the order of their values.
 const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_names{"ge", "gt"},
-    reset_at_names{"same_step", "next_step", "next_step_decayed"}, surrogate_names{"sigmoid", "atan", "triangle", "rectangle"},
+    reset_at_names{"same_step", "next_step", "next_step_decayed"},
+    surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
     op_names{"input", "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten", "affine", "neuron", "add", "readout"};
 

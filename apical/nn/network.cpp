@@ -85,6 +85,12 @@ E choice(const std::string& word, const std::string& key, const std::string& whe
 
 const std::vector<std::string> neuron_keys = {"tau", "v_th", "v_reset", "reset", "decay_input", "detach_reset", "surrogate", "height", "width"};
 
+std::vector<std::pair<std::string, kernels::SurrogateKind>> surrogates() {
+  std::vector<std::pair<std::string, kernels::SurrogateKind>> all;
+  for (const char* name : kernels::surrogate_names) all.emplace_back(name, static_cast<kernels::SurrogateKind>(all.size()));
+  return all;
+}
+
 NeuronOptions neuron_options(const Config& table, NeuronOptions o) {
   const Reader r{table};
   o.tau = r.real("tau", o.tau);
@@ -97,9 +103,7 @@ NeuronOptions neuron_options(const Config& table, NeuronOptions o) {
   else
     o.v_reset.reset();
   if (table.has("surrogate"))
-    o.surrogate.kind = choice<kernels::SurrogateKind>(table.text("surrogate"), "surrogate", table.where(),
-                                                      {{"sigmoid", kernels::SurrogateKind::sigmoid}, {"atan", kernels::SurrogateKind::atan},
-                                                       {"triangle", kernels::SurrogateKind::triangle}, {"rectangle", kernels::SurrogateKind::rectangle}});
+    o.surrogate.kind = choice(table.text("surrogate"), "surrogate", table.where(), surrogates());
   o.surrogate.height = static_cast<float>(r.real("height", o.surrogate.height));
   o.surrogate.width = static_cast<float>(r.real("width", o.surrogate.width));
   return o;

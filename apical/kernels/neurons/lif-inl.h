@@ -83,7 +83,9 @@ struct LifCell {
 template <class O, SurrogateKind K>
 struct SurrogateCell {
   using V = typename O::V;
-  V height, a;  // a: 4 / width (sigmoid), pi / width (atan), 1 / width (triangle), width / 2 (rectangle)
+  V height, a;  // a: 4 / width (sigmoid), pi / width (atan), width / 2 (rectangle), else 1 / width
+
+  HWY_INLINE static V bell(V q) { return O::exp_negative(O::mul(O::set(-0.5), O::mul(q, q))); }
 
   HWY_INLINE V operator()(V u) const {
     if constexpr (K == SurrogateKind::sigmoid) {
@@ -95,6 +97,15 @@ struct SurrogateCell {
       return O::div(height, O::add(O::set(1), O::mul(q, q)));
     } else if constexpr (K == SurrogateKind::triangle) {
       return O::mul(height, O::max(O::sub(O::set(1), O::mul(O::abs(u), a)), O::set(0)));
+    } else if constexpr (K == SurrogateKind::gaussian) {
+      return O::mul(height, bell(O::mul(u, a)));
+    } else if constexpr (K == SurrogateKind::fast_sigmoid) {
+      const V q = O::add(O::set(1), O::mul(O::abs(u), a));
+      return O::div(height, O::mul(q, q));
+    } else if constexpr (K == SurrogateKind::multi_gaussian) {
+      const V q = O::mul(u, a), s = O::set(1.0 / 6.0);
+      const V sides = O::add(bell(O::mul(O::sub(q, O::set(1)), s)), bell(O::mul(O::add(q, O::set(1)), s)));
+      return O::mul(height, O::sub(O::mul(O::set(1.15), bell(q)), O::mul(O::set(0.025), sides)));
     } else {
       return O::select(O::gt(a, O::abs(u)), height, O::set(0));
     }

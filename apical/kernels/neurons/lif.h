@@ -42,7 +42,17 @@ struct Lif {
 ///   atan       height / (1 + (pi / 2 * 2 * u / width)^2)
 ///   triangle   height * max(0, 1 - |u| / width)
 ///   rectangle  height where |u| < width / 2, else 0
-enum class SurrogateKind : std::uint8_t { sigmoid, atan, triangle, rectangle };
+///   gaussian   height * e(u, 0, width), e(u, m, s) = exp(-(u - m)^2 / (2 s^2))
+///   fast_sigmoid    height / (1 + |u| / width)^2   (SuperSpike: Zenke and Ganguli, Neural Computation 30, 2018)
+///   multi_gaussian  height * (1.15 e(u, 0, width) - 0.025 (e(u, width, 6 width) + e(u, -width, 6 width)))
+///                   (Yin, Corradi and Bohte, Nature Machine Intelligence 3, 2021: h = 0.15, s = 6; negative far from the threshold)
+#define APICAL_SURROGATES(F) F(sigmoid) F(atan) F(triangle) F(rectangle) F(gaussian) F(fast_sigmoid) F(multi_gaussian)
+#define APICAL_NAME(kind) kind,
+enum class SurrogateKind : std::uint8_t { APICAL_SURROGATES(APICAL_NAME) };
+#undef APICAL_NAME
+#define APICAL_NAME(kind) #kind,
+inline constexpr const char* surrogate_names[] = {APICAL_SURROGATES(APICAL_NAME)};  ///< in the order of SurrogateKind
+#undef APICAL_NAME
 struct Surrogate {
   SurrogateKind kind = SurrogateKind::triangle;
   float height = 1.0f;

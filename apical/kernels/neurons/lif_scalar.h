@@ -71,10 +71,9 @@ inline float surrogate_constant(const Surrogate& s) {
   switch (s.kind) {
     case SurrogateKind::sigmoid: return 4.0f / s.width;
     case SurrogateKind::atan: return std::numbers::pi_v<float> / s.width;
-    case SurrogateKind::triangle: return 1.0f / s.width;
-    case SurrogateKind::rectangle: break;
+    case SurrogateKind::rectangle: return s.width / 2.0f;
+    default: return 1.0f / s.width;
   }
-  return s.width / 2.0f;
 }
 
 /// Surrogate derivative at u = h - v_th.
@@ -82,12 +81,12 @@ template <class T>
 T surrogate(const Surrogate& s, T u) {
   const T h = s.height, a = surrogate_constant(s);
   switch (s.kind) {
-    case SurrogateKind::sigmoid: return SurrogateCell<Ops<T>, SurrogateKind::sigmoid>{h, a}(u);
-    case SurrogateKind::atan: return SurrogateCell<Ops<T>, SurrogateKind::atan>{h, a}(u);
-    case SurrogateKind::triangle: return SurrogateCell<Ops<T>, SurrogateKind::triangle>{h, a}(u);
-    case SurrogateKind::rectangle: break;
+#define APICAL_CASE(kind) \
+  case SurrogateKind::kind: return SurrogateCell<Ops<T>, SurrogateKind::kind>{h, a}(u);
+    APICAL_SURROGATES(APICAL_CASE)
+#undef APICAL_CASE
   }
-  return SurrogateCell<Ops<T>, SurrogateKind::rectangle>{h, a}(u);
+  return 0;
 }
 
 /// One step: v in and out; returns whether the neuron fired, and the membrane before the reset in *h when asked.

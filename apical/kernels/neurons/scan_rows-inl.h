@@ -114,14 +114,10 @@ void surrogate_row_of(const Surrogate& s, float v_th, const float* h, float* d, 
 // d = surrogate derivative at membranes h.
 void surrogate_row(const Surrogate& s, float v_th, const float* h, float* d, size_t n) {
   switch (s.kind) {
-    case SurrogateKind::sigmoid:
-      return surrogate_row_of<SurrogateKind::sigmoid>(s, v_th, h, d, n);
-    case SurrogateKind::atan:
-      return surrogate_row_of<SurrogateKind::atan>(s, v_th, h, d, n);
-    case SurrogateKind::triangle:
-      return surrogate_row_of<SurrogateKind::triangle>(s, v_th, h, d, n);
-    case SurrogateKind::rectangle:
-      return surrogate_row_of<SurrogateKind::rectangle>(s, v_th, h, d, n);
+#define APICAL_CASE(kind) \
+  case SurrogateKind::kind: return surrogate_row_of<SurrogateKind::kind>(s, v_th, h, d, n);
+    APICAL_SURROGATES(APICAL_CASE)
+#undef APICAL_CASE
   }
 }
 

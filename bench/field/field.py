@@ -1,0 +1,104 @@
+"""What every field benchmark shares: arguments, times, rows of results.json, the tables of docs/benchmarks.md."""
+import argparse
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUNS = 7
+
+
+def arguments(description):
+    p = argparse.ArgumentParser(description=description)
+    p.add_argument("--binaries", type=lambda s: pathlib.Path(s).resolve(), required=True, help="folder of our executables")
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
+    return p.parse_args()
+
+
+def seconds(run, runs=RUNS):
+    """Wall times of run(), after one that warms up."""
+    run()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def summary(times):
+    return {"median_s": statistics.median(times), "min_s": min(times), "max_s": max(times), "runs": len(times)}
+
+
+def named(package):
+    return f"{package} {importlib.metadata.version(package)}"
+
+
+def cpu():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def ours(binary, *words, threads):
+    """Runs one of our executables as apical starts apical-train (the processor's own OpenBLAS kernels); its JSON line."""
+    env = dict(os.environ, OMP_DYNAMIC="false", OPENBLAS_THREAD_TIMEOUT="4", GOMP_SPINCOUNT="10000")
+    p = subprocess.run([binary, *map(str, words), "--threads", str(threads), "--runs", str(RUNS)], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(p.stdout.splitlines()[-1])
+
+
+def row(workload, config, equal, times, peers, limit):
+    """`limit`: {"kind", "value"} where value is the least time in seconds."""
+    fastest = min((p["median_s"] for p in peers.values()), default=None)
+    mine = summary(times)
+    return {"workload": workload, "config": config, "results_equal": equal, "apical": mine, "peers": peers,
+            "ratio_to_fastest_peer": fastest / mine["median_s"] if fastest else None,
+            "limit": limit, "fraction_of_limit": limit["value"] / mine["median_s"]}
+
+
+def si(s):
+    return f"{s:.3g} s" if s >= 1 else f"{1e3 * s:.3g} ms" if s >= 1e-3 else f"{1e6 * s:.3g} us"
+
+
+def table(rows, columns):
+    """Markdown: one line a row, a column for each of `columns` of config, ours, each peer with its ratio."""
+    peers = list(dict.fromkeys(name for r in rows for name in r["peers"]))
+    out = ["| " + " | ".join([*columns, "Apical", "of the limit", *peers]) + " |", "|" + "---|" * (len(columns) + 2 + len(peers))]
+    for r in rows:
+        cells = [str(r["config"][c]) for c in columns] + [si(r["apical"]["median_s"]), f"{100 * r['fraction_of_limit']:.0f} %"]
+        for p in peers:
+            t = r["peers"].get(p)
+            cells.append("not measured" if t is None else f"{si(t['median_s'])} ({t['median_s'] / r['apical']['median_s']:.1f} x)")
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def publish(args, workload, rows, columns, text):
+    """results.json beside the workload, and its section of docs/benchmarks.md; with --quick only printed."""
+    shown = table(rows, columns)
+    print(shown)
+    bad = [r["config"] for r in rows if not r["results_equal"]]
+    if bad:
+        raise SystemExit(f"error: results differ, so the times mean nothing: {bad}")
+    if args.quick:
+        return
+    results = ROOT / "bench/field" / workload / "results.json"
+    results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    page = ROOT / "docs/benchmarks.md"
+    head = f"<!-- {workload} -->"
+    section = f"{head}\n## {workload}\n\n{text.strip()}\n\n`bench/field/run.sh --threads {args.threads} {workload}` on {cpu()}, {args.threads} threads, " \
+              f"{time.strftime('%Y-%m-%d')}; medians of {RUNS} runs; in parentheses the peer's time over ours.\n\n{shown}\n"
+    before = page.read_text(encoding="utf-8")
+    if head in before:
+        after = re.sub(re.escape(head) + r".*?(?=<!-- |\Z)", lambda _: section + "\n", before, flags=re.S)
+    else:
+        after = before.rstrip() + "\n\n" + section
+    page.write_text(after.rstrip() + "\n", encoding="utf-8")
