@@ -69,8 +69,8 @@ void print(const graph::Graph& graph, const data::Set& set, const Evaluation& e)
     std::printf("\naccuracy %.2f %%  (%zu of %zu; 95 %% interval %.2f to %.2f %%)%s\n", 100 * *a, e.correct, e.labelled, 100 * lo, 100 * hi,
                 set.synthetic ? "  on the synthetic twin" : "");
   }
-  std::printf("%zu sample%s, T = %d, %s samples/s\n", e.ids.size(), e.ids.size() == 1 ? "" : "s", graph.T,
-              number(e.samples_per_second(), 4).c_str());
+  std::printf("%zu sample%s, T = %d, %s\n", e.ids.size(), e.ids.size() == 1 ? "" : "s", graph.T,
+              si(e.samples_per_second(), "samples/s").c_str());
 }
 
 void infer(const InferOptions& o) {

@@ -84,6 +84,9 @@ std::string claim_rows(const std::vector<ClaimRow>& claims, bool gates) {
 
 Html::Html(std::string title) : title_(std::move(title)) {}
 
+void Html::notice(std::string text) {
+  if (std::find(notices_.begin(), notices_.end(), text) == notices_.end()) notices_.push_back(std::move(text));
+}
 void Html::card(std::string label, std::string value, std::string note, int good) {
   cards_.push_back({std::move(label), std::move(value), std::move(note), good});
 }

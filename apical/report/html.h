@@ -26,7 +26,7 @@ class Html {
   void title(std::string text) { title_ = std::move(text); }
   void subtitle(std::string text) { subtitle_ = std::move(text); }  ///< small line above the title, e.g. "digits · desk scale · seed 1"
   void summary(std::string text) { summary_ = std::move(text); }    ///< one or two sentences below the title
-  void notice(std::string text) { notices_.push_back(std::move(text)); }  ///< a warning box: "Synthetic data: ..."
+  void notice(std::string text);  ///< a warning box: "Synthetic data: ..."; the same words are shown once
   /// A headline figure. `note` is small print below it, `good`: 1 good, 0 neutral, -1 bad.
   void card(std::string label, std::string value, std::string note = "", int good = 0);
   void claims(std::vector<ClaimRow> rows) { claims_ = std::move(rows); }

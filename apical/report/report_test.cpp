@@ -180,6 +180,7 @@ TEST(Html, IsOneFileAndEscapesEverything) {
   html.subtitle("a<b");
   html.summary("s<s");
   html.notice("n<n");
+  html.notice("n<n");  // said once
   html.card("l<l", "v<v", "o<o", -1);
   html.claims({{"i<i", "st<st", "p<p", "<= 1", "0.5", "[0, 1]", "holds"}, {"g", "gate", "", ">= 1", "0", "", "does not hold here", true}});
   html.section("se<se");
@@ -197,6 +198,7 @@ TEST(Html, IsOneFileAndEscapesEverything) {
     EXPECT_THAT(text, Not(HasSubstr(raw))) << raw;
   for (const char* remote : {"http-equiv", "<script", "<link", "src=", "url(http", "@import"}) EXPECT_THAT(text, Not(HasSubstr(remote)));
   EXPECT_EQ(count(text, "http"), count(text, "http://www.w3.org/2000/svg"));
+  EXPECT_EQ(count(text, "n&lt;n"), 1u);
   EXPECT_THAT(text, HasSubstr("badge good\">✓ holds"));
   EXPECT_THAT(text, HasSubstr("badge bad\">✗ does not hold here"));
   EXPECT_THAT(text, HasSubstr("<td class=\"n\">-2</td>"));

@@ -177,7 +177,7 @@ void put_metrics(recipe::Result& result, const Finished& f, const std::string& p
 void put_cards(report::Html& html, const Finished& f, const Loader& test, std::optional<bool> good) {
   const std::size_t n = f.parity.samples, same = n - f.parity.disagreements.size();
   html.card("Test accuracy", percent(f.evaluation.accuracy()), std::to_string(test.size()) + " samples, T = " + std::to_string(test.T()), !good ? 0 : *good ? 1 : -1);
-  html.card("Same without torch", std::to_string(same) + " of " + std::to_string(n), number(static_cast<double>(n) / f.parity.seconds, 3) + " samples/s",
+  html.card("Same without torch", std::to_string(same) + " of " + std::to_string(n), si(static_cast<double>(n) / f.parity.seconds, "samples/s"),
             same == n ? 1 : 0);
 }
 
@@ -196,7 +196,7 @@ void put_report(report::Html& html, const Finished& f, nn::Network& network, con
   html.figure(raster(network, test), "Each dot is one spike.");
   html.section(of + "without torch");
   html.paragraph("The exported model ran event by event over " + std::to_string(f.parity.samples) + " samples in " + duration_text(f.parity.seconds) + " (" +
-                 number(static_cast<double>(f.parity.samples) / f.parity.seconds, 4) + " samples/s) and predicted otherwise than the trained network on " +
+                 si(static_cast<double>(f.parity.samples) / f.parity.seconds, "samples/s") + ") and predicted otherwise than the trained network on " +
                  std::to_string(f.parity.disagreements.size()) + ".");
   if (!f.parity.disagreements.empty())
     html.table(difference_table(f), "Every difference, traced to the first spike the two disagree on. Sums are taken in another order, so a membrane that float64 puts "
