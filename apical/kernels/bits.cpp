@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 #include "apical/base/thread_pool.h"
@@ -16,30 +17,39 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// n a multiple of 8: whole bytes.
-void pack_bytes(const float* x, size_t n, uint8_t* bytes) {
+// n a multiple of 8: whole bytes. Returns whether every value is 0 or 1.
+bool pack_bytes(const float* x, size_t n, uint8_t* bytes) {
   const hn::ScalableTag<float> d;
   const size_t L = hn::Lanes(d);
-  const auto zero = hn::Zero(d);
+  const auto zero = hn::Zero(d), one = hn::Set(d, 1.0f);
+  auto other = hn::Ne(zero, zero);  // lanes that have met another value
   size_t i = 0;
   for (; i + std::max<size_t>(L, 8) <= n; i += std::max<size_t>(L, 8)) {
     if (L >= 8) {
-      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, x + i), zero), bytes + i / 8);
+      const auto v = hn::LoadU(d, x + i);
+      const auto spike = hn::Ne(v, zero);
+      hn::StoreMaskBits(d, spike, bytes + i / 8);
+      other = hn::Or(other, hn::And(spike, hn::Ne(v, one)));
       continue;
     }
     unsigned byte = 0;
     for (size_t k = 0; k < 8; k += L) {
       uint8_t part[8] = {};
-      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, x + i + k), zero), part);
+      const auto v = hn::LoadU(d, x + i + k);
+      const auto spike = hn::Ne(v, zero);
+      hn::StoreMaskBits(d, spike, part);
+      other = hn::Or(other, hn::And(spike, hn::Ne(v, one)));
       byte |= static_cast<unsigned>(part[0]) << k;
     }
     bytes[i / 8] = static_cast<uint8_t>(byte);
   }
+  bool spikes = hn::AllFalse(d, other);
   for (; i < n; i += 8) {
     unsigned byte = 0;
-    for (size_t k = 0; k < 8; ++k) byte |= static_cast<unsigned>(x[i + k] != 0.0f) << k;
+    for (size_t k = 0; k < 8; ++k) byte |= static_cast<unsigned>(x[i + k] != 0.0f) << k, spikes &= x[i + k] == 0.0f || x[i + k] == 1.0f;
     bytes[i / 8] = static_cast<uint8_t>(byte);
   }
+  return spikes;
 }
 
 void unpack_bytes(const uint8_t* bytes, size_t n, float* x) {
@@ -65,11 +75,14 @@ namespace {
 HWY_EXPORT(pack_bytes);
 HWY_EXPORT(unpack_bytes);
 
-void pack_reference(const float* x, std::size_t n, std::uint8_t* bytes) {
+bool pack_reference(const float* x, std::size_t n, std::uint8_t* bytes) {
+  bool spikes = true;
   for (std::size_t i = 0; i < n; ++i) {
     if (i % 8 == 0) bytes[i / 8] = 0;
     bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | (x[i] != 0.0f) << (i % 8));
+    spikes = spikes && (x[i] == 0.0f || x[i] == 1.0f);
   }
+  return spikes;
 }
 
 void unpack_reference(const std::uint8_t* bytes, std::size_t n, float* x) {
@@ -88,17 +101,20 @@ void pieces(std::size_t rows, std::size_t n, Work work) {
 
 }  // namespace
 
-void pack_bits(const float* x, std::size_t rows, std::size_t n, std::uint64_t* bits) noexcept {
+bool pack_bits(const float* x, std::size_t rows, std::size_t n, std::uint64_t* bits) noexcept {
   const std::size_t words = words_per_row(n);
   const bool plain_level = scalar_level();
+  std::atomic<bool> spikes{true};
   pieces(rows, n, [&](std::size_t row, std::size_t first, std::size_t count) {
     const float* from = x + row * n + first;
     if (first + count == n) std::fill(bits + row * words + n / 64, bits + (row + 1) * words, 0);
     std::uint8_t* to = reinterpret_cast<std::uint8_t*>(bits + row * words) + first / 8;  // little endian, as every target of this build
     const std::size_t whole = plain_level ? 0 : count / 8 * 8;
-    if (whole > 0) HWY_DYNAMIC_DISPATCH(pack_bytes)(from, whole, to);
-    pack_reference(from + whole, count - whole, to + whole / 8);
+    bool only = whole == 0 || HWY_DYNAMIC_DISPATCH(pack_bytes)(from, whole, to);
+    only &= pack_reference(from + whole, count - whole, to + whole / 8);
+    if (!only) spikes.store(false, std::memory_order_relaxed);
   });
+  return spikes;
 }
 
 void unpack_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, float* x) noexcept {

@@ -9,8 +9,8 @@ namespace apical::kernels {
 /// Words of a row of `n` neurons: a multiple of 8 (64 bytes); 0 for n = 0.
 constexpr std::size_t words_per_row(std::size_t n) noexcept { return (n + 511) / 512 * 8; }
 
-/// [rows, n] floats, nonzero = spike (NaN too), to [rows, words_per_row(n)] words.
-void pack_bits(const float* x, std::size_t rows, std::size_t n, std::uint64_t* bits) noexcept;
+/// [rows, n] floats, nonzero = spike (NaN too), to [rows, words_per_row(n)] words. Returns whether every value was 0 or 1.
+bool pack_bits(const float* x, std::size_t rows, std::size_t n, std::uint64_t* bits) noexcept;
 /// Bits to floats 0 and 1, [rows, n].
 void unpack_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, float* x) noexcept;
 /// Number of spikes in `rows` rows.

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "apical/base/philox.h"
+#include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_conv.h"
 #include "apical/kernels/event_linear.h"
+#include "apical/kernels/event_matmul.h"
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
@@ -61,8 +63,15 @@ TEST(Bits, LayoutIsLeastSignificantFirstInRowsOf64Bytes) {
   for (const std::string& level : simd_levels()) {
     set_simd_level(level);
     std::vector<uint64_t> bits(16, ~0ull);
-    pack_bits(x.data(), 2, 70, bits.data());
+    EXPECT_FALSE(pack_bits(x.data(), 2, 70, bits.data()));
     EXPECT_EQ(bits, want) << level;
+    for (size_t at = 0; at < 140; ++at) {  // one value that is no spike is seen wherever it lies
+      std::vector<float> y(140, 1.0f);
+      y[(at + 1) % 140] = 0;
+      EXPECT_TRUE(pack_bits(y.data(), 2, 70, bits.data()));
+      y[at] = 0.5f;
+      EXPECT_FALSE(pack_bits(y.data(), 2, 70, bits.data())) << level << " " << at;
+    }
   }
   set_simd_level("");
 }
@@ -96,6 +105,34 @@ TEST(Bits, RoundTripsAndCountsAtEveryLevel) {
     round_trip();
   }
   set_simd_level("");
+}
+
+TEST(EventMatmul, IsEventLinearRowByRow) {
+  const struct { size_t rows, inputs, outputs; } sizes[] = {{1, 1, 1}, {3, 70, 10}, {300, 130, 64}, {5, 2048, 65}, {259, 2100, 129}};
+  for (const auto [rows, inputs, outputs] : sizes) {
+    const auto weight = noise(outputs * inputs, inputs), start = noise(rows * outputs, 4);
+    const Events e = events(rows * inputs, outputs, false);
+    std::vector<uint64_t> bits(rows * words_per_row(inputs));
+    pack_bits(e.dense.data(), rows, inputs, bits.data());
+    std::vector<float> want = start, weights(inputs * linear_stride(outputs)), panels(matmul_floats(outputs, inputs), 7.0f);
+    prepare_linear(weight.data(), outputs, inputs, weights.data());
+    prepare_event_matmul(weight.data(), outputs, inputs, panels.data());
+    std::vector<uint32_t> list(inputs);
+    for (size_t r = 0; r < rows; ++r) {
+      const size_t n = bits_to_list(bits.data() + r * words_per_row(inputs), inputs, list.data());
+      event_linear(weights.data(), outputs, list.data(), nullptr, n, want.data() + r * outputs);
+    }
+    for (const std::string& level : simd_levels())
+      for (int threads : {1, 2, 7}) {
+        set_simd_level(level);
+        set_thread_count(threads);
+        std::vector<float> y = start;
+        event_matmul(panels.data(), outputs, inputs, bits.data(), rows, y.data());
+        EXPECT_EQ(y, want) << level << " " << threads << " " << inputs << " " << outputs;
+      }
+  }
+  set_simd_level("");
+  set_thread_count(2);
 }
 
 TEST(EventLinear, IsTheDenseProductInOrder) {

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/event_matmul.h"
 #include "apical/kernels/pool.h"
 
 namespace apical::nn {
@@ -64,8 +66,26 @@ DenseImpl::DenseImpl(std::string name, std::int64_t in, std::int64_t out, bool b
   if (bias) bias_ = register_parameter("bias", uniform({out}, bound, Random(seed, label + ".bias")));
 }
 
+torch::Tensor DenseImpl::of_events(const torch::Tensor& frames) const {
+  const auto n = [](std::int64_t v) { return static_cast<std::size_t>(v); };
+  const std::size_t rows = n(frames.size(0)), inputs = n(weight_.size(1)), outputs = n(weight_.size(0));
+  if (rows < 64 || inputs * outputs < 1 << 16) return {};
+  const auto x = frames.contiguous();
+  auto bits = at::empty({frames.size(0), static_cast<std::int64_t>(kernels::words_per_row(inputs))}, torch::kInt64);
+  auto* words = reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>());
+  if (!kernels::pack_bits(x.data_ptr<float>(), rows, inputs, words)) return {};
+  if (static_cast<double>(kernels::count_bits(words, rows, inputs)) > event_density * static_cast<double>(rows * inputs)) return {};
+  auto panels = at::empty({static_cast<std::int64_t>(kernels::matmul_floats(outputs, inputs))}, x.options());
+  kernels::prepare_event_matmul(weight_.contiguous().data_ptr<float>(), outputs, inputs, panels.data_ptr<float>());
+  auto y = bias_.defined() ? bias_.expand({frames.size(0), weight_.size(0)}).contiguous() : at::zeros({frames.size(0), weight_.size(0)}, x.options());
+  kernels::event_matmul(panels.data_ptr<float>(), outputs, inputs, words, rows, y.data_ptr<float>());
+  return y;
+}
+
 Sequence DenseImpl::run(const Sequence& x, torch::Tensor*) {
   if (x.frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
+  if (!at::GradMode::is_enabled())
+    if (auto y = of_events(x.frames); y.defined()) return {y, x.T, x.constant};
   return {at::linear(x.frames, weight_, bias_), x.T, x.constant};
 }
 

@@ -155,7 +155,7 @@ void run(RunContext& c) {
   const auto size = [&](const char* key) { return static_cast<std::size_t>(std::max<std::int64_t>(1, c.config.integer(key))); };
   training::prepare_torch(c.threads);
   data::Source source = c.source;
-  source.synthetic_train = std::min(source.synthetic_train, size("data.train") + size("data.validation"));
+  source.synthetic_train = size("data.train") + size("data.validation");
   if (c.scale == "smoke") source.synthetic_test = 64;
   const auto whole = data::load("mnist", "train", source);
   c.result.use(whole);

@@ -157,6 +157,12 @@ class Run(ApicalTest):
         for rule in ("bptt", "sltt-2"):
             self.assertIn("v_th = 0.75", (out / f"memory-{rule}" / "config.toml").read_text(encoding="utf-8"))
 
+    def test_the_twin_is_as_large_as_a_recipe_asks(self):
+        out = self.dir / "sltt"
+        self.run_ok("run", "sltt", "--scale", "smoke", "--data", "synthetic", "--set", "arms=desk", "--set", "rule=sltt", "--set", "data.train=20500",
+                    "--set", "train.max_steps=2", "--out", out)
+        self.assertIn("gradient_cosine", json.loads((out / "result.json").read_text(encoding="utf-8"))["metrics"])
+
     def test_refusals(self):
         listed = self.run_ok("recipes", "--json").json
         if not listed:

@@ -83,8 +83,9 @@ void add_row(const float* row, float* sum, size_t n, bool first) {
   for (size_t i = 0; i < n; ++i) sum[i] += row[i];
 }
 
-// Scratch of backward: states before each step of a segment, membranes, and the states where segments start.
-template <class Form>
+// Whole vectors of a tile: n is a multiple of the lanes. Scratch: states before each step of a segment, membranes, and the states where
+// segments start.
+template <class Form, SurrogateKind K>
 void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
   constexpr size_t kStride = scan::kStride, kSegment = scan::kSegment;
   constexpr bool kNext = Form::reset_at != ResetAt::same_step;
@@ -92,20 +93,21 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   float* starts = scratch;                      // [segments]
   float* before = starts + segments * kStride;  // [steps + 1]
   float* h = before + (steps + 1) * kStride;    // [steps]
-  float* d = h + steps * kStride;               // surrogate at h
-  float* d_before = d + kStride;                // and at the state before
-  float* g = d_before + kStride;
+  float* g = h + steps * kStride;
   float* slopes = g + kStride;
   float* grad_step = slopes + kStride;  // dL/dx of one step, where x is constant
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
+  const SurrogateSetting surrogate{b.surrogate.height, plain::surrogate_constant(b.surrogate)};
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
   ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, fetch_ahead(b)};
-  if (b.v0)
-    std::copy(b.v0 + begin, b.v0 + begin + n, starts);
-  else
-    std::fill(starts, starts + n, 0.0f);
+  if (segments > 1) {
+    if (b.v0)
+      std::copy(b.v0 + begin, b.v0 + begin + n, starts);
+    else
+      std::fill(starts, starts + n, 0.0f);
+  }
   for (size_t k = 0; k + 1 < segments; ++k) {
     std::copy(starts + k * kStride, starts + k * kStride + n, before);
     charge.v_in = charge.v_out = before;
@@ -123,34 +125,36 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
 
   for (size_t s = segments; s-- > 0;) {
     const size_t first = s * kSegment, last = std::min(b.T, first + kSegment);
-    std::copy(starts + s * kStride, starts + s * kStride + n, before);
+    const float* start = segments > 1 ? starts + s * kStride : b.v0 ? b.v0 + begin : nullptr;
+    if (!start)
+      std::fill(before, before + n, 0.0f);
+    else if (state_stride)
+      std::copy(start, start + n, before);
     for (size_t t = first; t < last; ++t) {
       charge.x = b.x + t * b.x_step + begin;
       charge.v_in = before + (t - first) * state_stride;
       charge.v_out = before + (t - first + 1) * state_stride;
-      if (state_stride == 0) charge.v_in = charge.v_out = before;
+      if (state_stride == 0) charge.v_in = t == first && start ? start : before, charge.v_out = before;
       charge.h = h + (t - first) * kStride;
       charge_row<Form>(charge, n);
     }
-    std::fill(slopes, slopes + n, 0.0f);
+    if (lane_decay) std::fill(slopes, slopes + n, 0.0f);
     for (size_t t = last; t-- > first;) {
       const size_t at = t * b.N + begin, k = t - first;
-      surrogate_row(b.surrogate, b.lif.v_th, h + k * kStride, d, n);
-      if (through_state) surrogate_row(b.surrogate, b.lif.v_th, before + k * kStride, d_before, n);
       const GradRow r{&b.lif,
                       charge.shared,
+                      &surrogate,
                       decay,
                       b.x + t * b.x_step + begin,
                       b.grad_s + at,
                       h + k * kStride,
-                      d,
                       before + k * state_stride,
-                      d_before,
                       !b.grad_x ? nullptr : b.x_step ? b.grad_x + at : grad_step,
                       g,
                       lane_decay ? slopes : nullptr,
+                      through_state,
                       fetch_ahead(b)};
-      b.lif.detach_reset ? grad_row<Form, true>(r, n) : grad_row<Form, false>(r, n);
+      grad_row<Form, K>(r, n);
       if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
     }
@@ -168,10 +172,23 @@ void forward_tile(const scan::Forward& f, size_t begin, size_t end) {
 #undef APICAL_CASE
 }
 
+template <class Form>
+void backward_whole(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
+  switch (b.surrogate.kind) {
+#define APICAL_CASE(kind) \
+  case SurrogateKind::kind: return backward_form<Form, SurrogateKind::kind>(b, begin, n, scratch, lane_decay);
+    APICAL_SURROGATES(APICAL_CASE)
+#undef APICAL_CASE
+  }
+}
+
 void backward_tile(const scan::Backward& b, size_t begin, size_t end, float* scratch, double* lane_decay) {
+  const size_t n = (end - begin) / Ops::lanes() * Ops::lanes();
+  if (begin + n < end) scan::backward_reference(b, begin + n, end, lane_decay ? lane_decay + n : nullptr);
+  if (n == 0) return;
 #define APICAL_CASE(R, C, A)                                                                  \
   if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A) \
-    return backward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, end - begin, scratch, lane_decay);
+    return backward_whole<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, n, scratch, lane_decay);
   APICAL_FORMS(APICAL_CASE)
 #undef APICAL_CASE
 }

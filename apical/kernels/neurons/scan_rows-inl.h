@@ -97,58 +97,40 @@ void charge_row(ChargeRow r, size_t n) {
   }
 }
 
-template <class O, SurrogateKind K>
-HWY_INLINE void surrogate_lanes(const Surrogate& s, float a, float v_th, const float* h, float* d, size_t i) {
-  const SurrogateCell<O, K> cell{O::set(s.height), O::set(a)};
-  O::store(cell(O::sub(O::load(h, i), O::set(v_th))), d, i);
-}
-
-template <SurrogateKind K>
-void surrogate_row_of(const Surrogate& s, float v_th, const float* h, float* d, size_t n) {
-  const float a = plain::surrogate_constant(s);
-  size_t i = 0;
-  for (; i + Ops::lanes() <= n; i += Ops::lanes()) surrogate_lanes<Ops, K>(s, a, v_th, h, d, i);
-  for (; i < n; ++i) surrogate_lanes<OneLane, K>(s, a, v_th, h, d, i);
-}
-
-// d = surrogate derivative at membranes h.
-void surrogate_row(const Surrogate& s, float v_th, const float* h, float* d, size_t n) {
-  switch (s.kind) {
-#define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return surrogate_row_of<SurrogateKind::kind>(s, v_th, h, d, n);
-    APICAL_SURROGATES(APICAL_CASE)
-#undef APICAL_CASE
-  }
-}
+struct SurrogateSetting {
+  float height, a;  // see SurrogateCell
+};
 
 struct GradRow {
   const Lif* lif;
   float shared;
-  const float *decay, *x, *grad_s, *h, *d, *before, *d_before;
+  const SurrogateSetting* surrogate;
+  const float *decay, *x, *grad_s, *h, *before;
   float* grad_x;  // or null
   float* g;       // in: dL/dv[t], out: dL/dv[t-1]
   float* slopes;  // running sum of dL/dh * dh/d decay, or null
+  bool through_state;  // the surrogate at the state before is needed
   size_t ahead;
 };
 
-template <class O, class Form, bool Detach>
-HWY_INLINE void grad_lanes(const GradRow& r, size_t i) {
-  hwy::Prefetch(r.grad_s + i + r.ahead);
-  const LifCell<O, Form> c = make_cell<O, Form>(*r.lif, r.shared, r.decay, i);
-  const auto gh = c.grad_charge(O::load(r.grad_s, i), O::load(r.g, i), O::load(r.h, i), O::load(r.d, i), Detach);
-  const auto before = O::load(r.before, i);
-  if (r.slopes) {
-    auto slope = c.decay_slope(before);
-    if (r.lif->decay_input) slope = O::sub(slope, O::load(r.x, i));
-    O::store(O::add(O::load(r.slopes, i), O::mul(gh, slope)), r.slopes, i);
-  }
-  if (r.grad_x) O::store(O::mul(c.input_scale, gh), r.grad_x, i);
-  O::store(c.grad_state(gh, before, O::load(r.d_before, i), Detach), r.g, i);
-}
-
-template <class Form, bool Detach>
+// Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
+template <class Form, SurrogateKind K>
 void grad_row(GradRow r, size_t n) {
-  size_t i = 0;
-  for (; i + Ops::lanes() <= n; i += Ops::lanes()) grad_lanes<Ops, Form, Detach>(r, i);
-  for (; i < n; ++i) grad_lanes<OneLane, Form, Detach>(r, i);
+  const SurrogateCell<Ops, K> surrogate{Ops::set(r.surrogate->height), Ops::set(r.surrogate->a)};
+  const auto v_th = Ops::set(r.lif->v_th);
+  const bool detach = r.lif->detach_reset;
+  for (size_t i = 0; i < n; i += Ops::lanes()) {
+    hwy::Prefetch(r.grad_s + i + r.ahead);
+    const LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
+    const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
+    const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), h, surrogate(Ops::sub(h, v_th)), detach);
+    if (r.slopes) {
+      auto slope = c.decay_slope(before);
+      if (r.lif->decay_input) slope = Ops::sub(slope, Ops::load(r.x, i));
+      Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, slope)), r.slopes, i);
+    }
+    if (r.grad_x) Ops::store(Ops::mul(c.input_scale, gh), r.grad_x, i);
+    const auto d_before = r.through_state ? surrogate(Ops::sub(before, v_th)) : h;
+    Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
+  }
 }

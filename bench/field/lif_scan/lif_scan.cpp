@@ -2,30 +2,17 @@
 // autograd, outputs allocated anew each time). Reads x.npy and grad.npy [T, N] in a folder, writes spikes.npy and grad_x.npy there,
 // prints times and the copy bandwidth at the same footprint as one JSON line.
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cstdio>
 #include <cstring>
 
 #include "apical/base/thread_pool.h"
-#include "apical/formats/npy.h"
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
+#include "bench/field/field.h"
 
 namespace {
 
 using namespace apical;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-torch::Tensor read(const std::string& path) {
-  const auto a = formats::read_npy(path);
-  return torch::from_blob(const_cast<float*>(a.as<float>(path).data()), {static_cast<std::int64_t>(a.shape.at(0)), static_cast<std::int64_t>(a.shape.at(1))}).clone();
-}
-
-void write(const std::string& path, const torch::Tensor& t) {
-  formats::write_npy(path, formats::Array::of<float>({static_cast<std::uint64_t>(t.size(0)), static_cast<std::uint64_t>(t.size(1))},
-                                                     {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())}));
-}
+using bench::now, bench::read;
 
 // Bytes read plus bytes written a second: `bytes` of one tensor copied to another, all threads, best of `runs`.
 double copy_bytes_per_s(const torch::Tensor& from, int runs) {
@@ -40,12 +27,6 @@ double copy_bytes_per_s(const torch::Tensor& from, int runs) {
     best = std::max(best, 2.0 * static_cast<double>(bytes) / (now() - start));
   }
   return best;
-}
-
-void print_list(const char* name, const std::vector<double>& values) {
-  std::printf("\"%s\": [", name);
-  for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.9g", i ? ", " : "", values[i]);
-  std::printf("], ");
 }
 
 }  // namespace
@@ -84,10 +65,7 @@ int main(int argc, char** argv) {
     forward.push_back(middle - start);
     total.push_back(end - start);
   }
-  write(folder + "/spikes.npy", spikes.detach());
-  write(folder + "/grad_x.npy", x.grad());
-  std::printf("{");
-  print_list("forward_s", forward);
-  print_list("total_s", total);
-  std::printf("\"copy_bytes_per_s\": %.6g}\n", copy_bytes_per_s(grad, runs));
+  bench::write(folder + "/spikes.npy", spikes.detach());
+  bench::write(folder + "/grad_x.npy", x.grad());
+  bench::print({{"forward_s", forward}, {"total_s", total}, {"copy_bytes_per_s", {copy_bytes_per_s(grad, runs)}}});
 }

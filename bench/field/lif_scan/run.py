@@ -3,71 +3,14 @@
 h[t] = v[t-1] / 2 + x[t], s = h >= 1, soft reset by 1, reset detached, sigmoid surrogate of slope 4. Peers: the loop in torch (eager and
 compiled), SpikingJelly (same step's reset), snnTorch (the next step's reset: ours is set to that form for its row's equality).
 """
-import json
-import tempfile
-import time
 import pathlib
+import tempfile
 
 import numpy as np
 import torch
 
 import field
-
-
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u):
-        ctx.save_for_backward(u)
-        return (u >= 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, grad):
-        (u,) = ctx.saved_tensors
-        y = torch.sigmoid(4 * u)
-        return grad * 4 * y * (1 - y)
-
-
-def loop(x):
-    v, out = torch.zeros_like(x[0]), []
-    for t in range(x.shape[0]):
-        h = 0.5 * v + x[t]
-        s = Spike.apply(h - 1)
-        v = h - s.detach()
-        out.append(s)
-    return torch.stack(out)
-
-
-def spikingjelly():
-    from spikingjelly.activation_based import functional, neuron, surrogate
-    node = neuron.LIFNode(tau=2.0, decay_input=False, v_threshold=1.0, v_reset=None, surrogate_function=surrogate.Sigmoid(alpha=4.0), detach_reset=True,
-                          step_mode="m", backend="torch")
-
-    def run(x):
-        functional.reset_net(node)
-        return node(x)
-    return run
-
-
-def snntorch():
-    import snntorch as snn
-    from snntorch import surrogate
-    node = snn.Leaky(beta=0.5, threshold=1.0, reset_mechanism="subtract", spike_grad=surrogate.sigmoid(slope=4))
-
-    def run(x):
-        mem, out = node.init_leaky(), []
-        for t in range(x.shape[0]):
-            s, mem = node(x[t], mem)
-            out.append(s)
-        return torch.stack(out)
-    return run
-
-
-def peers():
-    """name -> (maker, where it resets)"""
-    return {field.named("torch") + " eager": (lambda: loop, "same_step"),
-            field.named("torch") + " compiled": (lambda: torch.compile(loop, dynamic=False), "same_step"),
-            field.named("spikingjelly"): (spikingjelly, "same_step"),
-            field.named("snntorch"): (snntorch, "next_step")}
+import neurons
 
 
 def forward_backward(layer, x, grad):
@@ -96,7 +39,7 @@ def measure(args, T, steps):
         tx, tg = torch.from_numpy(x).requires_grad_(), torch.from_numpy(grad)
         run_ours = lambda reset: field.ours(args.binaries / "bench_lif_scan", folder, "--reset-at", reset, threads=args.threads)
         equal, times, reset_before, mine = True, {}, None, None
-        for peer, (make, reset) in sorted(peers().items(), key=lambda p: p[1][1], reverse=True):  # same_step first
+        for peer, (make, reset) in sorted(neurons.peers().items(), key=lambda p: p[1][1], reverse=True):  # same_step first
             if reset != reset_before:
                 result = run_ours(reset)
                 mine = mine or result
@@ -112,7 +55,7 @@ def measure(args, T, steps):
             times[peer] = field.summary(field.seconds(lambda: forward_backward(layer, tx, tg)))
             print(f"   T={T} N={N} {peer}: {field.si(times[peer]['median_s'])}", flush=True)
     # forward reads x and writes spikes; backward reads x and dL/ds and writes dL/dx
-    least = 20.0 * T * N / mine["copy_bytes_per_s"]
+    least = 20.0 * T * N / mine["copy_bytes_per_s"][0]
     config = {"T": T, "neuron-steps": f"{steps / 1e6:g} M", "threads": args.threads, "forward_s": sorted(mine["forward_s"])[len(mine["forward_s"]) // 2]}
     return field.row("lif_scan", config, equal, mine["total_s"], times, {"kind": "copy bandwidth at this footprint, 20 bytes a neuron-step", "value": least})
 

@@ -1,0 +1,111 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "apical/kernels/event_matmul.cpp"
+#include "apical/kernels/event_matmul.h"
+
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "apical/base/thread_pool.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace apical::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr size_t kWidth = 64;  // outputs of a panel
+
+// Adds the listed rows of a panel to y[0 .. K vectors).
+template <size_t K>
+HWY_INLINE void add_rows(const float* panel, const uint32_t* list, size_t count, float* y) {
+  const hn::ScalableTag<float> d;
+  constexpr size_t L = hn::MaxLanes(d);
+  hn::Vec<decltype(d)> sum[K];
+  for (size_t k = 0; k < K; ++k) sum[k] = hn::LoadU(d, y + k * L);
+  for (size_t e = 0; e < count; ++e) {
+    const float* row = panel + list[e] * kWidth;
+    for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::LoadU(d, row + k * L));
+  }
+  for (size_t k = 0; k < K; ++k) hn::StoreU(sum[k], d, y + k * L);
+}
+
+// Rows [0, rows) over one panel; the spikes of row r are list[starts[r] .. starts[r + 1]).
+void panel_rows(const float* panel, size_t width, const uint32_t* list, const size_t* starts, size_t rows, float* y, size_t y_stride) {
+  constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), K = std::min<size_t>(8, kWidth / L);
+  HWY_ALIGN float last[kWidth];
+  for (size_t r = 0; r < rows; ++r, y += y_stride) {
+    float* to = width == kWidth ? y : last;  // panels are padded, y is not
+    if (to == last) std::copy(y, y + width, last);
+    for (size_t o = 0; o < width; o += K * L) add_rows<K>(panel + o, list + starts[r], starts[r + 1] - starts[r], to + o);
+    if (to == last) std::copy(last, last + width, y);
+  }
+}
+
+}  // namespace
+}  // namespace apical::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apical::kernels {
+namespace {
+
+HWY_EXPORT(panel_rows);
+
+// Inputs whose part of a panel (256 bytes each) takes half a second level cache, and rows that pass over it before the next one comes.
+constexpr std::size_t kInputs = 2048, kRows = 256, kWidth = 64;
+
+void panel_rows_reference(const float* panel, std::size_t width, const std::uint32_t* list, const std::size_t* starts, std::size_t rows,
+                          float* y, std::size_t y_stride) {
+  for (std::size_t r = 0; r < rows; ++r, y += y_stride)
+    for (std::size_t e = starts[r]; e < starts[r + 1]; ++e)
+      for (std::size_t o = 0; o < width; ++o) y[o] = y[o] + panel[list[e] * kWidth + o];
+}
+
+}  // namespace
+
+void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t inputs, float* panels) noexcept {
+  parallel_for(0, (outputs + kWidth - 1) / kWidth, 1, [&](std::size_t first, std::size_t last) {
+    for (std::size_t p = first; p < last; ++p) {
+      float* panel = panels + p * inputs * kWidth;
+      const std::size_t width = std::min(kWidth, outputs - p * kWidth);
+      const float* from = weight + p * kWidth * inputs;
+      std::fill(panel, panel + (width < kWidth ? inputs * kWidth : 0), 0.0f);
+      for (std::size_t begin = 0; begin < inputs; begin += 16)  // a cache line of each output at a time
+        for (std::size_t o = 0; o < width; ++o)
+          for (std::size_t i = begin; i < std::min(inputs, begin + 16); ++i) panel[i * kWidth + o] = from[o * inputs + i];
+    }
+  });
+}
+
+void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, const std::uint64_t* bits, std::size_t rows,
+                  float* y) noexcept {
+  const bool plain_level = scalar_level();
+  const std::size_t words = words_per_row(inputs);
+  parallel_for(0, rows, kRows, [&](std::size_t begin, std::size_t end) {
+    thread_local std::vector<std::uint32_t> list(kRows * kInputs);
+    std::size_t starts[kRows + 1];
+    const std::size_t n = end - begin;
+    for (std::size_t first = 0; first < inputs; first += kInputs) {
+      const std::size_t part = std::min(kInputs, inputs - first);
+      starts[0] = 0;
+      for (std::size_t r = 0; r < n; ++r)
+        starts[r + 1] = starts[r] + bits_to_list(bits + (begin + r) * words + first / 64, part, list.data() + starts[r]);
+      for (std::size_t o = 0; o < outputs; o += kWidth) {
+        const float* panel = panels + o * inputs + first * kWidth;
+        const std::size_t width = std::min(kWidth, outputs - o);
+        float* to = y + begin * outputs + o;
+        if (plain_level)
+          panel_rows_reference(panel, width, list.data(), starts, n, to, outputs);
+        else
+          HWY_DYNAMIC_DISPATCH(panel_rows)(panel, width, list.data(), starts, n, to, outputs);
+      }
+    }
+  });
+}
+
+}  // namespace apical::kernels
+#endif  // HWY_ONCE

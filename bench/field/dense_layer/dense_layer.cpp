@@ -1,0 +1,53 @@
+// Our side of the workload `dense_layer`: y = x W^T, then LIF neurons, over T steps. Reads x.npy [T * B, n], w.npy [n, n] (and grad.npy
+// [T * B, n]: then forward and backward to dL/dW, else forward alone, without gradients) in a folder; writes spikes.npy (and
+// grad_w.npy); prints times, and those of its matrix products alone, as one JSON line.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "apical/base/thread_pool.h"
+#include "apical/nn/layers.h"
+#include "apical/nn/neuron.h"
+#include "apical/training/setup.h"
+#include "bench/field/field.h"
+
+int main(int argc, char** argv) {
+  using namespace apical;
+  CLI::App app("dense layer and LIF neurons");
+  std::string folder;
+  int threads = 1, runs = 7, T = 1;
+  app.add_option("folder", folder)->required();
+  app.add_option("--steps", T)->required();
+  app.add_option("--threads", threads);
+  app.add_option("--runs", runs);
+  CLI11_PARSE(app, argc, argv);
+  set_thread_count(threads);
+  training::prepare_torch(threads);
+
+  const auto x = bench::read(folder + "/x.npy"), w = bench::read(folder + "/w.npy");
+  const bool learns = std::filesystem::exists(folder + "/grad.npy");
+  const auto grad = learns ? bench::read(folder + "/grad.npy") : torch::Tensor();
+  nn::DenseImpl dense("dense", w.size(1), w.size(0), false, 1);
+  {
+    torch::NoGradGuard no_grad;
+    dense.parameters()[0].copy_(w);
+  }
+  nn::NeuronOptions options;  // h[t] = v[t-1] / 2 + y[t], soft reset by 1, reset detached
+  options.surrogate = {kernels::SurrogateKind::sigmoid, 1.0f, 1.0f};
+  nn::LIFNodeImpl lif(options);
+
+  at::AutoGradMode mode(learns);
+  torch::Tensor spikes, grad_w;
+  const auto total = bench::seconds(runs, [&] {
+    dense.zero_grad();
+    spikes = lif.run(dense.run({x, T, false}, nullptr), nullptr).frames;
+    if (learns) spikes.backward(grad);
+  });
+  const auto products = bench::seconds(runs, [&] {
+    torch::NoGradGuard no_grad;
+    const auto y = at::linear(x, w);
+    if (learns) grad_w = at::mm(y.t(), x);
+  });
+  bench::write(folder + "/spikes.npy", spikes.detach());
+  if (learns) bench::write(folder + "/grad_w.npy", dense.parameters()[0].grad());
+  bench::print({{"total_s", total}, {"products_s", products}});
+}
