@@ -99,10 +99,7 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
   const auto open = type.find('{'), close = type.find('}');
   if (open == std::string::npos || close == std::string::npos || close <= open) return {};
   std::vector<std::string> out;
-  for (const auto& c : CLI::detail::split(type.substr(open + 1, close - open - 1), ',')) {
-    const auto choice = CLI::detail::trim_copy(c);
-    out.push_back(choice.substr(0, choice.find("->")));  // a transformer writes name->value
-  }
+  for (const auto& c : CLI::detail::split(type.substr(open + 1, close - open - 1), ',')) out.push_back(CLI::detail::trim_copy(c));
   return out;
 }
 

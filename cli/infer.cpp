@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 struct InferOptions {
   std::string model, data, split = "test";
   std::size_t limit = 0;
-  Plan plan = Plan::automatic;
+  std::string plan = "auto";
   bool json = false;
 };
 
@@ -78,7 +78,7 @@ void infer(const InferOptions& o) {
   const graph::Graph graph = exchange::load_model(o.model);
   const data::Set set = runtime::samples_for(graph, o.data, o.split, o.limit);
   Progress progress("infer", set.size(), "samples");
-  const Evaluation e = runtime::evaluate(graph, set, {.plan = o.plan}, [&](std::size_t n) {
+  const Evaluation e = runtime::evaluate(graph, set, {.plan = plans.at(o.plan)}, [&](std::size_t n) {
     if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
     progress.advance(n);
   });
@@ -95,8 +95,8 @@ void add_infer(CLI::App& app) {
   sub->add_option("DATA", o->data, "A set's name, a folder, or one file (picture, recording, IDX, NPZ)")->required();
   sub->add_option("--limit", o->limit, "Take at most this many samples (0: all)");
   sub->add_option("--split", o->split, "Which part of the data")->check(CLI::IsMember({"train", "test"}))->capture_default_str();
-  sub->add_option("--plan", o->plan, "How layers are computed: auto, dense or event (same results)")
-      ->transform(CLI::CheckedTransformer(plans))
+  sub->add_option("--plan", o->plan, "How layers are computed (same results)")
+      ->check(CLI::IsMember({"auto", "dense", "event"}))
       ->default_str("auto");
   sub->add_flag("--json", o->json, "Print one JSON document");
   sub->footer(

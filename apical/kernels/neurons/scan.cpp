@@ -85,7 +85,7 @@ void add_row(const float* row, float* sum, size_t n, bool first) {
 
 // Whole vectors of a tile: n is a multiple of the lanes. Scratch: states before each step of a segment, membranes, and the states where
 // segments start.
-template <class Form, SurrogateKind K>
+template <class Form>
 void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
   constexpr size_t kStride = scan::kStride, kSegment = scan::kSegment;
   constexpr bool kNext = Form::reset_at != ResetAt::same_step;
@@ -99,6 +99,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
+  const GradFunction grad_row_of = grad_function<Form>(b.surrogate.kind);
   const SurrogateSetting surrogate{b.surrogate.height, plain::surrogate_constant(b.surrogate)};
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
   ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, fetch_ahead(b)};
@@ -154,7 +155,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
                       lane_decay ? slopes : nullptr,
                       through_state,
                       fetch_ahead(b)};
-      grad_row<Form, K>(r, n);
+      grad_row_of(r, n);
       if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
     }
@@ -172,23 +173,13 @@ void forward_tile(const scan::Forward& f, size_t begin, size_t end) {
 #undef APICAL_CASE
 }
 
-template <class Form>
-void backward_whole(const scan::Backward& b, size_t begin, size_t n, float* scratch, double* lane_decay) {
-  switch (b.surrogate.kind) {
-#define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return backward_form<Form, SurrogateKind::kind>(b, begin, n, scratch, lane_decay);
-    APICAL_SURROGATES(APICAL_CASE)
-#undef APICAL_CASE
-  }
-}
-
 void backward_tile(const scan::Backward& b, size_t begin, size_t end, float* scratch, double* lane_decay) {
   const size_t n = (end - begin) / Ops::lanes() * Ops::lanes();
   if (begin + n < end) scan::backward_reference(b, begin + n, end, lane_decay ? lane_decay + n : nullptr);
   if (n == 0) return;
 #define APICAL_CASE(R, C, A)                                                                  \
   if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A) \
-    return backward_whole<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, n, scratch, lane_decay);
+    return backward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, n, scratch, lane_decay);
   APICAL_FORMS(APICAL_CASE)
 #undef APICAL_CASE
 }

@@ -113,6 +113,14 @@ struct GradRow {
   size_t ahead;
 };
 
+// A member of the family whose comparison is read at run time: gradients seldom ask it, and half as many functions are compiled.
+template <Reset R, ResetAt A>
+struct LifGradForm {
+  static constexpr Reset reset = R;
+  static constexpr ResetAt reset_at = A;
+  Compare compare;
+};
+
 // Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
 template <class Form, SurrogateKind K>
 void grad_row(GradRow r, size_t n) {
@@ -121,7 +129,8 @@ void grad_row(GradRow r, size_t n) {
   const bool detach = r.lif->detach_reset;
   for (size_t i = 0; i < n; i += Ops::lanes()) {
     hwy::Prefetch(r.grad_s + i + r.ahead);
-    const LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
+    LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
+    c.form.compare = r.lif->compare;
     const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
     const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), h, surrogate(Ops::sub(h, v_th)), detach);
     if (r.slopes) {
@@ -133,4 +142,16 @@ void grad_row(GradRow r, size_t n) {
     const auto d_before = r.through_state ? surrogate(Ops::sub(before, v_th)) : h;
     Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
   }
+}
+
+using GradFunction = void (*)(GradRow, size_t);
+template <class Form>
+GradFunction grad_function(SurrogateKind kind) {
+  switch (kind) {
+#define APICAL_CASE(kind) \
+  case SurrogateKind::kind: return grad_row<LifGradForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
+    APICAL_SURROGATES(APICAL_CASE)
+#undef APICAL_CASE
+  }
+  return nullptr;
 }
