@@ -25,7 +25,8 @@ constexpr const char* examples = R"(Examples:
   apical events render recording.raw --out recording.png
   apical events render recording.raw --out frames --window-us 20000 --scale 2
 
-Formats: AEDAT 2 (.aedat), AEDAT 4 (.aedat4), Prophesee DAT (.dat), EVT 2 and EVT 3 (.raw), N-MNIST (.bin).)";
+Formats: AEDAT 2 and 3.1 (.aedat), AEDAT 4 (.aedat4), Prophesee DAT (.dat), EVT 2, 2.1 and 3 (.raw), Event Stream (.es), N-MNIST (.bin),
+CSV with columns t, x, y, p (.csv).)";
 
 // Shows how far the file is read, and ends the job when Ctrl-C asked for it.
 EventTick ticking(const std::string& title) {
@@ -123,7 +124,7 @@ struct RangeOptions {
 };
 
 void add_convert(CLI::App& events) {
-  auto* sub = events.add_subcommand("convert", "Write a recording in another format, as CSV or as NumPy arrays");
+  auto* sub = events.add_subcommand("convert", "Write a recording in another format or as NumPy arrays");
   struct Options {
     std::string in, out;
     EventConversion how;
@@ -131,8 +132,9 @@ void add_convert(CLI::App& events) {
   };
   auto o = std::make_shared<Options>();
   sub->add_option("IN", o->in, "The recording")->required();
-  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat4 .dat .bin .csv .npz")->required();
-  sub->add_option("--to", o->how.to, "aedat2, aedat4, dat, evt2, evt3, nmnist, csv or npz (needed for .raw)");
+  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .bin .csv .npz")
+      ->required();
+  sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " or npz (needed for .raw)");
   sub->add_option("--width", o->how.width, "Sensor width in pixels, when IN does not say it")->check(CLI::PositiveNumber);
   sub->add_option("--height", o->how.height, "Sensor height in pixels")->check(CLI::PositiveNumber);
   o->range.add(*sub);

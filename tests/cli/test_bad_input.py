@@ -49,7 +49,8 @@ class Files(ApicalTest):
         self.refuses(apical("infer", "model.safetensors", "mnist", cwd=self.dir), DATA, "fc.w")
 
     def test_truncated_recordings_of_every_format(self):
-        for family, ending in (("aedat2", "aedat"), ("aedat4", "aedat4"), ("dat", "dat"), ("evt2", "raw"), ("evt3", "raw"), ("nmnist", "bin")):
+        for family, ending in (("aedat2", "aedat"), ("aedat3", "aedat"), ("aedat4", "aedat4"), ("csv", "csv"), ("dat", "dat"), ("es", "es"), ("evt2", "raw"),
+                               ("evt21", "raw"), ("evt3", "raw"), ("nmnist", "bin")):
             whole = max((CORPUS / family).iterdir(), key=lambda p: p.stat().st_size).read_bytes()
             for cut in (1, 7, len(whole) // 2, len(whole) - 1):
                 name = f"{family}-{cut}.{ending}"

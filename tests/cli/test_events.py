@@ -64,8 +64,9 @@ class Events(ApicalTest):
     def csv(self, name):
         self.run_ok("events", "convert", name, name + ".csv")
         lines = (self.dir / (name + ".csv")).read_text().splitlines()
-        self.assertEqual(lines[0], "t,x,y,p")
-        return [tuple(map(int, line.split(","))) for line in lines[1:]]
+        self.assertRegex(lines[0], r"^# geometry \d+x\d+$")
+        self.assertEqual(lines[1], "t,x,y,p")
+        return [tuple(map(int, line.split(","))) for line in lines[2:]]
 
     def test_info(self):
         info = self.run_ok("events", "info", "a.bin", "--json").json
@@ -79,16 +80,27 @@ class Events(ApicalTest):
 
     def test_every_format_gives_back_the_events(self):
         self.assertEqual(self.csv("a.bin"), self.events)
-        for name, options in (("a.aedat", ()), ("a.aedat4", ()), ("a.dat", ()), ("2.raw", ("--to", "evt2")), ("3.raw", ("--to", "evt3")), ("b.bin", ())):
+        for name, kind in (("a.aedat", "aedat2"), ("3.aedat", "aedat3"), ("a.aedat3", "aedat3"), ("a.aedat4", "aedat4"), ("a.csv", "csv"), ("a.dat", "dat"),
+                           ("a.es", "es"), ("2.raw", "evt2"), ("21.raw", "evt21"), ("3.raw", "evt3"), ("b.bin", "nmnist")):
+            options = () if name.startswith(("a.", "b.")) else ("--to", kind)
             out = self.run_ok("events", "convert", "a.bin", name, *options).out
             self.assertIn("3000 events", out)
             self.assertEqual(self.csv(name), self.events, name)
+            info = self.run_ok("events", "info", name, "--json").json
+            self.assertEqual((info["format"], info["events"], info["width"], info["height"]), (kind, 3000, 34, 34))
+            self.run_ok("events", "render", name, "--out", name + ".png", "--window-us", 50000)
         self.assertLess((self.dir / "3.raw").stat().st_size, 0.8 * (self.dir / "2.raw").stat().st_size)  # rows became vectors
+
+    def test_a_table_of_somebody_else(self):
+        (self.dir / "a.txt").write_text("% made by hand\ny;x;polarity;ts\n4;3;-1;100\n6;5;1;50\n")
+        self.assertEqual(self.csv("a.txt"), [(100, 3, 4, 0), (50, 5, 6, 1)])  # times that step back are kept
+        (self.dir / "b.csv").write_text("1,2,3,1\n\n4,5,six,0\n")
+        self.refuses(apical("events", "info", "b.csv", cwd=self.dir), 3, "b.csv, byte 9", "line 3", "'six'")
 
     def test_range_and_rebase(self):
         self.run_ok("events", "convert", "a.bin", "part.csv", "--from-us", 1000, "--to-us", 2000, "--rebase")
         part = [(t - 1000, x, y, p) for t, x, y, p in self.events if 1000 <= t < 2000]
-        rows = [tuple(map(int, line.split(","))) for line in (self.dir / "part.csv").read_text().splitlines()[1:]]
+        rows = [tuple(map(int, line.split(","))) for line in (self.dir / "part.csv").read_text().splitlines()[2:]]
         self.assertEqual(rows, part)
 
     def test_numpy_arrays(self):
@@ -131,7 +143,7 @@ class Events(ApicalTest):
     def test_wrong_usage(self):
         before = self.files()
         for code, args, words in (
-            (2, ("convert", "a.bin", "out.raw"), ("--to evt2",)),
+            (2, ("convert", "a.bin", "out.raw"), ("--to evt2,", "--to evt21")),
             (2, ("convert", "a.bin", "out.xyz"), ("--to", "aedat4")),
             (2, ("convert", "a.bin", "out.raw", "--to", "evt33"), ("Did you mean 'evt3'?",)),
             (2, ("convert", "a.bin", "a.bin"), ("same file",)),
@@ -159,7 +171,11 @@ class Events(ApicalTest):
             ("half.raw", evt3 + b"\x01", ("half.raw, byte 16",)),
             ("huge.aedat4", b"#!AER-DAT4.0\r\n\xff\xff\xff\xff", ("4294967295 bytes",)),
             ("empty.raw", b"", ("empty",)),
-            ("a.es", b"Event Stream\x02\x00\x00\x00", ("Event Stream (.es) files are not read yet", "EVT 3")),
+            ("a.es", b"Event Stream\x02\x00\x00\x00", ("'generic' are no pixel changes", "DVS")),
+            ("cut.es", b"Event Stream\x02\x00\x00\x01\x22\x00\x22\x00\x01\x02", ("cut.es, byte 20",)),
+            ("cut.csv", b"t,x,y,p\n1,2", ("cut.csv, byte 8", "line 2")),
+            ("half21.raw", b"% evt 2.1\n% end\n\x01", ("half21.raw, byte 16",)),
+            ("cut.aedat", b"#!AER-DAT3.1\r\n#!END-HEADER\r\n\x01", ("cut.aedat, byte 28",)),
             ("a.txt", b"hello", ("no event file",)),
         ):
             (self.dir / name).write_bytes(data)

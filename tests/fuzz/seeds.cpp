@@ -1,4 +1,5 @@
-// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio, png, graph_json and model, all made by our own writers.
+// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio, png, evt21, es, csv, aedat3, graph_json and model, all
+// made by our own writers but for a few lines of events written by hand.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "apical/exchange/model.h"
 #include "apical/formats/audio.h"
 #include "apical/formats/bytes.h"
+#include "apical/formats/events/event.h"
 #include "apical/formats/idx.h"
 #include "apical/formats/npy.h"
 #include "apical/formats/png.h"
@@ -92,6 +94,36 @@ void pictures() {
   animated.finish();
 }
 
+void recordings() {
+  for (const EventFormat format : {EventFormat::aedat3, EventFormat::csv, EventFormat::es, EventFormat::evt21})
+    for (const int n : {0, 3, 40}) {
+      apical::Random random(static_cast<std::uint64_t>(n), "events");
+      std::vector<Event> events;
+      std::int64_t t = 0;
+      for (int i = 0; i < n; ++i) {
+        if (random.below(3) != 0) t += random.below(300);
+        const auto x = static_cast<std::uint16_t>(random.below(64)), y = static_cast<std::uint16_t>(random.below(3) * 20);
+        events.push_back({t, x, y, static_cast<std::uint8_t>(random.below(2))});
+      }
+      std::filesystem::create_directories(root / name(format));
+      write_events(root / name(format) / ("written_" + std::to_string(n)), format, 64, 48, events);
+    }
+  const auto text = [](std::string_view bytes) { return Bytes(bytes.begin(), bytes.end()); };
+  Bytes words = text("% format EVT21;endianness=legacy\n");
+  for (const std::uint32_t w : {0x80000001u, 0u, 0x10820003u, 6u, 0xa0000000u, 0u, 0x50000000u, 0u}) append_le(words, w);
+  put("evt21/upper_half_first", words);
+  Bytes atis = text("Event Stream");
+  atis.insert(atis.end(), {2, 0, 0, 2, 10, 0, 5, 0, 0xff, 0xfd, 0xfc, 0x06, 3, 0, 0, 0, 0x09, 3, 0, 0, 0, 0x00, 0, 0, 4, 0});
+  put("es/atis", atis);
+  put("csv/names", text("% by hand\ny;x;polarity;ts\n4;3;-1;100\n\n# so\n6;5;1;50\n"));
+  put("csv/blanks", text("1 2 3 1\n4\t5  6 0"));
+  Bytes packets = text("#!AER-DAT3.1\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n");
+  for (const std::uint32_t w :
+       {0x00010000u, 8u, 4u, 0u, 1u, 1u, 1u, 7u, 7u, 0x00010001u, 8u, 4u, 1u, 2u, 2u, 1u, 0x000a001fu, 9u, 0x000a001eu, 10u})
+    append_le(packets, w);
+  put("aedat3/packets", packets);
+}
+
 void networks() {
   using namespace apical::graph;
   Graph tiny;
@@ -120,6 +152,7 @@ int main(int argc, char** argv) {
   tensors();
   sound();
   pictures();
+  recordings();
   networks();
   return 0;
 }

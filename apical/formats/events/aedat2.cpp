@@ -3,32 +3,14 @@
 // y bits 22-30, x bits 12-21, bit 11 set for ON, bit 10 external input. Stored x is mirrored and y counts from below.
 // Source: jAER (DVS128 and DavisChip event extractors); iniVation, "AEDAT 2.0" (whose text has the DVS128 polarity the other way round
 // than the program that recorded the files; the program counts).
-#include <algorithm>
-
-#include "apical/formats/events/detail.h"
+#include "apical/formats/events/aedat.h"
 
 namespace apical::formats::detail {
 namespace {
 
 constexpr std::int64_t period = std::int64_t{1} << 32;
 
-struct Chip {
-  const char* name;  // part of the AEChip line, lower case
-  bool davis;
-  int width, height;
-};
-constexpr Chip chips[] = {{"davis240", true, 240, 180},   {"davis346", true, 346, 260}, {"davis640", true, 640, 480},
-                          {"davis128", true, 128, 128},   {"davis208", true, 208, 192}, {"dvs128", false, 128, 128},
-                          {"tmpdiff128", false, 128, 128}};
-
-constexpr const char* geometry_line = "# Geometry: ";  // ours: other readers take it for a comment
 constexpr const char* end_line = "#End Of ASCII Header";
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
-  return text;
-}
 
 bool davis_special(std::uint32_t a) { return (a & 0x80000400u) != 0; }
 std::uint32_t davis_x(std::uint32_t a) { return (a >> 12) & 0x3ff; }
@@ -45,30 +27,16 @@ class Aedat2Reader final : public ReaderBase {
  private:
   bool chip_from_header() {
     for (const std::string& line : info_.header) {
-      const std::string text = lower(line);
-      if (text.rfind("# aechip:", 0) != 0) continue;
-      for (const Chip& c : chips)
-        if (text.find(c.name) != std::string::npos) {
-          davis_ = c.davis;
-          info_.width = c.width;
-          info_.height = c.height;
-          override_size();
-          return true;
-        }
+      const std::string text = aedat_lower(line);
+      const AedatChip* chip = text.rfind("# aechip:", 0) == 0 ? aedat_chip(text) : nullptr;
+      if (!chip) continue;
+      davis_ = chip->davis;
+      info_.width = chip->width;
+      info_.height = chip->height;
+      size_from_aedat_geometry(info_);
+      return true;
     }
     return false;
-  }
-  void override_size() {
-    for (const std::string& line : info_.header) {
-      if (line.rfind(geometry_line, 0) != 0) continue;
-      const std::string size = line.substr(std::string_view(geometry_line).size());
-      const auto cross = size.find('x');
-      if (cross == std::string::npos) continue;
-      const long w = whole_number(size.substr(0, cross), 1024), h = whole_number(size.substr(cross + 1), 512);
-      if (w <= 0 || h <= 0) continue;
-      info_.width = static_cast<int>(w);
-      info_.height = static_cast<int>(h);
-    }
   }
   // No chip named: DVS128 unless an address among the first 4096 has more than its 16 bits; then the smallest DAVIS that holds them.
   void chip_from_addresses() {
@@ -119,7 +87,7 @@ class Aedat2Writer final : public WriterBase {
     file_.write(
         "#!AER-DAT2.0\r\n# Data format is int32 address, int32 timestamp (8 bytes total), repeated for each event\r\n"
         "# Timestamps tick is 1 us\r\n# AEChip: " +
-        chip + "\r\n" + geometry_line + std::to_string(width) + "x" + std::to_string(height) + "\r\n" + end_line + "\r\n");
+        chip + "\r\n" + aedat_geometry(width, height) + end_line + "\r\n");
   }
 
  private:

@@ -61,7 +61,7 @@ void WriterBase::write(std::span<const Event> events) {
   if (finished_) throw internal_error("events written after finish()", where_);
   for (const Event& e : events) {
     const auto which = [&] { return "event " + std::to_string(count_) + " "; };
-    if (e.t < last_) {
+    if (e.t < last_ && format_ != EventFormat::csv) {  // text shows any time
       if (e.t < 0)
         throw refuse(which() + "has the negative time " + std::to_string(e.t) + " us", "Shift the times so that they begin at 0.");
       throw refuse(which() + "at " + std::to_string(e.t) + " us comes after " + std::to_string(last_) + " us",
@@ -96,11 +96,17 @@ std::pair<int, int> largest_sensor(EventFormat format) {
   switch (format) {
     case EventFormat::aedat2:
       return {1024, 512};
+    case EventFormat::aedat3:
     case EventFormat::aedat4:
       return {32768, 32768};
+    case EventFormat::csv:
+      return {65536, 65536};
     case EventFormat::dat:
       return {16384, 16384};
+    case EventFormat::es:
+      return {65535, 65535};
     case EventFormat::evt2:
+    case EventFormat::evt21:
     case EventFormat::evt3:
       return {2048, 2048};
     case EventFormat::nmnist:
@@ -126,6 +132,14 @@ std::string header_value(const std::vector<std::string>& header, std::string_vie
   return {};
 }
 
+std::string format_option(const std::vector<std::string>& header, const std::string& key) {
+  const std::string format = header_value(header, "format");
+  const auto at = format.find(";" + key + "=");
+  if (at == std::string::npos) return {};
+  const auto from = at + key.size() + 2;
+  return format.substr(from, format.find(';', from) - from);
+}
+
 long whole_number(std::string_view text, long limit) {
   if (text.empty() || text.size() > 9) return -1;
   long v = 0;
@@ -149,15 +163,7 @@ void sensor_from_header(EventInfo& info) {
   if (const auto cross = geometry.find('x'); cross != std::string::npos)
     if (set(std::string_view(geometry).substr(0, cross), std::string_view(geometry).substr(cross + 1))) return;
 
-  // "% format EVT3;height=720;width=1280"
-  const std::string format = header_value(info.header, "format");
-  const auto option = [&](const std::string& key) -> std::string {
-    const auto at = format.find(";" + key + "=");
-    if (at == std::string::npos) return {};
-    const auto from = at + key.size() + 2;
-    return format.substr(from, format.find(';', from) - from);
-  };
-  if (set(option("width"), option("height"))) return;
+  if (set(format_option(info.header, "width"), format_option(info.header, "height"))) return;
   if (set(header_value(info.header, "Width"), header_value(info.header, "Height"))) return;
 
   const std::string plugin = header_value(info.header, "plugin_name");

@@ -95,22 +95,34 @@ std::pair<int, int> largest_sensor(EventFormat format);
 
 /// Value of a "% key value" header line, or "".
 std::string header_value(const std::vector<std::string>& header, std::string_view key);
+/// Value of an option of the line "% format EVT3;height=720;width=1280", or "".
+std::string format_option(const std::vector<std::string>& header, const std::string& key);
 /// Sensor size from the header lines Prophesee's tools write: geometry, format, Width and Height, and the name of the plug-in.
 void sensor_from_header(EventInfo& info);
 /// A whole number in [0, limit], or -1.
 long whole_number(std::string_view text, long limit);
+/// Whether the content is lines of events, or names their columns.
+bool is_csv(std::shared_ptr<ByteSource> source);
 
 std::unique_ptr<EventReader> open_aedat2(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_aedat3(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_aedat4(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_csv(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_dat(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_es(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt2(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_evt21(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt3(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_nmnist(std::shared_ptr<ByteSource> source);
 
 std::unique_ptr<EventWriter> create_aedat2(const std::filesystem::path& path, int width, int height);
+std::unique_ptr<EventWriter> create_aedat3(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_aedat4(const std::filesystem::path& path, int width, int height);
+std::unique_ptr<EventWriter> create_csv(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_dat(const std::filesystem::path& path, int width, int height);
+std::unique_ptr<EventWriter> create_es(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_evt2(const std::filesystem::path& path, int width, int height);
+std::unique_ptr<EventWriter> create_evt21(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_evt3(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_nmnist(const std::filesystem::path& path, int width, int height);
 

@@ -4,14 +4,18 @@
 // | format | usual name | extension      | time                           | largest x, y         | sensor size known from       |
 // |--------|------------|----------------|--------------------------------|----------------------|------------------------------|
 // | aedat2 | AEDAT 2.0  | .aedat         | 32 bits us, unwrapped          | DVS128, DAVIS 10/9 b | "# AEChip" line, else address|
+// | aedat3 | AEDAT 3.1  | .aedat         | 62 bits us                     | 15 bits              | "#Source" line               |
 // | aedat4 | AEDAT 4.0  | .aedat4        | 64 bits us (Unix time)         | 15 bits              | the streams' description     |
+// | csv    | text       | .csv           | 64 bits us                     | 16 bits              | "# geometry" line of ours    |
 // | dat    | DAT 1, 2   | .dat           | 32 bits us, unwrapped          | 14 bits              | "% Width", "% Height"        |
+// | es     | ES 2       | .es            | steps of us                    | 16 bits              | the header                   |
 // | evt2   | EVT 2.0    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
+// | evt21  | EVT 2.1    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt3   | EVT 3.0    | .raw           | 24 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | nmnist | N-MNIST    | .bin           | 23 bits us, unwrapped          | 8 bits, y != 240     | largest address in the file  |
 //
 // All of them are read and written. Coordinates always have the origin in the upper left corner: AEDAT 2 stores the mirrored x and
-// the y counted from below, which is undone here as jAER does.
+// the y counted from below, which is undone here as jAER does; ES (Event Stream) counts y from below too.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,7 +36,7 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
-enum class EventFormat { aedat2, aedat4, dat, evt2, evt3, nmnist };
+enum class EventFormat { aedat2, aedat3, aedat4, csv, dat, es, evt2, evt21, evt3, nmnist };
 std::string name(EventFormat format);                  ///< "evt3"
 EventFormat event_format(const std::string& name);     ///< usage error with a did-you-mean
 const std::vector<std::string>& event_format_names();  ///< in the order of the enumeration
@@ -45,7 +49,7 @@ struct EventInfo {
   std::uint64_t outside = 0;        ///< events left out because they lie outside width x height (never for size 0)
   std::uint64_t special = 0;        ///< other things left out: triggers, frames, inertial samples, synchronisation
   std::uint64_t unknown_words = 0;  ///< words of a type the format does not define, left out
-  std::vector<std::pair<std::string, std::uint64_t>> words;  ///< how many words (EVT) or packets (AEDAT 4) of each kind
+  std::vector<std::pair<std::string, std::uint64_t>> words;  ///< how many words (EVT) or packets (AEDAT 3, 4) of each kind
   std::optional<std::uint64_t> declared;                     ///< number of events the file's own table promises (AEDAT 4)
   std::vector<std::string> header;                           ///< header lines as found, without line ends
 };
@@ -69,7 +73,7 @@ class EventWriter {
  public:
   virtual ~EventWriter() = default;
   /// Usage error when times step back or are negative, when x or y is outside the sensor, or when a time cannot be expressed: formats
-  /// whose clock wraps after P us (nmnist 2^23, dat and aedat2 2^32) take any t < P, and beyond it gaps below P / 2.
+  /// whose clock wraps after P us (nmnist 2^23, dat and aedat2 2^32) take any t < P, and beyond it gaps below P / 2. csv takes any times.
   virtual void write(std::span<const Event> events) = 0;
   virtual void finish() = 0;
 };

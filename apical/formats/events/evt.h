@@ -1,5 +1,5 @@
 #pragma once
-// What the writers of EVT 2.0 and EVT 3.0 share: the header and the time words.
+// What the writers of EVT 2.0, EVT 2.1 and EVT 3.0 share: the header and the time words.
 #include <cstdint>
 #include <string>
 

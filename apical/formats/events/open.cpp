@@ -10,8 +10,9 @@
 namespace apical::formats {
 namespace {
 
-const std::vector<std::string> names = {"aedat2", "aedat4", "dat", "evt2", "evt3", "nmnist"};
-constexpr const char* readable = "Formats that are read: AEDAT 2, AEDAT 4, Prophesee DAT, EVT 2, EVT 3, N-MNIST .bin.";
+const std::vector<std::string> names = {"aedat2", "aedat3", "aedat4", "csv", "dat", "es", "evt2", "evt21", "evt3", "nmnist"};
+constexpr const char* readable =
+    "Formats that are read: AEDAT 2, AEDAT 3.1, AEDAT 4, CSV, Prophesee DAT, EVT 2, EVT 2.1, EVT 3, Event Stream .es, N-MNIST .bin.";
 
 std::string extension(const std::string& path) {
   std::string e = std::filesystem::path(path).extension().string();
@@ -33,9 +34,11 @@ EventFormat by_percent_header(const std::shared_ptr<ByteSource>& source) {
   if (const std::string kind = format.substr(0, format.find(';')); kind.rfind("EVT", 0) == 0)
     evt = kind == "EVT2" ? "2.0" : kind == "EVT21" ? "2.1" : kind == "EVT3" ? "3.0" : kind;
   if (evt == "2.0") return EventFormat::evt2;
+  if (evt == "2.1") return EventFormat::evt21;
   if (evt == "3.0") return EventFormat::evt3;
   if (!evt.empty()) throw data_error("EVT " + evt.substr(0, 20) + " files are not read yet", source->name(), readable);
   const std::string ext = extension(source->name());
+  if (ext == ".csv" || detail::is_csv(source)) return EventFormat::csv;  // these lines were comments
   const bool data_file = std::any_of(header.begin(), header.end(), [](const std::string& l) { return l.rfind("% Data file", 0) == 0; });
   if (data_file || ext == ".dat" || !detail::header_value(header, "Version").empty()) return EventFormat::dat;
   throw data_error("the header does not name a format ('% evt 3.0', '% format EVT3', '% Version 2')", source->name(), readable);
@@ -51,14 +54,16 @@ EventFormat sniff(const std::shared_ptr<ByteSource>& source) {
   const std::string ext = extension(source->name());
   if (starts("#!AER-DAT4.")) return EventFormat::aedat4;
   if (starts("#!AER-DAT2.")) return EventFormat::aedat2;
-  if (starts("#!AER-DAT3.")) throw not_yet("AEDAT 3");
+  if (starts("#!AER-DAT3.1")) return EventFormat::aedat3;
+  if (starts("#!AER-DAT3.")) throw not_yet("AEDAT 3.0");
   if (starts("#!AER-DAT1.") || (ext == ".aedat" && n > 0)) throw not_yet("AEDAT 1");
-  if (starts("Event Stream")) throw not_yet("Event Stream (.es)");
+  if (starts("Event Stream")) return EventFormat::es;
   if (starts("MATLAB 5.0")) throw not_yet("MATLAB event");
   if (starts("\x89HDF\r\n\x1a\n")) throw not_yet("HDF5 event");
   if (starts("% ")) return by_percent_header(source);
   if (ext == ".bin") return EventFormat::nmnist;
   if (n == 0) throw data_error("the file is empty", source->name(), readable);
+  if (ext == ".csv" || detail::is_csv(source)) return EventFormat::csv;
   throw data_error("this is no event file of a known format", source->name(), readable);
 }
 
@@ -66,12 +71,20 @@ std::unique_ptr<EventReader> open_as(std::shared_ptr<ByteSource> source, EventFo
   switch (format) {
     case EventFormat::aedat2:
       return detail::open_aedat2(std::move(source));
+    case EventFormat::aedat3:
+      return detail::open_aedat3(std::move(source));
     case EventFormat::aedat4:
       return detail::open_aedat4(std::move(source));
+    case EventFormat::csv:
+      return detail::open_csv(std::move(source));
     case EventFormat::dat:
       return detail::open_dat(std::move(source));
+    case EventFormat::es:
+      return detail::open_es(std::move(source));
     case EventFormat::evt2:
       return detail::open_evt2(std::move(source));
+    case EventFormat::evt21:
+      return detail::open_evt21(std::move(source));
     case EventFormat::evt3:
       return detail::open_evt3(std::move(source));
     case EventFormat::nmnist:
@@ -114,12 +127,20 @@ std::unique_ptr<EventWriter> create_events(const std::filesystem::path& path, Ev
   switch (format) {
     case EventFormat::aedat2:
       return detail::create_aedat2(path, width, height);
+    case EventFormat::aedat3:
+      return detail::create_aedat3(path, width, height);
     case EventFormat::aedat4:
       return detail::create_aedat4(path, width, height);
+    case EventFormat::csv:
+      return detail::create_csv(path, width, height);
     case EventFormat::dat:
       return detail::create_dat(path, width, height);
+    case EventFormat::es:
+      return detail::create_es(path, width, height);
     case EventFormat::evt2:
       return detail::create_evt2(path, width, height);
+    case EventFormat::evt21:
+      return detail::create_evt21(path, width, height);
     case EventFormat::evt3:
       return detail::create_evt3(path, width, height);
     case EventFormat::nmnist:

@@ -1,10 +1,8 @@
 #include "apical/formats/events/tools.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "apical/base/error.h"
-#include "apical/base/files.h"
 #include "apical/base/text.h"
 #include "apical/formats/events/walk.h"
 #include "apical/formats/npy.h"
@@ -29,27 +27,6 @@ class FormatSink final : public Sink {
 
  private:
   std::unique_ptr<EventWriter> writer_;
-};
-
-class CsvSink final : public Sink {
- public:
-  explicit CsvSink(const std::filesystem::path& path) : file_(path) { file_.write("t,x,y,p\n"); }
-  void write(std::span<const Event> events) override {
-    char line[64];
-    for (const Event& e : events) {
-      char* p = std::to_chars(line, line + 24, e.t).ptr;
-      for (const unsigned v : {unsigned{e.x}, unsigned{e.y}, unsigned{e.polarity}}) {
-        *p++ = ',';
-        p = std::to_chars(p, p + 8, v).ptr;
-      }
-      *p++ = '\n';
-      file_.write(line, static_cast<std::size_t>(p - line));
-    }
-  }
-  void finish() override { file_.commit(); }
-
- private:
-  AtomicFile file_;
 };
 
 class NpzSink final : public Sink {
@@ -115,14 +92,17 @@ EventSummary summarise_events(const std::filesystem::path& path, const EventTick
 std::string conversion_for(const std::filesystem::path& out) {
   const std::string ext = out.extension().string();
   if (ext == ".aedat" || ext == ".aedat2") return "aedat2";
+  if (ext == ".aedat3") return "aedat3";
   if (ext == ".aedat4") return "aedat4";
   if (ext == ".dat") return "dat";
   if (ext == ".bin") return "nmnist";
   if (ext == ".csv") return "csv";
+  if (ext == ".es") return "es";
   if (ext == ".npz") return "npz";
-  if (ext == ".raw") throw usage_error("a .raw file may be EVT 2 or EVT 3", out.string(), "Say which: --to evt2 or --to evt3.");
+  if (ext == ".raw")
+    throw usage_error("a .raw file may be EVT 2, 2.1 or 3", out.string(), "Say which: --to evt2, --to evt21 or --to evt3.");
   throw usage_error("the ending '" + ext + "' does not say which format is wanted", out.string(),
-                    "Give --to: " + join(event_format_names(), ", ") + ", csv, npz.");
+                    "Give --to: " + join(event_format_names(), ", ") + ", npz.");
 }
 
 EventConverted convert_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventConversion& how,
@@ -141,13 +121,11 @@ EventConverted convert_events(const std::filesystem::path& in, const std::filesy
     result.size_guessed = sensor.guessed;
   }
   std::unique_ptr<Sink> sink;
-  if (how.to == "csv")
-    sink = std::make_unique<CsvSink>(out);
-  else if (how.to == "npz")
+  if (how.to == "npz")
     sink = std::make_unique<NpzSink>(out);
   else {
     std::vector<std::string> known = event_format_names();
-    known.insert(known.end(), {"csv", "npz"});
+    known.push_back("npz");
     if (std::find(known.begin(), known.end(), how.to) == known.end())
       throw usage_error("'" + how.to + "' is no format to convert to", "--to", did_you_mean(how.to, known));
     sink = std::make_unique<FormatSink>(create_events(out, event_format(how.to), result.width, result.height));

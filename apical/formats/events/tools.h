@@ -30,19 +30,20 @@ struct EventRange {
 };
 
 struct EventConversion {
-  std::string to;             ///< an event format's name, "csv" or "npz"
+  std::string to;             ///< an event format's name or "npz"
   int width = 0, height = 0;  ///< 0: what the file says, or else the smallest that holds its events
   EventRange range;
   bool rebase = false;  ///< times count from the beginning of the range
 };
-/// What a file name asks for: .aedat aedat2, .aedat4, .dat, .bin nmnist, .csv, .npz. Usage error for .raw (which EVT?) and others.
+/// What a file name asks for: .aedat aedat2, .aedat3, .aedat4, .csv, .dat, .es, .bin nmnist, .npz. Usage error for .raw (which EVT?) and
+/// others.
 std::string conversion_for(const std::filesystem::path& out);
 struct EventConverted {
   std::uint64_t events = 0;
   int width = 0, height = 0;
   bool size_guessed = false;  ///< from the largest coordinates
 };
-/// csv: "t,x,y,p" and a line an event. npz: arrays t (int64), x, y (uint16), p (uint8), gathered in memory (13 bytes an event).
+/// npz: arrays t (int64), x, y (uint16), p (uint8), gathered in memory (13 bytes an event).
 EventConverted convert_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventConversion& how,
                               const EventTick& tick = {});
 
