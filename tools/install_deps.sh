@@ -20,7 +20,7 @@ packages=(
   ninja-build               # runs the build; the presets name it
   pkg-config                # finds libraries that bring no CMake files
   ccache                    # a second build takes seconds; used when present
-  mold                      # links several times faster than ld; used when present
+  lld                       # links several times faster than ld; used when present
   # --- the torch-free rooms
   libspdlog-dev             # messages on standard error (base)
   libfmt-dev                # what spdlog formats with

@@ -12,6 +12,7 @@
 $APICAL names the executable (ctest sets it; default: build/release/cli/apical). TRAINING says whether apical-train was built:
 decorate a test that trains with @needs_training; without training it is not defined at all, so nothing is skipped.
 """
+import ctypes
 import json
 import os
 import pathlib
@@ -52,6 +53,13 @@ def apical(*args, env=None, cwd=None, timeout=240, data=None, stdin=None, preexe
     p = subprocess.run([APICAL, *map(str, args)], env=environment, cwd=cwd, timeout=timeout, input=stdin, preexec_fn=preexec_fn,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     return Result(args, p.returncode, p.stdout, p.stderr)
+
+
+def obey_permissions():
+    """preexec_fn of apical(): root may write anywhere, and loses that (CAP_DAC_OVERRIDE) with its bounding set. Others obey anyway."""
+    PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+    if os.geteuid() == 0 and ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def needs_training(item):

@@ -1,11 +1,10 @@
 """The frame of the command line: help, version, exit codes, did-you-mean, the way to apical-train, doctor, completion."""
 import os
 import pathlib
-import resource
 import shutil
 import subprocess
 
-from harness import APICAL, TRAINING, ApicalTest, apical, main, needs_training
+from harness import APICAL, TRAINING, ApicalTest, apical, main, needs_training, obey_permissions
 
 
 def completions(script, *words, cwd=None):
@@ -90,7 +89,7 @@ class Frame(ApicalTest):
             p = subprocess.run([apical_copy, "run"], env=environment, capture_output=True, text=True)
             self.assertIn("|Haswell|", p.stdout)
 
-    @needs_training
+    @needs_training, obey_permissions
     def test_doctor_knows_the_blas(self):
         blas = apical("doctor", "--json", cwd=self.dir).json["blas"]
         self.assertNotEqual(blas["core"], "generic")
@@ -112,8 +111,8 @@ class Doctor(ApicalTest):
         j = apical("doctor", "--json", data=self.dir / "data", cwd=self.dir).json
         self.assertEqual(j["data"], ["mnist"])
 
-    def problems(self, **options):
-        result = apical("doctor", "--json", "--threads", "1", cwd=self.dir, **options)
+    def problems(self, cwd=None, **options):
+        result = apical("doctor", "--json", "--threads", "1", cwd=cwd or self.dir, **options)
         self.assertEqual(result.code, 1, str(result))
         return " ".join(p["what"] + " " + p["hint"] for p in result.json["problems"])
 
@@ -122,8 +121,8 @@ class Doctor(ApicalTest):
         (self.dir / "file").write_text("")
         self.assertIn("Set XDG_CACHE_HOME", self.problems(env={"XDG_CACHE_HOME": self.dir / "file"}))
         self.assertIn("curl is not installed", self.problems(env={"PATH": str(self.dir)}))
-        no_space = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        self.assertIn("this folder cannot be written", self.problems(preexec_fn=no_space))
+        (self.dir / "closed").mkdir(mode=0o500)
+        self.assertIn("this folder cannot be written", self.problems(cwd=self.dir / "closed", preexec_fn=obey_permissions))
         result = apical("doctor", "--threads", "1", data=self.dir / "none", cwd=self.dir)
         self.assertIn("PROBLEM    APICAL_DATA", result.out)
         self.assertEqual([f for f in self.files() if "doctor" in f], [])
@@ -151,7 +150,7 @@ class Completion(ApicalTest):
         (self.dir / "model.safetensors").write_text("")
         self.assertEqual(self.complete("doctor", "mod"), ["model.safetensors"])
 
-    @needs_training
+    @needs_training, obey_permissions
     def test_the_verbs_of_apical_train_are_known_to_their_options(self):
         self.assertIn("--scale", self.complete("run", "--sc"))
 
