@@ -89,7 +89,7 @@ class Frame(ApicalTest):
             p = subprocess.run([apical_copy, "run"], env=environment, capture_output=True, text=True)
             self.assertIn("|Haswell|", p.stdout)
 
-    @needs_training, obey_permissions
+    @needs_training
     def test_doctor_knows_the_blas(self):
         blas = apical("doctor", "--json", cwd=self.dir).json["blas"]
         self.assertNotEqual(blas["core"], "generic")
@@ -150,7 +150,7 @@ class Completion(ApicalTest):
         (self.dir / "model.safetensors").write_text("")
         self.assertEqual(self.complete("doctor", "mod"), ["model.safetensors"])
 
-    @needs_training, obey_permissions
+    @needs_training
     def test_the_verbs_of_apical_train_are_known_to_their_options(self):
         self.assertIn("--scale", self.complete("run", "--sc"))
 
