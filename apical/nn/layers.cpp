@@ -69,7 +69,7 @@ DenseImpl::DenseImpl(std::string name, std::int64_t in, std::int64_t out, bool b
 torch::Tensor DenseImpl::of_events(const torch::Tensor& frames) const {
   const auto n = [](std::int64_t v) { return static_cast<std::size_t>(v); };
   const std::size_t rows = n(frames.size(0)), inputs = n(weight_.size(1)), outputs = n(weight_.size(0));
-  if (rows < 64 || inputs * outputs < 1 << 16) return {};
+  if (rows < event_rows || inputs * outputs < 1 << 16) return {};
   const auto x = frames.contiguous();
   auto bits = at::empty({frames.size(0), static_cast<std::int64_t>(kernels::words_per_row(inputs))}, torch::kInt64);
   auto* words = reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>());

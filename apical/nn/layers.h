@@ -22,11 +22,12 @@ class ConvImpl : public LayerImpl {
 };
 
 /// y = x W^T + b, W [out, in]; started like Conv.
-/// y = W x + b. Without gradients a layer of 65,536 weights and more whose input is spikes, few of them (`event_density`), runs event by
+/// y = W x + b. Without gradients a layer of 65,536 weights and more whose input is spikes, few of them and in many rows, runs event by
 /// event, with the sums of the runtime in the same order.
 class DenseImpl : public LayerImpl {
  public:
-  static constexpr double event_density = 0.10;  ///< below it the event form beats the product at every size measured (bench/field/dense_layer)
+  static constexpr double event_density = 0.10;   ///< share of ones above which the product is taken
+  static constexpr std::size_t event_rows = 1024;  ///< fewer rows (steps times batch) do not pay for laying out the weights anew
   DenseImpl(std::string label, std::int64_t in, std::int64_t out, bool bias, std::uint64_t seed);
   Sequence run(const Sequence& x, torch::Tensor*) override;
   std::string lower(graph::Graph& graph, const std::string& input) const override;

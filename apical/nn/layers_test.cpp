@@ -27,9 +27,10 @@ TEST(Dense, FewSpikesWithoutGradientsRunAsEvents) {
   const auto weight = layer.parameters()[0].detach(), bias = layer.parameters()[1].detach();
   const auto run = [&](const torch::Tensor& x) { return layer.run({x, 1, false}, nullptr).frames; };
   torch::manual_seed(1);
-  const auto uniform = torch::rand({100, 300});
+  const auto uniform = torch::rand({1030, 300});
   const auto few = (uniform < 0.05).to(torch::kFloat32), many = (uniform < 0.3).to(torch::kFloat32);
   EXPECT_TRUE(run(few).equal(row_by_row(few, weight, bias)));
+  EXPECT_TRUE(run(few.slice(0, 0, 100)).equal(at::linear(few.slice(0, 0, 100), weight, bias))) << "few rows";
   // Many spikes, values that are no spikes, or gradients: the product
   EXPECT_TRUE(run(many).equal(at::linear(many, weight, bias)));
   EXPECT_TRUE(run(few * 0.5).equal(at::linear(few * 0.5, weight, bias)));

@@ -10,6 +10,11 @@ import statistics
 import subprocess
 import time
 
+PAGE = """# Benchmarks
+
+Apical beside its peers, measured in one run; `bench/field/run.sh` measures everything anew and writes this page. Results are compared
+first: a row stands here only when both sides gave the same spikes and gradients.
+"""
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNS = 7
 
@@ -96,7 +101,7 @@ def publish(args, workload, rows, columns, text):
     head = f"<!-- {workload} -->"
     section = f"{head}\n## {workload}\n\n{text.strip()}\n\n`bench/field/run.sh --threads {args.threads} {workload}` on {cpu()}, {args.threads} threads, " \
               f"{time.strftime('%Y-%m-%d')}; medians of {RUNS} runs; in parentheses the peer's time over ours.\n\n{shown}\n"
-    before = page.read_text(encoding="utf-8")
+    before = page.read_text(encoding="utf-8") if page.exists() else PAGE
     if head in before:
         after = re.sub(re.escape(head) + r".*?(?=<!-- |\Z)", lambda _: section + "\n", before, flags=re.S)
     else:
