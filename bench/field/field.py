@@ -56,6 +56,8 @@ def cpu():
 def ours(binary, *words, threads):
     """Runs one of our executables as apical starts apical-train (the processor's own OpenBLAS kernels); its JSON line."""
     env = dict(os.environ, OMP_DYNAMIC="false", OPENBLAS_THREAD_TIMEOUT="4", GOMP_SPINCOUNT="10000")
+    if "avx512vl" in pathlib.Path("/proc/cpuinfo").read_text():
+        env.setdefault("OPENBLAS_CORETYPE", "SkylakeX")  # OpenBLAS 0.3.21 chooses less by itself (docs/decisions/0001-two-executables.md)
     p = subprocess.run([binary, *map(str, words), "--threads", str(threads), "--runs", str(RUNS)], env=env, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(p.stdout.splitlines()[-1])
 
