@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "apical/base/error.h"
@@ -121,6 +122,7 @@ TEST(TestGuard, OpensOnceAndOnlyAfterTheChoices) {
 }
 
 TEST(Load, ASetThatIsNotThereIsAnErrorWithAHint) {
+  for (const char* name : {"APICAL_DATA", "XDG_CACHE_HOME"}) ::setenv(name, ::testing::TempDir().c_str(), 1);  // the reader's own data are no matter here
   Source source;
   source.data = ::testing::TempDir(), source.allow_twin = false;
   try {

@@ -21,8 +21,7 @@ class ConvImpl : public LayerImpl {
   torch::Tensor weight_, bias_;
 };
 
-/// y = x W^T + b, W [out, in]; started like Conv.
-/// y = W x + b. Without gradients a layer of 65,536 weights and more whose input is spikes, few of them and in many rows, runs event by
+/// y = x W^T + b, W [out, in]; started like Conv. Without gradients a layer of 65,536 weights and more whose input is spikes, few of them and in many rows, runs event by
 /// event, with the sums of the runtime in the same order.
 class DenseImpl : public LayerImpl {
  public:
@@ -51,7 +50,6 @@ class BatchNormImpl : public LayerImpl {
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:
-  torch::Tensor normalise(const torch::Tensor& x, double momentum);
   Stats stats_;
   double momentum_, eps_;
   torch::Tensor weight_, bias_, mean_, var_;
