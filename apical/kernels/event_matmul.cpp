@@ -17,7 +17,7 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr size_t kWidth = 64;  // outputs of a panel
+constexpr size_t kWidth = kPanel;
 
 // Adds the listed rows of a panel to y[0 .. K vectors).
 template <size_t K>
@@ -56,27 +56,27 @@ namespace {
 HWY_EXPORT(panel_rows);
 
 // Inputs whose part of a panel (256 bytes each) takes half a second level cache, and rows that pass over it before the next one comes.
-constexpr std::size_t kInputs = 2048, kRows = 256, kWidth = 64;
+constexpr std::size_t kInputs = 2048, kRows = 256;
 
 void panel_rows_reference(const float* panel, std::size_t width, const std::uint32_t* list, const std::size_t* starts, std::size_t rows,
                           float* y, std::size_t y_stride) {
   for (std::size_t r = 0; r < rows; ++r, y += y_stride)
     for (std::size_t e = starts[r]; e < starts[r + 1]; ++e)
-      for (std::size_t o = 0; o < width; ++o) y[o] = y[o] + panel[list[e] * kWidth + o];
+      for (std::size_t o = 0; o < width; ++o) y[o] = y[o] + panel[list[e] * kPanel + o];
 }
 
 }  // namespace
 
 void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t inputs, float* panels) noexcept {
-  parallel_for(0, (outputs + kWidth - 1) / kWidth, 1, [&](std::size_t first, std::size_t last) {
+  parallel_for(0, (outputs + kPanel - 1) / kPanel, 1, [&](std::size_t first, std::size_t last) {
     for (std::size_t p = first; p < last; ++p) {
-      float* panel = panels + p * inputs * kWidth;
-      const std::size_t width = std::min(kWidth, outputs - p * kWidth);
-      const float* from = weight + p * kWidth * inputs;
-      std::fill(panel, panel + (width < kWidth ? inputs * kWidth : 0), 0.0f);
+      float* panel = panels + p * inputs * kPanel;
+      const std::size_t width = std::min(kPanel, outputs - p * kPanel);
+      const float* from = weight + p * kPanel * inputs;
+      std::fill(panel, panel + (width < kPanel ? inputs * kPanel : 0), 0.0f);
       for (std::size_t begin = 0; begin < inputs; begin += 16)  // a cache line of each output at a time
         for (std::size_t o = 0; o < width; ++o)
-          for (std::size_t i = begin; i < std::min(inputs, begin + 16); ++i) panel[i * kWidth + o] = from[o * inputs + i];
+          for (std::size_t i = begin; i < std::min(inputs, begin + 16); ++i) panel[i * kPanel + o] = from[o * inputs + i];
     }
   });
 }
@@ -84,19 +84,21 @@ void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t 
 void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, const std::uint64_t* bits, std::size_t rows,
                   float* y) noexcept {
   const bool plain_level = scalar_level();
-  const std::size_t words = words_per_row(inputs);
-  parallel_for(0, rows, kRows, [&](std::size_t begin, std::size_t end) {
+  const std::size_t words = words_per_row(inputs), chunks = (rows + kRows - 1) / kRows, all_panels = (outputs + kPanel - 1) / kPanel;
+  // Few rows: threads share the panels too, each with a list of the spikes of its own.
+  const std::size_t threads = static_cast<std::size_t>(thread_count()), shares = chunks >= threads ? 1 : std::min(all_panels, threads);
+  parallel_for(0, chunks * shares, 1, [&](std::size_t task, std::size_t) {
     thread_local std::vector<std::uint32_t> list(kRows * kInputs);
     std::size_t starts[kRows + 1];
-    const std::size_t n = end - begin;
+    const std::size_t begin = task / shares * kRows, n = std::min(kRows, rows - begin), share = task % shares;
     for (std::size_t first = 0; first < inputs; first += kInputs) {
       const std::size_t part = std::min(kInputs, inputs - first);
       starts[0] = 0;
       for (std::size_t r = 0; r < n; ++r)
         starts[r + 1] = starts[r] + bits_to_list(bits + (begin + r) * words + first / 64, part, list.data() + starts[r]);
-      for (std::size_t o = 0; o < outputs; o += kWidth) {
-        const float* panel = panels + o * inputs + first * kWidth;
-        const std::size_t width = std::min(kWidth, outputs - o);
+      for (std::size_t p = share * all_panels / shares; p < (share + 1) * all_panels / shares; ++p) {
+        const float* panel = panels + (p * inputs + first) * kPanel;
+        const std::size_t o = p * kPanel, width = std::min(kPanel, outputs - o);
         float* to = y + begin * outputs + o;
         if (plain_level)
           panel_rows_reference(panel, width, list.data(), starts, n, to, outputs);

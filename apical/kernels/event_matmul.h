@@ -7,8 +7,10 @@
 
 namespace apical::kernels {
 
+constexpr std::size_t kPanel = 64;  ///< outputs of a panel
+
 /// Floats that prepare_event_matmul writes.
-constexpr std::size_t matmul_floats(std::size_t outputs, std::size_t inputs) noexcept { return (outputs + 63) / 64 * 64 * inputs; }
+constexpr std::size_t matmul_floats(std::size_t outputs, std::size_t inputs) noexcept { return (outputs + kPanel - 1) / kPanel * kPanel * inputs; }
 
 /// Weights [O, I] (output major, as trained) to panels [ceil(O / 64), I, 64], padding zero. Done once.
 void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t inputs, float* panels) noexcept;
