@@ -1,11 +1,14 @@
 #pragma once
 // What our sides of the field benchmarks share: arrays in and out, times, one JSON line.
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apical/base/thread_pool.h"
 #include "apical/formats/npy.h"
 
 namespace apical::bench {
@@ -32,6 +35,25 @@ inline torch::Tensor read(const std::string& path) {
 inline void write(const std::string& path, const torch::Tensor& t) {
   formats::write_npy(path, formats::Array::of<float>({static_cast<std::uint64_t>(t.size(0)), static_cast<std::uint64_t>(t.size(1))},
                                                      {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())}));
+}
+
+/// Least time of `threads` threads to read `bytes` from their second level caches: of seven tries over 256 KiB each.
+inline double read_seconds(double bytes, int threads) {
+  constexpr std::size_t words = 32768, times = 256;
+  std::vector<std::vector<std::uint64_t>> buffers(static_cast<std::size_t>(threads), std::vector<std::uint64_t>(words, 3));
+  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
+  const auto tries = seconds(7, [&] {
+    parallel_for(0, buffers.size(), 1, [&](std::size_t k, std::size_t) {
+      std::uint64_t strands[32] = {};  // as many as keep the additions from waiting for each other
+      for (std::size_t t = 0; t < times; ++t)
+        for (std::size_t i = 0; i < words; i += 32)
+          for (std::size_t j = 0; j < 32; ++j) strands[j] += buffers[k][i + j] ^ t;
+      for (const auto s : strands) sums[k] += s;
+    });
+  });
+  volatile std::uint64_t used = sums[0];  // the sums are needed, in the compiler's eyes
+  static_cast<void>(used);
+  return *std::min_element(tries.begin(), tries.end()) * bytes / (static_cast<double>(threads) * words * 8 * times);
 }
 
 inline void print(const std::vector<std::pair<std::string, std::vector<double>>>& lists) {

@@ -5,36 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/training/setup.h"
 #include "bench/field/field.h"
-
-namespace {
-
-// Seconds that a thread needs for `bytes` of a buffer of 256 KiB read again and again; all threads at it at once.
-double read_seconds(double bytes, int threads) {
-  constexpr std::size_t words = 32768, times = 256;
-  std::vector<std::vector<std::uint64_t>> buffers(static_cast<std::size_t>(threads), std::vector<std::uint64_t>(words, 3));
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
-  const double start = apical::bench::now();
-  apical::parallel_for(0, buffers.size(), 1, [&](std::size_t k, std::size_t) {
-    std::uint64_t strands[32] = {};
-    for (std::size_t t = 0; t < times; ++t) {
-      const volatile std::uint64_t* fresh = buffers[k].data();  // not the same loop over and over in the compiler's eyes
-      const auto* at = const_cast<const std::uint64_t*>(fresh);
-      for (std::size_t i = 0; i < words; i += 32)
-        for (std::size_t j = 0; j < 32; ++j) strands[j] += at[i + j] ^ t;
-    }
-    for (const auto s : strands) sums[k] += s;
-  });
-  const double took = apical::bench::now() - start;
-  if (sums[0] == 1) std::puts("");
-  return took * bytes / (static_cast<double>(threads) * words * 8 * times);
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   using namespace apical;
@@ -79,5 +53,5 @@ int main(int argc, char** argv) {
   const auto gemm = each([&] { at::mm_out(product, x, wt); });
   const double bytes = static_cast<double>(kernels::count_bits(bits.data(), rows, inputs)) * static_cast<double>(outputs) * sizeof(float);
   bench::write(folder + "/y.npy", y);
-  bench::print({{"from_bits_s", from_bits}, {"from_floats_s", from_floats}, {"gemm_s", gemm}, {"read_s", {read_seconds(bytes, threads)}}});
+  bench::print({{"from_bits_s", from_bits}, {"from_floats_s", from_floats}, {"gemm_s", gemm}, {"read_s", {bench::read_seconds(bytes, threads)}}});
 }
