@@ -52,12 +52,8 @@ Graph wide_net() {
   g.name = "wide", g.input_shape = {2, 200, 200}, g.T = 3;
   g.tensors["c.w"] = apical::testing::random_tensor({4, 2, 1, 1}, "c", 0.8f);
   g.tensors["d.w"] = apical::testing::random_tensor({4, 1, 3, 3}, "d", 0.5f);
-  g.nodes = {{"in", Input{}, {}, {}},
-             {"c", Conv2d{"c.w", "", 1, 1, 0, 0, 1}, {"in"}, {}},
-             {"n", Neuron{}, {"c"}, {}},
-             {"p", MaxPool2d{2, 2}, {"n"}, {}},
-             {"d", Conv2d{"d.w", "", 1, 1, 1, 1, 4}, {"p"}, {}},
-             {"a", AvgPool2d{2, 2}, {"d"}, {}},
+  g.nodes = {{"in", Input{}, {}, {}},           {"c", Conv2d{"c.w", "", 1, 1, 0, 0, 1}, {"in"}, {}}, {"n", Neuron{}, {"c"}, {}},
+             {"p", MaxPool2d{2, 2}, {"n"}, {}}, {"d", Conv2d{"d.w", "", 1, 1, 1, 1, 4}, {"p"}, {}},  {"a", AvgPool2d{2, 2}, {"d"}, {}},
              {"out", Readout{}, {"a"}, {}}};
   validate(g);
   return g;
@@ -80,8 +76,10 @@ TEST(Allocation, StepsAllocateNothing) {
     std::atomic<std::size_t> items{0};
     parallel_for(0, 100, 1, [&](std::size_t b, std::size_t e) { items += e - b; });  // the threads exist from here on
     for (const Graph& g : {apical::testing::small_net(), wide_net()})
-      for (const Options& options : {Options{}, Options{.plan = Plan::dense, .count = true}, Options{.plan = Plan::event, .record_spikes = true}})
-        for (const bool constant : {false, true}) EXPECT_EQ(allocations_of(g, options, constant), 0u) << g.name << ", " << threads << " threads";
+      for (const Options& options :
+           {Options{}, Options{.plan = Plan::dense, .count = true}, Options{.plan = Plan::event, .record_spikes = true}})
+        for (const bool constant : {false, true})
+          EXPECT_EQ(allocations_of(g, options, constant), 0u) << g.name << ", " << threads << " threads";
   }
   set_thread_count(1);
   allocations = 0, counting = true;
