@@ -47,6 +47,8 @@ void print_json(const InferOptions& o, const graph::Graph& graph, const data::Se
   j["predictions"] = Json::array();
   for (std::size_t i = 0; i < e.ids.size(); ++i) {
     Json p = {{"id", e.ids[i]}, {"class", runtime::class_name(graph, e.batch.predicted[i])}, {"score", score(e, i)}, {"steps", graph.T}};
+    const auto first = e.batch.scores.begin() + static_cast<std::ptrdiff_t>(i * e.batch.outputs);
+    p["scores"] = std::vector<float>(first, first + static_cast<std::ptrdiff_t>(e.batch.outputs));
     if (set.labels[i] >= 0) p["label"] = runtime::class_name(graph, set.labels[i]);
     j["predictions"].push_back(std::move(p));
   }

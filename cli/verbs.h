@@ -18,6 +18,7 @@ struct Exit {
 };
 
 // apical
+void add_compile(CLI::App& app);
 void add_completion(CLI::App& app);
 void add_data(CLI::App& app);
 void add_doctor(CLI::App& app);

@@ -1,5 +1,6 @@
-# cmake --install, and what find_package(Apical COMPONENTS runtime|train) finds. Written in one place, for every room.
-#   lib/libapical_<room>.a   include/apical/<room>/*.h   lib/cmake/Apical/   bin/apical   libexec/apical/apical-train
+# cmake --install, and what find_package(Apical COMPONENTS c|runtime|train) finds. Written in one place, for every room.
+#   lib/libapical_<room>.a   lib/libapical_runtime.so   include/apical/<room>/*.h   lib/cmake/Apical/   lib/pkgconfig/
+#   bin/apical   libexec/apical/apical-train
 include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Apical)
 
@@ -30,6 +31,13 @@ foreach(component runtime train)
     endif()
   endforeach()
 endforeach()
+
+# The C interface: a shared library that needs none of the rooms beside it.
+install(TARGETS apical_runtime_c EXPORT Apical-c LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT Apical-c NAMESPACE Apical:: DESTINATION ${package})
+file(RELATIVE_PATH to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/apical-runtime.pc.in ${CMAKE_BINARY_DIR}/apical-runtime.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/apical-runtime.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 configure_package_config_file(cmake/ApicalConfig.cmake.in ${CMAKE_BINARY_DIR}/ApicalConfig.cmake INSTALL_DESTINATION ${package})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/ApicalConfigVersion.cmake COMPATIBILITY SameMinorVersion)

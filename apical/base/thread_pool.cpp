@@ -35,8 +35,8 @@ thread_local bool inside_pool = false;
 // One job at a time: threads draw chunk numbers from a counter until none is left.
 struct Job {
   std::size_t begin, end, grain, chunks;
-  const std::function<void(std::size_t, std::size_t)>* body;
-  std::atomic<std::size_t> next{0}, done{0};
+  ChunkBody body;
+  std::atomic<std::size_t> next{0};
   std::mutex error_mutex;
   std::exception_ptr error;
   std::size_t failed = std::numeric_limits<std::size_t>::max();
@@ -45,7 +45,7 @@ struct Job {
     for (std::size_t c; (c = next.fetch_add(1)) < chunks;) {
       try {
         const std::size_t b = begin + c * grain;
-        (*body)(b, std::min(end - b, grain) + b);
+        body(b, std::min(end - b, grain) + b);
       } catch (...) {
         std::lock_guard lock(error_mutex);
         if (c < failed) {  // the error of the earliest chunk, whoever met it first
@@ -53,7 +53,6 @@ struct Job {
           error = std::current_exception();
         }
       }
-      done.fetch_add(1);
     }
   }
 };
@@ -72,46 +71,46 @@ class Pool {
     for (auto& t : workers_) t.join();
   }
 
-  void run(std::shared_ptr<Job> job) {
+  // The job lives on the caller's stack: this returns when no worker holds it any more.
+  void run(Job& job) {
     {
       std::lock_guard lock(mutex_);
-      job_ = job;
+      job_ = &job;
       ++generation_;
     }
     wake_.notify_all();
     inside_pool = true;
-    job->run();
+    job.run();
     inside_pool = false;
     std::unique_lock lock(mutex_);
-    finished_.wait(lock, [&] { return job->done.load() == job->chunks; });
-    job_.reset();
+    job_ = nullptr;  // who wakes only now finds nothing left to do
+    finished_.wait(lock, [&] { return busy_ == 0; });
   }
 
  private:
   void work() {
     inside_pool = true;
     std::size_t seen = 0;
+    std::unique_lock lock(mutex_);
     for (;;) {
-      std::shared_ptr<Job> job;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-        if (stop_) return;
-        seen = generation_;
-        job = job_;
-      }
+      wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+      if (stop_) return;
+      seen = generation_;
+      Job* job = job_;
       if (!job) continue;
+      ++busy_;
+      lock.unlock();
       job->run();
-      { std::lock_guard lock(mutex_); }  // the waiter may be between its check and its sleep
-      finished_.notify_all();
+      lock.lock();
+      if (--busy_ == 0) finished_.notify_all();
     }
   }
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
-  std::shared_ptr<Job> job_;
-  std::size_t generation_ = 0;
+  Job* job_ = nullptr;
+  std::size_t generation_ = 0, busy_ = 0;  // busy_: workers that hold the job
   bool stop_ = false;
 };
 
@@ -140,7 +139,7 @@ void set_thread_count(int n) {
   pool.reset();
 }
 
-void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body) {
+void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBody body) {
   if (begin >= end) return;
   grain = std::max<std::size_t>(grain, 1);
   const std::size_t chunks = (end - begin - 1) / grain + 1;
@@ -150,14 +149,9 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const s
   if (chunks == 1 || inside_pool || wanted_threads() == 1) return serial();
   std::lock_guard lock(pool_mutex);
   if (!pool) pool = std::make_unique<Pool>(wanted_threads());  // set_thread_count drops the pool
-  auto job = std::make_shared<Job>();
-  job->begin = begin;
-  job->end = end;
-  job->grain = grain;
-  job->chunks = chunks;
-  job->body = &body;
+  Job job{.begin = begin, .end = end, .grain = grain, .chunks = chunks, .body = body};
   pool->run(job);
-  if (job->error) std::rethrow_exception(job->error);
+  if (job.error) std::rethrow_exception(job.error);
 }
 
 }  // namespace apical

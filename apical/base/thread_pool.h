@@ -1,9 +1,24 @@
 #pragma once
 // The one thread pool. Work is cut by `grain` alone, never by the number of threads, so results do not depend on it.
 #include <cstddef>
-#include <functional>
+#include <memory>
+#include <type_traits>
 
 namespace apical {
+
+/// A callable body(begin, end), referred to and not owned: unlike std::function it never allocates, so neither does a kernel.
+class ChunkBody {
+ public:
+  template <class F, class = std::enable_if_t<!std::is_same_v<std::remove_cv_t<F>, ChunkBody>>>
+  ChunkBody(F& body) noexcept
+      : body_(const_cast<void*>(static_cast<const void*>(std::addressof(body)))),
+        call_([](void* f, std::size_t begin, std::size_t end) { (*static_cast<F*>(f))(begin, end); }) {}
+  void operator()(std::size_t begin, std::size_t end) const { call_(body_, begin, end); }
+
+ private:
+  void* body_;
+  void (*call_)(void*, std::size_t, std::size_t);
+};
 
 /// Number of threads parallel_for uses (default: APICAL_THREADS, else the cores this process may use).
 int thread_count() noexcept;
@@ -13,6 +28,11 @@ void set_thread_count(int n);
 /// Calls body(begin, end) for consecutive chunks of at most `grain` items of [begin, end); returns when all are done.
 /// The chunk borders depend on `grain` alone. Of the exceptions thrown by bodies, that of the earliest
 /// chunk is rethrown here once no body runs any more; whether later chunks have run is not said. Nested calls run serially.
-void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body);
+/// Allocates nothing, but for the threads when they are first needed.
+void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBody body);
+template <class Body>
+void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, Body&& body) {
+  parallel_for(begin, end, grain, ChunkBody(body));
+}
 
 }  // namespace apical

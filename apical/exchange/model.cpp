@@ -24,7 +24,10 @@ graph::Graph from_file(const formats::SafeTensors& file, const std::string& wher
     if (shape != tensor.shape)
       throw data_error("the network says shape " + graph::shape_text(tensor.shape) + ", the file holds " + graph::shape_text(shape), here,
                        "The file was put together from two models; export it again.");
-    tensor.values = view.copy<float>(here);
+    if (file.keeper() && view.aligned<float>())
+      tensor.values = graph::Floats(view.as<float>(here), file.keeper());
+    else
+      tensor.values = view.copy<float>(here);
   }
   for (const auto& [name, view] : file.tensors())
     if (!graph.tensors.count(name))

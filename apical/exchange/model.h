@@ -14,8 +14,11 @@ void save_model(const std::filesystem::path& path, const graph::Graph& graph);
 
 /// Reads and validates. Data error naming the file and, as may be, the key, node or tensor: not a safetensors file, no
 /// "apical.graph", a tensor that is missing, unread, not float32, or of another shape than the graph says.
+/// The file is mapped and its tensors are read in place (graph::Floats) for as long as a copy of them lives; a tensor that a foreign
+/// writer did not align to four bytes is copied. Who replaces the file must do so by rename, as everything here does: a file that is
+/// cut short under a map ends the program.
 graph::Graph load_model(const std::filesystem::path& path);
-/// The same over bytes in memory; `where` stands for the file name in messages.
+/// The same over bytes in memory, copied; `where` stands for the file name in messages.
 graph::Graph parse_model(std::span<const std::uint8_t> bytes, const std::string& where);
 
 }  // namespace apical::exchange

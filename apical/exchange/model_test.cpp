@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "apical/base/error.h"
+#include "apical/base/files.h"
+#include "apical/formats/bytes.h"
 #include "apical/formats/safetensors.h"
 #include "apical/graph/graph_json.h"
 
@@ -84,6 +88,34 @@ TEST(Model, OtherFilesAreSaidToBeOther) {
   bytes.resize(bytes.size() - 5);
   EXPECT_NE(refused(bytes), "accepted");
   EXPECT_THROW(load_model("/no/such/model"), Error);
+}
+
+TEST(Model, TensorsAreReadInPlaceWhereTheFileAlignsThem) {
+  const Graph g = two_layers();
+  const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-mapped.safetensors";
+  save_model(path, g);
+  Graph back = load_model(path);
+  EXPECT_TRUE(back.tensors.at("w").values.in_place());
+  std::filesystem::remove(path);  // the map lives on
+  EXPECT_EQ(back.tensors.at("w").values, g.tensors.at("w").values);
+  back.tensors.at("w").values[0] = 5;  // a copy of its own, not the file
+  EXPECT_FALSE(back.tensors.at("w").values.in_place());
+  EXPECT_EQ(back.tensors.at("w").values[0], 5);
+  EXPECT_FALSE(parse_model(file(graph::to_json(g), g.tensors), "m").tensors.at("w").values.in_place());
+
+  // A foreign writer whose header leaves every tensor one byte off.
+  const auto bytes = file(graph::to_json(g), g.tensors);
+  const std::uint64_t length = formats::load_le<std::uint64_t>(bytes.data()) + 1;
+  std::vector<std::uint8_t> shifted(8);
+  std::memcpy(shifted.data(), &length, 8);
+  shifted.insert(shifted.end(), bytes.begin() + 8, bytes.begin() + 7 + static_cast<std::ptrdiff_t>(length));
+  shifted.push_back(' ');
+  shifted.insert(shifted.end(), bytes.begin() + 7 + static_cast<std::ptrdiff_t>(length), bytes.end());
+  write_file(path, {reinterpret_cast<const char*>(shifted.data()), shifted.size()});
+  const Graph copied = load_model(path);
+  std::filesystem::remove(path);
+  EXPECT_FALSE(copied.tensors.at("w").values.in_place());
+  EXPECT_EQ(copied.tensors.at("w").values, g.tensors.at("w").values);
 }
 
 TEST(Model, ABadGraphIsNotSaved) {

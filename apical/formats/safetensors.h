@@ -22,11 +22,16 @@ struct TensorView {
   std::span<const std::uint8_t> bytes;
 
   std::uint64_t size() const noexcept { return bytes.size() / size_of(dtype); }
-  /// The elements in place; data error for another type, or when a foreign file placed them unaligned (then use copy()).
+  /// Whether as<T>() can give them in place. Files of other writers may place tensors anywhere.
+  template <class T>
+  bool aligned() const noexcept {
+    return reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) == 0;
+  }
+  /// The elements in place; data error for another type, or when they are not aligned to it (then use copy()).
   template <class T>
   std::span<const T> as(const std::string& where = {}) const {
     check_type(dtype_of<T>(), where);
-    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0)
+    if (!aligned<T>())
       throw data_error("the tensor's bytes are not aligned to its type", where, "Write the file again with Apical.");
     if constexpr (std::is_same_v<T, bool>)  // any other byte is no bool to C++
       for (const std::uint8_t b : bytes)
@@ -67,6 +72,8 @@ class SafeTensors {
   /// The same, also checking type and shape.
   const TensorView& at(std::string_view tensor, DType dtype, std::span<const std::uint64_t> shape) const;
   const std::string& where() const noexcept { return where_; }
+  /// What keeps the views valid without this object: the map. Null for parse().
+  std::shared_ptr<const void> keeper() const noexcept { return map_; }
 
  private:
   std::shared_ptr<const MappedFile> map_;

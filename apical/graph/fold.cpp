@@ -94,38 +94,38 @@ class Folder {
   }
 
   bool scale_outputs(const std::string& node, std::string& weight, std::string& bias, const Affine& affine) {
-    const auto scale = graph_.tensors.at(affine.scale).values, shift = graph_.tensors.at(affine.shift).values;
+    const Floats scale = graph_.tensors.at(affine.scale).values, shift = graph_.tensors.at(affine.shift).values;
     own(node, weight);
-    Tensor& b = own_bias(node, bias, static_cast<std::int64_t>(scale.size()));
-    Tensor& w = graph_.tensors.at(weight);
-    const std::size_t row = w.values.size() / scale.size();
+    std::vector<float>& b = own_bias(node, bias, static_cast<std::int64_t>(scale.size())).values.own();
+    std::vector<float>& w = graph_.tensors.at(weight).values.own();
+    const std::size_t row = w.size() / scale.size();
     for (std::size_t o = 0; o < scale.size(); ++o) {
-      for (std::size_t i = o * row; i < (o + 1) * row; ++i) w.values[i] = static_cast<float>(double{w.values[i]} * scale[o]);
-      b.values[o] = static_cast<float>(double{b.values[o]} * scale[o] + shift[o]);
+      for (std::size_t i = o * row; i < (o + 1) * row; ++i) w[i] = static_cast<float>(double{w[i]} * scale[o]);
+      b[o] = static_cast<float>(double{b[o]} * scale[o] + shift[o]);
     }
     return true;
   }
 
   // Weight [O, I / groups, ...]; each channel of the affine covers `span` consecutive inputs (H * W behind a Flatten).
   bool scale_inputs(const std::string& node, std::string& weight, std::string& bias, const Affine& affine, int groups) {
-    const auto scale = graph_.tensors.at(affine.scale).values, shift = graph_.tensors.at(affine.shift).values;
+    const Floats scale = graph_.tensors.at(affine.scale).values, shift = graph_.tensors.at(affine.shift).values;
     own(node, weight);
     const auto outputs = static_cast<std::size_t>(graph_.tensors.at(weight).shape[0]);
-    Tensor& b = own_bias(node, bias, static_cast<std::int64_t>(outputs));
-    Tensor& w = graph_.tensors.at(weight);
-    const std::size_t row = w.values.size() / outputs;
+    std::vector<float>& b = own_bias(node, bias, static_cast<std::int64_t>(outputs)).values.own();
+    std::vector<float>& w = graph_.tensors.at(weight).values.own();
+    const std::size_t row = w.size() / outputs;
     const std::size_t channels = scale.size() / static_cast<std::size_t>(groups);  // of one group
     const std::size_t span = row / channels;
     for (std::size_t o = 0; o < outputs; ++o) {
       const std::size_t first = o / (outputs / static_cast<std::size_t>(groups)) * channels;
-      double sum = b.values[o];
+      double sum = b[o];
       for (std::size_t i = 0; i < row; ++i) {
-        float& x = w.values[o * row + i];
+        float& x = w[o * row + i];
         const std::size_t c = first + i / span;
         sum += double{x} * shift[c];
         x = static_cast<float>(double{x} * scale[c]);
       }
-      b.values[o] = static_cast<float>(sum);
+      b[o] = static_cast<float>(sum);
     }
     return true;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apical/data/encoders.h"
+#include "apical/graph/floats.h"
 #include "apical/kernels/neurons/lif.h"
 
 namespace apical::graph {
@@ -15,7 +16,7 @@ using Shape = std::vector<std::int64_t>;  ///< of one sample at one step, channe
 
 struct Tensor {
   Shape shape;
-  std::vector<float> values;  ///< row-major
+  Floats values;  ///< row-major
 };
 
 // Operations. Weights are named tensors of Graph::tensors.

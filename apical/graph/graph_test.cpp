@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 Tensor ramp(Shape shape, float step) {
   Tensor t{shape, {}};
-  for (std::int64_t i = 0; i < elements(shape); ++i) t.values.push_back(step * static_cast<float>(i % 7 - 3));
+  for (std::int64_t i = 0; i < elements(shape); ++i) t.values.own().push_back(step * static_cast<float>(i % 7 - 3));
   return t;
 }
 
@@ -83,7 +83,7 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { g.tensors.erase("w"); }), HasSubstr("weight 'w'"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["w"] = ramp({4, 2, 3, 3}, 1); }), HasSubstr("[4, 2, 3, 3], expected [4, 1, 3, 3]"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["b"] = ramp({5}, 1); }), HasSubstr("[5], expected [4]"));
-  EXPECT_THAT(message([](Graph& g) { g.tensors["w"].values.pop_back(); }), HasSubstr("35 values"));
+  EXPECT_THAT(message([](Graph& g) { g.tensors["w"].values.own().pop_back(); }), HasSubstr("35 values"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["w"].values[5] = NAN; }), HasSubstr("element 5 is not a finite"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["spare"] = ramp({5}, 1); }), HasSubstr("no node reads the tensor 'spare'"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["d"].values[0] = -0.5f; }), HasSubstr("[0, 1]"));
@@ -172,7 +172,7 @@ std::vector<double> chain(const Graph& g, std::vector<double> x) {
   Shape in = g.input_shape;
   for (const Node& n : g.nodes) {
     std::vector<double> y(static_cast<std::size_t>(elements(n.shape)), 0.0);
-    const auto tensor = [&](const std::string& t) -> const std::vector<float>& { return g.tensors.at(t).values; };
+    const auto tensor = [&](const std::string& t) -> const Floats& { return g.tensors.at(t).values; };
     if (const auto* c = std::get_if<Conv2d>(&n.op)) {
       const Shape& w = g.tensors.at(c->weight).shape;
       std::size_t k = 0;

@@ -1,9 +1,12 @@
 #include "apical/runtime/program.h"
 
+#include <algorithm>
 #include <numeric>
 #include <unordered_map>
 
+#include "apical/kernels/bits.h"
 #include "apical/kernels/event_linear.h"
+#include "apical/kernels/simd.h"
 
 namespace apical::runtime {
 namespace {
@@ -44,7 +47,7 @@ class Builder {
 
  private:
   Slot& input(const Slot& s, std::size_t i = 0) { return program_.slots[s.inputs[i]]; }
-  const std::vector<float>& values(const std::string& name) const { return graph_.tensors.at(name).values; }
+  const graph::Floats& values(const std::string& name) const { return graph_.tensors.at(name).values; }
 
   void fill(const graph::Input&, Slot&) {}
   void fill(const graph::Flatten&, Slot& s) { s.spikes = input(s).spikes; }
@@ -69,12 +72,14 @@ class Builder {
     note_tensors(s, from.size(), op.bias);
     choose_plan(s, in);
     if (s.event) {
-      s.weight.resize(s.conv.shape.weights());
-      kernels::prepare_conv(s.conv.shape, from.data(), s.weight.data());
+      // Depthwise: both layouts are the same.
+      s.weight = op.groups == w[0] ? from : graph::Floats(std::vector<float>(s.conv.shape.weights()));
+      if (op.groups != w[0]) kernels::prepare_conv(s.conv.shape, from.data(), s.weight.own().data());
       if (!op.bias.empty()) s.bias = values(op.bias);
     } else {
-      s.weight.resize(s.conv.weights()), s.bias.resize(s.conv.biases());
-      s.conv.prepare(from.data(), op.bias.empty() ? nullptr : values(op.bias).data(), s.weight.data(), s.bias.data());
+      std::vector<float> weights(s.conv.weights()), biases(s.conv.biases());
+      s.conv.prepare(from.data(), op.bias.empty() ? nullptr : values(op.bias).data(), weights.data(), biases.data());
+      s.weight = std::move(weights), s.bias = std::move(biases);
     }
     if (program_.options.count) conv_reach(s, from);
   }
@@ -85,8 +90,9 @@ class Builder {
     std::vector<float> ordered(from.size());  // [O, I] with the inputs in our order
     for (std::size_t o = 0; o < s.n; ++o)
       for (std::size_t i = 0; i < in.n; ++i) ordered[o * in.n + i] = from[o * in.n + (in.order.empty() ? i : in.order[i])];
-    s.weight.resize(in.n * kernels::linear_stride(s.n));
-    kernels::prepare_linear(ordered.data(), s.n, in.n, s.weight.data());
+    std::vector<float> rows(in.n * kernels::linear_stride(s.n));
+    kernels::prepare_linear(ordered.data(), s.n, in.n, rows.data());
+    s.weight = std::move(rows);
     note_tensors(s, from.size(), op.bias);
     if (!op.bias.empty()) s.bias = values(op.bias);
     s.order.clear();
@@ -117,10 +123,12 @@ class Builder {
 
   void fill(const graph::Affine& op, Slot& s) {
     const std::size_t plane = s.n / static_cast<std::size_t>(s.channels);
+    std::vector<float> scale(s.n), shift(s.n);
     for (std::size_t i = 0; i < s.n; ++i) {
       const std::size_t channel = (s.order.empty() ? i : s.order[i]) / plane;
-      s.weight.push_back(values(op.scale)[channel]), s.bias.push_back(values(op.shift)[channel]);
+      scale[i] = values(op.scale)[channel], shift[i] = values(op.shift)[channel];
     }
+    s.weight = std::move(scale), s.bias = std::move(shift);
     s.tensor_elements = 2 * static_cast<std::size_t>(s.channels);
   }
 
@@ -129,8 +137,10 @@ class Builder {
     s.state_at = program_.state_size, program_.state_size += s.n;
     if (op.decay.empty()) return;
     s.decay = values(op.decay);
-    if (s.decay.size() == s.n && !s.order.empty())
-      for (std::size_t i = 0; i < s.n; ++i) s.decay[i] = values(op.decay)[s.order[i]];
+    if (s.decay.size() == s.n && !s.order.empty()) {
+      std::vector<float>& decay = s.decay.own();
+      for (std::size_t i = 0; i < s.n; ++i) decay[i] = values(op.decay)[s.order[i]];
+    }
   }
 
   void fill(const graph::Readout& op, Slot& s) {
@@ -145,7 +155,7 @@ class Builder {
   }
 
   // An input reaches the output channels of its group for each kernel tap that lands inside the output.
-  void conv_reach(Slot& s, const std::vector<float>& weight) {
+  void conv_reach(Slot& s, const graph::Floats& weight) {
     const kernels::Conv2d& c = s.conv.shape;
     const std::size_t each = c.out_channels / c.groups, in_each = c.in_channels / c.groups, taps = c.kernel_h * c.kernel_w;
     std::vector<std::uint32_t> nonzero(taps * c.in_channels, 0);  // weights of each (tap, input channel)
@@ -198,6 +208,23 @@ Program::Program(const graph::Graph& graph, const Options& o) : options(o), T(gr
   frame_size = static_cast<std::size_t>(graph::elements(checked.input_shape));
   slots.reserve(checked.nodes.size());
   Builder(checked, *this).run();
+  plan_memory();
+  kernels::scalar_level();  // the level is chosen now, not by the first step
+}
+
+void Program::plan_memory() {
+  std::size_t most = 0;
+  for (Slot& s : slots) {
+    most = std::max(most, s.n);
+    if (s.kind == Kind::flatten) continue;  // it is its input's buffer
+    if (!s.spikes || s.wants_floats) s.at.x = memory.take<float>(s.n);
+    if (s.spikes) s.at.bits = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
+    if (s.wants_list) s.at.list = memory.take<std::uint32_t>(s.n);
+    if (s.kind == Kind::conv && !s.event) s.at.padded = memory.take<float>(s.conv.padded());
+  }
+  reordered_at = memory.take<float>(most), listed_at = memory.take<float>(most), indices_at = memory.take<std::uint32_t>(most);
+  values_at = memory.take<float>(state_size);
+  frame_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);
 }
 
 std::shared_ptr<const Program> prepare(const graph::Graph& graph, const Options& options) {

@@ -51,7 +51,7 @@ class Reference {
  private:
   const Values& in(const Node& node, std::size_t i = 0) const { return out_.at(node.inputs[i]); }
   const Shape& in_shape(const Node& node) const { return graph::node(graph_, node.inputs[0]).shape; }
-  const std::vector<float>& tensor(const std::string& name) const { return graph_.tensors.at(name).values; }
+  const graph::Floats& tensor(const std::string& name) const { return graph_.tensors.at(name).values; }
 
   void step(const graph::Input&, const Node&, Values& y, ReferenceResult&) const { std::copy(frame_.begin(), frame_.end(), y.begin()); }
 

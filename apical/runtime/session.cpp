@@ -1,6 +1,7 @@
 #include "apical/runtime/session.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "apical/base/error.h"
@@ -12,20 +13,24 @@
 namespace apical::runtime {
 namespace {
 
-/// The memory of one slot.
+/// The memory of one slot (BufferPlan), in the session's block. Empty where there is none.
 struct Buffer {
-  std::vector<float> x;             // values; of bits: 0 and 1, when some reader wants them
-  std::vector<std::uint64_t> bits;  // spikes
-  std::vector<std::uint32_t> list;  // indices of the nonzero elements, when some reader wants them
+  std::span<float> x;
+  std::span<std::uint64_t> bits;
+  std::span<std::uint32_t> list;  // the first `count` are set
+  std::span<float> padded;
   std::size_t count = 0;
-  std::vector<float> padded;  // input of a dense convolution with its border
-  bool ones = true;           // every nonzero listed is +1 or -1
+  bool ones = true;  // every nonzero listed is +1 or -1
+};
+
+struct alignas(MemoryPlan::line) Line {
+  std::byte bytes[MemoryPlan::line];
 };
 
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
 
 // A spike makes every window it lies in fire.
-void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::vector<std::uint64_t>& out) noexcept {
+void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::span<std::uint64_t> out) noexcept {
   std::fill(out.begin(), out.end(), 0);
   const auto first = [](std::size_t at, std::size_t kernel, std::size_t stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
   for (std::size_t e = 0; e < in.count; ++e) {
@@ -42,28 +47,35 @@ void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::vector<std::ui
 
 struct Session::Impl {
   std::shared_ptr<const Program> program;
+  std::vector<Line> block;  // all that a step writes, as program->memory lays it out
   std::vector<Buffer> buffers;
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
-  std::vector<float> values;        // State::values, channel last
-  std::vector<float> frame, output;
-  std::vector<float> reordered, listed;  // of one slot's inputs, used at once
-  std::vector<std::uint32_t> indices;
+  std::span<float> values;          // State::values, channel last
+  std::span<float> frame, output;
+  std::span<float> reordered, listed;  // of one slot's inputs, used at once
+  std::span<std::uint32_t> indices;
   std::vector<graph::OpCounts> counts;
   std::vector<SpikeRecord> records;
   std::vector<std::size_t> record_of;  // of each slot
   int steps = 0;
   bool have_frame = false;
 
-  explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)) {
+  template <class T>
+  std::span<T> at(std::size_t offset, std::size_t n) {
+    if (offset == MemoryPlan::none) return {};
+    return {reinterpret_cast<T*>(reinterpret_cast<std::byte*>(block.data()) + offset), n};
+  }
+
+  explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)), block(program->memory.bytes() / MemoryPlan::line) {
     const auto& slots = program->slots;
     buffers.resize(slots.size()), source.resize(slots.size()), counts.resize(slots.size()), record_of.resize(slots.size());
+    std::size_t most = 0;
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const Slot& s = slots[i];
+      most = std::max(most, s.n);
       source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
-      if (s.kind == Kind::flatten) continue;
-      if (!s.spikes || s.wants_floats) buffers[i].x.resize(s.n);
-      if (s.spikes) buffers[i].bits.resize(kernels::words_per_row(s.n));
-      if (s.wants_list) buffers[i].list.resize(s.n);
+      buffers[i] = {at<float>(s.at.x, s.n), at<std::uint64_t>(s.at.bits, kernels::words_per_row(s.n)), at<std::uint32_t>(s.at.list, s.n),
+                    at<float>(s.at.padded, s.conv.padded())};
       if (s.kind == Kind::neuron && program->options.record_spikes) {
         record_of[i] = records.size();
         SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
@@ -71,14 +83,10 @@ struct Session::Impl {
         records.push_back(std::move(record));
       }
     }
-    std::size_t most = 0;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      most = std::max(most, slots[i].n);
-      if (slots[i].kind == Kind::conv && !slots[i].event) buffers[i].padded.resize(slots[i].conv.padded());
-    }
-    reordered.resize(most), listed.resize(most), indices.resize(most);
-    values.assign(program->state_size, 0.0f);
-    frame.resize(program->frame_size), output.resize(slots.back().n);
+    values = at<float>(program->values_at, program->state_size);
+    frame = at<float>(program->frame_at, program->frame_size), output = at<float>(program->output_at, slots.back().n);
+    reordered = at<float>(program->reordered_at, most), listed = at<float>(program->listed_at, most);
+    indices = at<std::uint32_t>(program->indices_at, most);
   }
 
   const Slot& slot(std::size_t i) const { return program->slots[i]; }
@@ -141,7 +149,7 @@ struct Session::Impl {
     }
   }
 
-  void product(std::size_t i, const Slot& s, const Buffer& in, std::vector<float>& y) {
+  void product(std::size_t i, const Slot& s, const Buffer& in, std::span<float> y) {
     const Slot& from = slot(s.inputs[0]);
     if (s.kind == Kind::conv && !s.event) {
       s.conv.pad(in.x.data(), buffers[i].padded.data());
@@ -171,7 +179,7 @@ struct Session::Impl {
   }
 
   // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
-  void add(const Slot& s, std::vector<float>& y) {
+  void add(const Slot& s, std::span<float> y) {
     std::fill(y.begin(), y.end(), 0.0f);
     for (const auto i : s.inputs) {
       const auto& from = slot(i).order;
@@ -295,10 +303,13 @@ Result Session::run(std::span<const float> frames) {
                       " values are no multiple of it");
   reset();
   for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
-  Result r{impl_->output, 0};
+  Result r{{impl_->output.begin(), impl_->output.end()}, 0};
   r.predicted = std::max_element(r.scores.begin(), r.scores.end()) - r.scores.begin();
   return r;
 }
+
+std::span<const float> Session::scores() const noexcept { return impl_->output; }
+int Session::steps() const noexcept { return impl_->steps; }
 
 State Session::state() const {
   State s{std::vector<float>(impl_->values.size()), impl_->steps};

@@ -46,7 +46,8 @@ class Program;
 /// The graph prepared for running: weights laid out channel last, plans chosen. Immutable and shared by sessions of many threads.
 std::shared_ptr<const Program> prepare(const graph::Graph& graph, const Options& options = {});
 
-/// One stream. Memory is allocated by the constructor alone (and, with record_spikes, when a stream grows longer than T steps).
+/// One stream. All memory is laid out with the program and allocated by the constructor in one block: step(), reset() and the
+/// reading of scores allocate nothing (with record_spikes: until a stream grows longer than T steps).
 class Session {
  public:
   explicit Session(const graph::Graph& graph, const Options& options = {});
@@ -62,6 +63,9 @@ class Session {
   std::span<const float> step(std::span<const float> frame);
   /// reset(), then a step for each of the frames [T, C, H, W].
   Result run(std::span<const float> frames);
+
+  std::span<const float> scores() const noexcept;  ///< what the last step gave; after reset() still that
+  int steps() const noexcept;                      ///< steps done since reset
 
   State state() const;
   void set_state(const State& state);  ///< usage error for a state of another size

@@ -13,35 +13,8 @@ namespace apical::runtime {
 namespace {
 
 using namespace apical::graph;
-using apical::testing::random_frames, apical::testing::random_tensor, apical::testing::small_net;
-using kernels::Compare, kernels::Lif, kernels::Reset, kernels::ResetAt;
-
-// Two branches of one layer meet again in another order; max pool of spikes; an affine in float; per step output of the last kind.
-Graph branched_net() {
-  Graph g;
-  g.name = "branched", g.input_shape = {3, 6, 6}, g.T = 4;
-  g.tensors["c.w"] = random_tensor({4, 3, 3, 3}, "c", 0.5f);
-  g.tensors["d.w"] = random_tensor({4, 1, 3, 3}, "d", 0.9f);
-  g.tensors["a.s"] = random_tensor({4}, "as", 1.0f), g.tensors["a.b"] = random_tensor({4}, "ab", 0.3f);
-  g.tensors["l.w"] = random_tensor({16, 16}, "l", 0.5f), g.tensors["m.w"] = random_tensor({5, 16}, "m", 0.5f);
-  Lif lif;
-  lif.reset = Reset::hard, lif.decay = 0.7f;
-  g.nodes = {{"in", Input{}, {}, {}},
-             {"c", Conv2d{"c.w", "", 1, 1, 1, 1, 1}, {"in"}, {}},
-             {"a", Affine{"a.s", "a.b"}, {"c"}, {}},
-             {"n", Neuron{lif, {}, ""}, {"a"}, {}},
-             {"d", Conv2d{"d.w", "", 1, 1, 1, 1, 4}, {"n"}, {}},
-             {"sum", Add{}, {"d", "n"}, {}},
-             {"n2", Neuron{lif, {}, ""}, {"sum"}, {}},
-             {"mp", MaxPool2d{3, 2}, {"n2"}, {}},
-             {"flat", Flatten{}, {"mp"}, {}},
-             {"l", Linear{"l.w", ""}, {"flat"}, {}},
-             {"both", Add{}, {"l", "flat"}, {}},
-             {"m", Linear{"m.w", ""}, {"both"}, {}},
-             {"out", Readout{ReadoutKind::max_membrane}, {"m"}, {}}};
-  validate(g);
-  return g;
-}
+using apical::testing::branched_net, apical::testing::random_frames, apical::testing::small_net;
+using kernels::Lif, kernels::Reset, kernels::ResetAt;
 
 void expect_like_reference(const Graph& g, const std::vector<float>& frames, Plan plan) {
   Session session(g, {.plan = plan, .record_spikes = true});

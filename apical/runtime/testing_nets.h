@@ -38,6 +38,34 @@ inline graph::Graph small_net(const kernels::Lif& lif = {}) {
   return g;
 }
 
+/// Two branches of one layer meet again in another order; max pool of spikes; an affine in float; per step output of the last kind.
+inline graph::Graph branched_net() {
+  using namespace graph;
+  Graph g;
+  g.name = "branched", g.input_shape = {3, 6, 6}, g.T = 4;
+  g.tensors["c.w"] = random_tensor({4, 3, 3, 3}, "c", 0.5f);
+  g.tensors["d.w"] = random_tensor({4, 1, 3, 3}, "d", 0.9f);
+  g.tensors["a.s"] = random_tensor({4}, "as", 1.0f), g.tensors["a.b"] = random_tensor({4}, "ab", 0.3f);
+  g.tensors["l.w"] = random_tensor({16, 16}, "l", 0.5f), g.tensors["m.w"] = random_tensor({5, 16}, "m", 0.5f);
+  kernels::Lif lif;
+  lif.reset = kernels::Reset::hard, lif.decay = 0.7f;
+  g.nodes = {{"in", Input{}, {}, {}},
+             {"c", Conv2d{"c.w", "", 1, 1, 1, 1, 1}, {"in"}, {}},
+             {"a", Affine{"a.s", "a.b"}, {"c"}, {}},
+             {"n", Neuron{lif, {}, ""}, {"a"}, {}},
+             {"d", Conv2d{"d.w", "", 1, 1, 1, 1, 4}, {"n"}, {}},
+             {"sum", Add{}, {"d", "n"}, {}},
+             {"n2", Neuron{lif, {}, ""}, {"sum"}, {}},
+             {"mp", MaxPool2d{3, 2}, {"n2"}, {}},
+             {"flat", Flatten{}, {"mp"}, {}},
+             {"l", Linear{"l.w", ""}, {"flat"}, {}},
+             {"both", Add{}, {"l", "flat"}, {}},
+             {"m", Linear{"m.w", ""}, {"both"}, {}},
+             {"out", Readout{ReadoutKind::max_membrane}, {"m"}, {}}};
+  validate(g);
+  return g;
+}
+
 /// [T, ...] frames: the same image at each step, or fresh sparse counts.
 inline std::vector<float> random_frames(const graph::Graph& g, std::uint64_t seed, bool constant) {
   Random random(seed, "frames");

@@ -1,26 +1,17 @@
 """apical infer and energy on a small model: every plan says the same, counts are those of the network, wrong words are refused."""
 import shutil
-import struct
-import zipfile
 
 from harness import ROOT, ApicalTest, apical, main
+from samples import write_npz
 
 USAGE = 2
-
-
-def npy(dtype, shape, content):
-    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode() + content
 
 
 class Models(ApicalTest):
     def setUp(self):
         super().setUp()
         shutil.copy(ROOT / "tests" / "fuzz" / "corpus" / "model" / "small", self.dir / "model.safetensors")
-        pixels = bytes((i * 37 + i * i * 11) % 256 for i in range(6 * 2 * 63))
-        with zipfile.ZipFile(self.dir / "set.npz", "w") as z:  # of [2, 9, 7], as the model takes them
-            z.writestr("x.npy", npy("|u1", (6, 2, 9, 7), pixels))
+        write_npz(self.dir / "set.npz")
 
     def test_every_plan_predicts_the_same(self):
         said = {}
