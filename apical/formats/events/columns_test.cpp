@@ -195,16 +195,38 @@ TEST_F(Columns, CutFilesKeepWhatIsWhole) {
   EXPECT_THAT(error_of([&] { read_all(*open_events(nothing, "a.raw")); }, ExitCode::data), HasSubstr("a.raw, byte 16"));
 }
 
+// Many packets; a sensor that is smaller than its events say; damage in the middle.
+TEST_F(Columns, Aedat4) {
+  const auto events = random_events(5, 400'000, 300, 200, 1000);
+  write_events(file("a.aedat4"), EventFormat::aedat4, 300, 200, events);
+  Bytes whole = read_file(file("a.aedat4"));
+  EXPECT_EQ(events_of(read_event_columns(file("a.aedat4"))), events);
+  check(whole);
+  std::string text(whole.begin(), whole.end());
+  const std::size_t size = text.find(">300<");
+  ASSERT_NE(size, std::string::npos);
+  whole[size + 1] = '2';
+  EXPECT_GT(check(whole).outside, 100'000u);
+  const auto told = [](std::span<const std::uint8_t> bytes) {
+    const std::string message = error_of([&] { parse_event_columns(bytes, "a.aedat4"); }, ExitCode::data);
+    EXPECT_EQ(error_of([&] { read_all(*open_events(bytes, "a.aedat4")); }, ExitCode::data), message);
+    return message;
+  };
+  whole[whole.size() / 2] ^= 0x55;
+  EXPECT_THAT(told(whole), HasSubstr("a packet"));
+  EXPECT_THAT(told(std::span(whole).first(whole.size() - 10)), HasSubstr("a.aedat4, byte "));
+}
+
 TEST_F(Columns, OtherFormatsAndEmptyOnes) {
   const auto events = random_events(5, 30'000, 200, 200, 1000);
-  write_events(file("a.aedat4"), EventFormat::aedat4, 200, 200, events);
-  EXPECT_EQ(events_of(read_event_columns(file("a.aedat4"))), events);
+  write_events(file("a.aedat3"), EventFormat::aedat3, 200, 200, events);
+  EXPECT_EQ(events_of(read_event_columns(file("a.aedat3"))), events);
   EXPECT_EQ(parse_event_columns(bytes_of("% evt 2.0\n% end\n"), "a.raw").size(), 0u);
   EXPECT_THAT(error_of([] { parse_event_columns(bytes_of("t,x,y,p\n1,2,3,1\n2,40000,3,1\n"), "a.csv"); }, ExitCode::data),
               ::testing::AllOf(HasSubstr("event 1 at x 40000"), HasSubstr("a.csv")));
   const char* data = std::getenv("APICAL_DATA");
   if (!data || !*data) return;
-  for (const char* recording : {"evt2_gen3.raw", "evt3_gen4.raw", "ncars.dat"})
+  for (const char* recording : {"evt2_gen3.raw", "evt3_gen4.raw", "ncars.dat", "davis.aedat4"})
     check(read_file(std::filesystem::path(data) / "events" / recording));
 }
 

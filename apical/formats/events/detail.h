@@ -10,6 +10,7 @@
 #include "apical/formats/bytes.h"
 #include "apical/formats/events/event.h"
 #include "apical/formats/events/source.h"
+#include "apical/formats/events/word_kernels.h"
 
 namespace apical::formats::detail {
 
@@ -50,6 +51,11 @@ class ReaderBase : public EventReader {
       return;
     }
     batch_.push_back({t, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y), static_cast<std::uint8_t>(polarity != 0)});
+  }
+  /// Appends a block to batch_.
+  void pass_on(const EventBlock& block) {
+    for (std::size_t i = 0; i < block.size; ++i)
+      batch_.push_back({block.t[i], static_cast<std::uint16_t>(block.x[i]), static_cast<std::uint16_t>(block.y[i]), block.p[i]});
   }
   /// The next whole records of `size` bytes; empty at the end. A file that ends inside a record is noted in info() and warned about
   /// once, or is a data error when that is its first record.

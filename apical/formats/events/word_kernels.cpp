@@ -29,7 +29,7 @@ HWY_INLINE void in_full(const uint8_t* from, size_t n, size_t lanes, size_t size
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) full(from + i * size, i);
   if (i == n) return;
-  alignas(64) uint8_t tail[HWY_MAX_BYTES] = {};
+  alignas(64) uint8_t tail[2 * HWY_MAX_BYTES] = {};
   std::memcpy(tail, from + i * size, (n - i) * size);
   full(tail, i);
 }
@@ -52,6 +52,28 @@ void add_records(const uint8_t* records, size_t n, int64_t base, const RecordFie
     hn::StoreU(hn::TruncateTo(d16, hn::And(hn::ShiftRightSame(address, f.y_shift), y_mask)), d16, y + i);
     const auto polarity = hn::And(hn::ShiftRightSame(address, f.p_shift), p_mask);
     hn::StoreU(hn::TruncateTo(d8, hn::IfThenZeroElse(hn::Eq(polarity, hn::Zero(d)), one)), d8, p + i);
+  });
+  block.size += n;
+}
+
+void add_dv_events(const uint8_t* events, size_t n, EventBlock& block) {
+  const hn::ScalableTag<uint64_t> d;
+  const hn::RebindToSigned<decltype(d)> i64;
+  const hn::Rebind<uint16_t, decltype(d)> d16;
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const auto one = hn::Set(d, 1u), sixteen = hn::Set(d, 0xffffu), eight = hn::Set(d, 0xffu);
+  int64_t* t = block.t + block.size;
+  uint16_t* x = reinterpret_cast<uint16_t*>(block.x + block.size);
+  uint16_t* y = reinterpret_cast<uint16_t*>(block.y + block.size);
+  uint8_t* p = block.p + block.size;
+  in_full(events, n, hn::Lanes(d), 16, [&](const uint8_t* from, size_t i) HWY_ATTR {
+    auto time = hn::Zero(d), address = time;
+    hn::LoadInterleaved2(d, words64(from), time, address);
+    hn::StoreU(hn::BitCast(i64, time), i64, t + i);
+    hn::StoreU(hn::TruncateTo(d16, hn::And(address, sixteen)), d16, x + i);
+    hn::StoreU(hn::TruncateTo(d16, hn::And(hn::ShiftRight<16>(address), sixteen)), d16, y + i);
+    const auto off = hn::Eq(hn::And(hn::ShiftRight<32>(address), eight), hn::Zero(d));
+    hn::StoreU(hn::TruncateTo(d8, hn::IfThenZeroElse(off, one)), d8, p + i);
   });
   block.size += n;
 }
@@ -264,14 +286,16 @@ uint64_t most_evt3(const uint8_t* words, size_t n) {
 }
 
 bool any_outside(const EventBlock& block, int width, int height) {
-  const hn::ScalableTag<int16_t> d;
+  const hn::ScalableTag<uint16_t> d;  // what is negative becomes huge
   const size_t L = hn::Lanes(d);
-  const auto w = hn::Set(d, static_cast<int16_t>(width - 1)), h = hn::Set(d, static_cast<int16_t>(height - 1));
+  const auto w = hn::Set(d, static_cast<uint16_t>(width - 1)), h = hn::Set(d, static_cast<uint16_t>(height - 1));
+  const auto* x = reinterpret_cast<const uint16_t*>(block.x);
+  const auto* y = reinterpret_cast<const uint16_t*>(block.y);
   size_t i = 0;
   auto out = hn::Gt(hn::Zero(d), hn::Zero(d));
-  for (; i + L <= block.size; i += L) out = hn::Or(out, hn::Or(hn::Gt(hn::LoadU(d, block.x + i), w), hn::Gt(hn::LoadU(d, block.y + i), h)));
+  for (; i + L <= block.size; i += L) out = hn::Or(out, hn::Or(hn::Gt(hn::LoadU(d, x + i), w), hn::Gt(hn::LoadU(d, y + i), h)));
   bool any = !hn::AllFalse(d, out);
-  for (; i < block.size; ++i) any |= block.x[i] >= width || block.y[i] >= height;
+  for (; i < block.size; ++i) any |= x[i] >= width || y[i] >= height;
   return any;
 }
 
@@ -305,6 +329,7 @@ HWY_AFTER_NAMESPACE();
 namespace apical::formats::detail {
 
 HWY_EXPORT(add_records);
+HWY_EXPORT(add_dv_events);
 HWY_EXPORT(near_records);
 HWY_EXPORT(add_cd_words);
 HWY_EXPORT(evt3_records);
@@ -317,6 +342,11 @@ HWY_EXPORT(copy_past_caches);
 
 void add_records(const std::uint8_t* records, std::size_t n, std::int64_t base, const RecordFields& fields, EventBlock& block) noexcept {
   HWY_DYNAMIC_DISPATCH(add_records)(records, n, base, fields, block);
+}
+void add_dv_events(const std::uint8_t* events, std::size_t n, EventBlock& block) noexcept {
+  if (!kernels::scalar_level()) return HWY_DYNAMIC_DISPATCH(add_dv_events)(events, n, block);
+  for (; n > 0; --n, events += 16)
+    block.add(load_le<std::int64_t>(events), load_le<std::uint16_t>(events + 8), load_le<std::uint16_t>(events + 10), events[12]);
 }
 std::size_t near_records(const std::uint8_t* records, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(near_records)(records, n); }
 std::size_t add_cd_words(const std::uint8_t* words, std::size_t n, std::int64_t high, EventBlock& block, std::uint64_t& on) noexcept {
@@ -363,7 +393,7 @@ bool any_outside(const EventBlock& block, int width, int height) noexcept {
   height = height > 0 ? std::min(height, 32768) : 32768;
   if (!kernels::scalar_level()) return HWY_DYNAMIC_DISPATCH(any_outside)(block, width, height);
   for (std::size_t i = 0; i < block.size; ++i)
-    if (block.x[i] >= width || block.y[i] >= height) return true;
+    if (static_cast<std::uint16_t>(block.x[i]) >= width || static_cast<std::uint16_t>(block.y[i]) >= height) return true;
   return false;
 }
 

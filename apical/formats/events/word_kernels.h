@@ -1,6 +1,6 @@
 #pragma once
-// SIMD pieces of the decoders of DAT and EVT. Each gives the bits of the scalar loops in dat.cpp, evt2.cpp, evt21.cpp and evt3.cpp, which
-// run instead of them at the level "scalar". Pointers to words may be unaligned. Not for use outside this folder.
+// SIMD pieces of the decoders of DAT, EVT and AEDAT 4. Each gives the bits of the scalar loops in dat.cpp, evt2.cpp, evt21.cpp, evt3.cpp or
+// beside it, which run instead at the level "scalar". Pointers to words may be unaligned. Not for use outside this folder.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +37,8 @@ struct RecordFields {
 
 /// Appends n records (n <= room of the block): t = base + its time.
 void add_records(const std::uint8_t* records, std::size_t n, std::int64_t base, const RecordFields& fields, EventBlock& block) noexcept;
+/// Appends n events of AEDAT 4 (n <= room): 16 bytes each, time in 64 bits, x and y in 16, polarity in 8, and 3 unused.
+void add_dv_events(const std::uint8_t* events, std::size_t n, EventBlock& block) noexcept;
 /// Number of leading records of which each differs by less than 2^31 us from the one before.
 std::size_t near_records(const std::uint8_t* records, std::size_t n) noexcept;
 

@@ -61,7 +61,9 @@ class WordReader : public ReaderBase {
   EventBlock block_;
 };
 
-/// decode(), and then takes out what lies outside the sensor (width or height 0: beyond 15 bits).
+/// Takes out the events outside the sensor (width or height 0: beyond 15 bits) and returns how many.
+std::uint64_t keep_inside(EventBlock& block, int width, int height);
+/// decode(), then keep_inside().
 std::size_t decode_inside(const WordDecoder& decoder, const std::uint8_t* words, std::size_t n, int width, int height, WordState& state,
                           EventBlock& block, WordCounts& counts);
 /// info's words, dropped, outside, special, unknown_words and wraps from what was counted.
