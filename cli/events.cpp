@@ -61,11 +61,13 @@ nlohmann::ordered_json to_json(const std::string& file, const EventSummary& s) {
   j["peak_rate_hz"] = s.peak_rate_hz;
   j["max_x"] = s.max_x;
   j["max_y"] = s.max_y;
-  j["steps_back"] = s.steps_back;
+  j["steps_back"] = s.info.steps_back;
+  j["wraps"] = s.info.wraps;
   j["dropped"] = s.info.dropped;
   j["outside"] = s.info.outside;
   j["special"] = s.info.special;
   j["unknown_words"] = s.info.unknown_words;
+  j["cut_bytes"] = s.info.cut_bytes;
   if (s.info.declared) j["declared"] = *s.info.declared;
   j["words"] = nlohmann::ordered_json::object();
   for (const auto& [kind, count] : s.info.words) j["words"][kind] = count;
@@ -90,7 +92,8 @@ void print(const std::string& file, const EventSummary& s) {
   const auto some = [](const char* what, std::uint64_t n, const char* meaning) {
     if (n > 0) line(what, std::to_string(n) + " " + meaning);
   };
-  some("steps back", s.steps_back, "events earlier than the one before");
+  some("steps back", s.info.steps_back, "events earlier than the one before");
+  some("wraps", s.info.wraps, "times the clock of the file started again");
   some("dropped", s.info.dropped, "events before the first time or row");
   some("outside", s.info.outside, "events outside the sensor, left out");
   some("special", s.info.special, "triggers and other data, left out");

@@ -1,15 +1,15 @@
 #pragma once
-// What our sides of the field benchmarks share: arrays in and out, times, one JSON line.
+// What our sides of the field benchmarks share: times, the copy bandwidth, one JSON line.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apical/base/thread_pool.h"
-#include "apical/formats/npy.h"
 
 namespace apical::bench {
 
@@ -27,14 +27,16 @@ std::vector<double> seconds(int runs, Run run) {
   return all;
 }
 
-/// A matrix of float32.
-inline torch::Tensor read(const std::string& path) {
-  const auto a = formats::read_npy(path);
-  return torch::from_blob(const_cast<float*>(a.as<float>(path).data()), {static_cast<std::int64_t>(a.shape.at(0)), static_cast<std::int64_t>(a.shape.at(1))}).clone();
-}
-inline void write(const std::string& path, const torch::Tensor& t) {
-  formats::write_npy(path, formats::Array::of<float>({static_cast<std::uint64_t>(t.size(0)), static_cast<std::uint64_t>(t.size(1))},
-                                                     {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())}));
+/// Bytes read plus bytes written a second: `bytes` copied from one place to another, all threads, best of `runs`.
+inline double copy_bytes_per_s(const void* from, void* to, std::size_t bytes, int runs) {
+  double best = 0;
+  for (int i = 0; i < runs; ++i) {
+    const double start = now();
+    parallel_for(0, bytes, std::size_t{1} << 20,
+                 [&](std::size_t b, std::size_t e) { std::memcpy(static_cast<char*>(to) + b, static_cast<const char*>(from) + b, e - b); });
+    best = std::max(best, 2.0 * static_cast<double>(bytes) / (now() - start));
+  }
+  return best;
 }
 
 /// Least time of `threads` threads to read `bytes` from their second level caches: of seven tries over 256 KiB each.
@@ -67,7 +69,7 @@ inline void print(const std::vector<std::pair<std::string, std::vector<double>>>
     }
     text += "]";
   }
-  std::printf("%s}\n", text.c_str());
+  std::printf("%s}\n", text.empty() ? "{" : text.c_str());
 }
 
 }  // namespace apical::bench

@@ -167,7 +167,7 @@ class Events(ApicalTest):
         evt3 = b"% evt 3.0\n% end\n"
         for name, data, words in (
             ("cut.aedat4", good[:-200], ("byte",)),
-            ("cut.bin", nmnist(self.events)[:-1], ("cut.bin, byte 14995",)),
+            ("cut.bin", nmnist(self.events)[:4], ("cut.bin, byte 0",)),
             ("half.raw", evt3 + b"\x01", ("half.raw, byte 16",)),
             ("huge.aedat4", b"#!AER-DAT4.0\r\n\xff\xff\xff\xff", ("4294967295 bytes",)),
             ("empty.raw", b"", ("empty",)),
@@ -184,6 +184,13 @@ class Events(ApicalTest):
                 self.refuses(apical("events", *args, cwd=self.dir), 3, name, *words)
                 self.assertEqual(self.files(), before)
                 self.assertFalse((self.dir / "out").exists())
+
+    def test_a_cut_recording_keeps_what_is_whole(self):
+        (self.dir / "cut.bin").write_bytes(nmnist(self.events)[:-1])
+        result = self.run_ok("events", "info", "cut.bin", "--json")
+        self.assertEqual(result.err.count("cut.bin, byte 14995"), 1)
+        found = json.loads(result.out)
+        self.assertEqual((found["events"], found["cut_bytes"]), (len(self.events) - 1, 4))
 
     def test_a_full_disk_leaves_nothing(self):
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))

@@ -68,6 +68,7 @@ class Aedat2Reader final : public ReaderBase {
       else
         emit(t, right - ((a >> 1) & 0x7f), bottom - ((a >> 8) & 0x7f), (a & 1) ^ 1);
     }
+    info_.wraps = static_cast<std::uint64_t>(time_.base / period);
     in_.skip(bytes.size());
     return !bytes.empty();
   }

@@ -51,8 +51,8 @@ class Aedat3Reader final : public ReaderBase {
   }
   bool decode() override {
     if (left_ == 0) return next_packet();
-    const auto bytes = records(event_size, "an event");
-    if (bytes.empty())
+    const auto bytes = in_.peek(std::size_t{1} << 15);
+    if (bytes.size() < event_size)
       throw in_.error("the file ends inside a packet, of which " + std::to_string(left_) + " events are missing", cut_hint);
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() / event_size));
     for (std::size_t i = 0; i < n; ++i) {

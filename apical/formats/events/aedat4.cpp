@@ -4,17 +4,18 @@
 #include <algorithm>
 #include <cstring>
 
-#include "apical/formats/events/detail.h"
+#include "apical/formats/events/aedat4.h"
 #include "apical/formats/events/dv_codec.h"
 #include "apical/formats/events/dv_generated.h"
 #include "apical/formats/events/dv_info.h"
+#include "apical/formats/events/words.h"
 
 namespace apical::formats::detail {
 namespace {
 
 constexpr std::string_view magic = "#!AER-DAT4.0\r\n";
 constexpr std::size_t largest_header = std::size_t{1} << 24, events_per_packet = 10000;
-static_assert(sizeof(dv::Event) == 16);
+static_assert(sizeof(dv::Event) == Aedat4Reader::event_size);
 constexpr const char* cut_hint = "The file is cut off or damaged; copy or download it again.";
 
 /// The root of a size-prefixed flatbuffer with this identifier, or nullptr when the bytes are no such thing.
@@ -26,125 +27,133 @@ const Table* verified(const std::vector<std::uint8_t>& bytes, const char* identi
   return flatbuffers::GetSizePrefixedRoot<Table>(bytes.data());
 }
 
-class Aedat4Reader final : public ReaderBase {
- public:
-  explicit Aedat4Reader(std::shared_ptr<ByteSource> source) : ReaderBase(std::move(source), EventFormat::aedat4) {
-    const auto head = in_.peek(magic.size());
-    if (head.size() < magic.size() || std::memcmp(head.data(), magic.data(), magic.size()) != 0)
-      throw in_.error("this is no AEDAT 4.0 file: it must begin with '#!AER-DAT4.0'");
-    in_.skip(magic.size());
-    read_io_header();
-    info_.words = {{"event packets", 0}, {"other packets", 0}};
-    read_table();
-  }
+}  // namespace
 
- private:
-  void read_io_header() {
-    std::vector<std::uint8_t> bytes(4);
-    in_.take(bytes.data(), 4, "the size of its header");
-    const auto size = load_le<std::uint32_t>(bytes.data());
-    if (size > largest_header || size > in_.left())
+Aedat4Reader::Aedat4Reader(std::shared_ptr<ByteSource> source) : ReaderBase(std::move(source), EventFormat::aedat4) {
+  const auto head = in_.peek(magic.size());
+  if (head.size() < magic.size() || std::memcmp(head.data(), magic.data(), magic.size()) != 0)
+    throw in_.error("this is no AEDAT 4.0 file: it must begin with '#!AER-DAT4.0'");
+  in_.skip(magic.size());
+  read_io_header();
+  info_.words = {{"event packets", 0}, {"other packets", 0}};
+  read_table();
+}
+
+void Aedat4Reader::read_io_header() {
+  std::vector<std::uint8_t> bytes(4);
+  in_.take(bytes.data(), 4, "the size of its header");
+  const auto size = load_le<std::uint32_t>(bytes.data());
+  if (size > largest_header || size > in_.left())
+    throw in_.error_at(magic.size(),
+                       "the header claims " + std::to_string(size) + " bytes, of which " + std::to_string(in_.left()) + " are there",
+                       cut_hint);
+  bytes.resize(4 + size);
+  in_.take(bytes.data() + 4, size, "its header");
+  const auto* header = verified<dv::IOHeader>(bytes, "IOHE");
+  if (!header) throw in_.error_at(magic.size(), "the header is damaged (no valid IOHE flatbuffer)", cut_hint);
+  compression_ = static_cast<int>(header->compression());
+  if (compression_ < 0 || compression_ > 4)
+    throw in_.error_at(magic.size(), "compression " + std::to_string(compression_) + " is not known", "None, LZ4 and ZSTD are read.");
+  end_ = in_.size();
+  if (const auto table = header->dataTablePosition(); table >= 0) {
+    if (static_cast<std::uint64_t>(table) > in_.size() || static_cast<std::uint64_t>(table) < in_.offset())
       throw in_.error_at(magic.size(),
-                         "the header claims " + std::to_string(size) + " bytes, of which " + std::to_string(in_.left()) + " are there",
+                         "the table of packets should lie at byte " + std::to_string(table) + " of " + std::to_string(in_.size()),
                          cut_hint);
-    bytes.resize(4 + size);
-    in_.take(bytes.data() + 4, size, "its header");
-    const auto* header = verified<dv::IOHeader>(bytes, "IOHE");
-    if (!header) throw in_.error_at(magic.size(), "the header is damaged (no valid IOHE flatbuffer)", cut_hint);
-    compression_ = static_cast<int>(header->compression());
-    if (compression_ < 0 || compression_ > 4)
-      throw in_.error_at(magic.size(), "compression " + std::to_string(compression_) + " is not known", "None, LZ4 and ZSTD are read.");
-    end_ = in_.size();
-    if (const auto table = header->dataTablePosition(); table >= 0) {
-      if (static_cast<std::uint64_t>(table) > in_.size() || static_cast<std::uint64_t>(table) < in_.offset())
-        throw in_.error_at(magic.size(),
-                           "the table of packets should lie at byte " + std::to_string(table) + " of " + std::to_string(in_.size()),
-                           cut_hint);
-      end_ = static_cast<std::uint64_t>(table);
-    }
-    static constexpr const char* kinds[] = {"none", "LZ4", "LZ4_HIGH", "ZSTD", "ZSTD_HIGH"};
-    info_.header = {"compression " + std::string(kinds[compression_])};
-    if (!header->infoNode()) return;
-    for (const DvStream& s : dv_streams(header->infoNode()->string_view())) {
-      info_.header.push_back("stream " + std::to_string(s.id) + " " + s.type);
-      known_streams_ = true;
-      if (s.type != "EVTS" || stream_ >= 0) continue;
-      stream_ = s.id;
-      info_.width = s.width;
-      info_.height = s.height;
-    }
+    end_ = static_cast<std::uint64_t>(table);
   }
-  // The table only serves to tell how many events are promised; a damaged one does not spoil the events.
-  void read_table() {
-    const std::uint64_t size = in_.size() - end_;
-    if (size == 0 || size > dv_packet_limit) return;
-    std::vector<std::uint8_t> packed(size), bytes;
-    if (in_.source().read_at(end_, packed.data(), packed.size()) != size) return;
-    if (dv_unpack(compression_, packed, bytes) != DvUnpack::good) return;
-    const auto* table = verified<dv::FileDataTable>(bytes, "FTAB");
-    if (!table || !table->table()) return;
-    std::uint64_t promised = 0;
-    for (const dv::FileDataDefinition* entry : *table->table())
-      if (entry->packetInfo() && (entry->packetInfo()->streamID() == stream_ || stream_ < 0))
-        promised += static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry->numElements()));
-    info_.declared = promised;
+  static constexpr const char* kinds[] = {"none", "LZ4", "LZ4_HIGH", "ZSTD", "ZSTD_HIGH"};
+  info_.header = {"compression " + std::string(kinds[compression_])};
+  if (!header->infoNode()) return;
+  for (const DvStream& s : dv_streams(header->infoNode()->string_view())) {
+    info_.header.push_back("stream " + std::to_string(s.id) + " " + s.type);
+    known_streams_ = true;
+    if (s.type != "EVTS" || stream_ >= 0) continue;
+    stream_ = s.id;
+    info_.width = s.width;
+    info_.height = s.height;
   }
-  bool decode() override {
-    if (in_.offset() >= end_) return false;
-    const std::uint64_t at = in_.offset();
-    if (end_ - at < 8) throw in_.error("the file ends inside the head of a packet", cut_hint);
-    std::uint8_t head[8];
-    in_.take(head, 8, "the head of a packet");
-    const auto id = load_le<std::int32_t>(head), size = load_le<std::int32_t>(head + 4);
-    if (size < 0 || static_cast<std::uint64_t>(size) > end_ - in_.offset())
-      throw in_.error_at(at, "a packet claims " + std::to_string(size) + " bytes; " + std::to_string(end_ - in_.offset()) + " are left",
-                         cut_hint);
-    if (known_streams_ && id != stream_) {
-      ++info_.words[1].second;
-      in_.skip(static_cast<std::uint64_t>(size));
-      return true;
-    }
-    if (static_cast<std::size_t>(size) > dv_packet_limit)
-      throw in_.error_at(at, "a packet of " + std::to_string(size) + " bytes is longer than the limit");
-    packed_.resize(static_cast<std::size_t>(size));
-    in_.take(packed_.data(), packed_.size(), "a packet");
-    unpack(id, at);
+}
+
+// The table only serves to tell how many events are promised; a damaged one does not spoil the events.
+void Aedat4Reader::read_table() {
+  const std::uint64_t size = in_.size() - end_;
+  if (size == 0 || size > dv_packet_limit) return;
+  std::vector<std::uint8_t> packed(size), bytes;
+  if (in_.source().read_at(end_, packed.data(), packed.size()) != size) return;
+  if (dv_unpack(compression_, packed, bytes) != DvUnpack::good) return;
+  const auto* table = verified<dv::FileDataTable>(bytes, "FTAB");
+  if (!table || !table->table()) return;
+  std::uint64_t promised = 0;
+  for (const dv::FileDataDefinition* entry : *table->table())
+    if (entry->packetInfo() && (entry->packetInfo()->streamID() == stream_ || stream_ < 0))
+      promised += static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry->numElements()));
+  info_.declared = promised;
+}
+
+Aedat4Reader::Packet Aedat4Reader::packet(std::uint64_t at, const std::uint8_t* head) const {
+  if (end_ - at < head_size) throw in_.error_at(at, "the file ends inside the head of a packet", cut_hint);
+  const auto id = load_le<std::int32_t>(head), size = load_le<std::int32_t>(head + 4);
+  const std::uint64_t left = end_ - at - head_size;
+  if (size < 0 || static_cast<std::uint64_t>(size) > left)
+    throw in_.error_at(at, "a packet claims " + std::to_string(size) + " bytes; " + std::to_string(left) + " are left", cut_hint);
+  const Packet p{at, id, static_cast<std::size_t>(size)};
+  if (ours(p) && p.size > dv_packet_limit)
+    throw in_.error_at(at, "a packet of " + std::to_string(size) + " bytes is longer than the limit");
+  return p;
+}
+
+std::optional<std::span<const std::uint8_t>> Aedat4Reader::unpack(const Packet& p, std::span<const std::uint8_t> packed,
+                                                                  std::vector<std::uint8_t>& bytes) const {
+  switch (dv_unpack(compression_, packed, bytes)) {
+    case DvUnpack::good:
+      break;
+    case DvUnpack::damaged:
+      throw in_.error_at(p.at, "a packet cannot be unpacked", cut_hint);
+    case DvUnpack::cut_off:
+      throw in_.error_at(p.at, "the packed bytes of a packet are cut off", cut_hint);
+    case DvUnpack::too_long:
+      throw in_.error_at(p.at, "a packet unpacks to more than " + std::to_string(dv_packet_limit) + " bytes");
+  }
+  if (!known_streams_ && (bytes.size() < 12 || std::memcmp(bytes.data() + 8, "EVTS", 4) != 0 || (stream_ >= 0 && p.id != stream_)))
+    return std::nullopt;
+  const auto* packet = verified<dv::EventPacket>(bytes, "EVTS");
+  if (!packet) throw in_.error_at(p.at, "a packet is damaged (no valid EVTS flatbuffer)", cut_hint);
+  if (!packet->elements()) return std::span<const std::uint8_t>();
+  // As bytes: the Verifier holds the length of the vector to its alignment, not the 8 bytes of its elements.
+  return std::span(packet->elements()->Data(), packet->elements()->size() * event_size);
+}
+
+bool Aedat4Reader::decode() {
+  if (in_.offset() >= end_) return false;
+  const Packet p = packet(in_.offset(), in_.peek(head_size).data());
+  in_.skip(head_size);
+  if (!ours(p)) {
+    ++info_.words[1].second;
+    in_.skip(p.size);
     return true;
   }
-  void unpack(std::int32_t id, std::uint64_t at) {
-    switch (dv_unpack(compression_, packed_, bytes_)) {
-      case DvUnpack::good:
-        break;
-      case DvUnpack::damaged:
-        throw in_.error_at(at, "a packet cannot be unpacked", cut_hint);
-      case DvUnpack::cut_off:
-        throw in_.error_at(at, "the packed bytes of a packet are cut off", cut_hint);
-      case DvUnpack::too_long:
-        throw in_.error_at(at, "a packet unpacks to more than " + std::to_string(dv_packet_limit) + " bytes");
-    }
-    if (!known_streams_ && (bytes_.size() < 12 || std::memcmp(bytes_.data() + 8, "EVTS", 4) != 0 || (stream_ >= 0 && id != stream_))) {
-      ++info_.words[1].second;
-      return;
-    }
-    stream_ = id;
-    const auto* packet = verified<dv::EventPacket>(bytes_, "EVTS");
-    if (!packet) throw in_.error_at(at, "a packet is damaged (no valid EVTS flatbuffer)", cut_hint);
-    ++info_.words[0].second;
-    if (!packet->elements()) return;
-    // Read byte by byte: the Verifier holds the length of the vector to its alignment, not the 8 bytes of its elements.
-    const std::uint8_t* p = packet->elements()->Data();
-    for (std::size_t n = packet->elements()->size(); n > 0; --n, p += sizeof(dv::Event))
-      // A negative address becomes a huge one, which emit() counts as outside.
-      emit(load_le<std::int64_t>(p), static_cast<std::uint32_t>(std::int32_t{load_le<std::int16_t>(p + 8)}),
-           static_cast<std::uint32_t>(std::int32_t{load_le<std::int16_t>(p + 10)}), p[12]);
+  packed_.resize(p.size);
+  in_.take(packed_.data(), packed_.size(), "a packet");
+  const auto events = unpack(p, packed_, bytes_);
+  if (!events) {
+    ++info_.words[1].second;
+    return true;
   }
+  stream_ = p.id;
+  ++info_.words[0].second;
+  for (auto rest = *events; !rest.empty();) {
+    const std::size_t n = std::min(rest.size() / event_size, EventBlock::capacity);
+    block_.size = 0;
+    add_dv_events(rest.data(), n, block_);
+    info_.outside += keep_inside(block_, info_.width, info_.height);
+    pass_on(block_);
+    rest = rest.subspan(n * event_size);
+  }
+  return true;
+}
 
-  int compression_ = 0;
-  std::int32_t stream_ = -1;
-  bool known_streams_ = false;
-  std::uint64_t end_ = 0;  // of the packets
-  std::vector<std::uint8_t> packed_, bytes_;
-};
+namespace {
 
 class Aedat4Writer final : public WriterBase {
  public:

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstring>
 
+#include "apical/base/log.h"
+
 namespace apical::formats::detail {
 namespace {
 constexpr std::size_t block = std::size_t{1} << 15;  // bytes decoded at once
@@ -18,7 +20,11 @@ std::size_t ReaderBase::read(std::span<Event> out) {
       return n;
     }
     const std::size_t k = std::min(out.size() - n, batch_.size() - served_);
-    std::copy_n(batch_.begin() + static_cast<std::ptrdiff_t>(served_), k, out.begin() + static_cast<std::ptrdiff_t>(n));
+    for (std::size_t i = 0; i < k; ++i) {
+      out[n + i] = batch_[served_ + i];
+      info_.steps_back += out[n + i].t < before_;
+      before_ = out[n + i].t;
+    }
     served_ += k;
     n += k;
   }
@@ -41,11 +47,20 @@ bool ReaderBase::refill() {
 std::span<const std::uint8_t> ReaderBase::records(std::size_t size, const char* what) {
   const auto bytes = in_.peek(block / size * size);
   const std::size_t whole = bytes.size() / size * size;
-  if (whole == 0 && !bytes.empty())
-    throw in_.error(
-        "the file ends inside " + std::string(what) + ": " + std::to_string(bytes.size()) + " bytes are left of " + std::to_string(size),
-        "The file is cut off; copy or download it again.");
+  if (whole > 0) begun_ = true;
+  if (whole == 0 && !bytes.empty()) {
+    info_.cut_bytes = bytes.size();
+    const Error cut = cut_off(what, size, bytes.size(), at_byte(in_.source().name(), in_.offset()));
+    if (!begun_) throw cut;
+    log_warn(cut.what());
+    in_.skip(bytes.size());
+  }
   return bytes.first(whole);
+}
+
+Error cut_off(const char* what, std::size_t size, std::size_t left, const std::string& where) {
+  return data_error("the file ends inside " + std::string(what) + ": " + std::to_string(left) + " bytes are left of " + std::to_string(size),
+                    where, "The file is cut off; copy or download it again.");
 }
 
 void ReaderBase::read_header(std::string_view lead, std::string_view end) {

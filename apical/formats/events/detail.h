@@ -1,6 +1,7 @@
 #pragma once
 // What the readers and writers of all event formats share. Not for use outside this folder and its fuzz targets.
 #include <exception>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "apical/formats/bytes.h"
 #include "apical/formats/events/event.h"
 #include "apical/formats/events/source.h"
+#include "apical/formats/events/word_kernels.h"
 
 namespace apical::formats::detail {
 
@@ -16,6 +18,7 @@ namespace apical::formats::detail {
 /// by more than 15/16 of it, once wrapped, is a late event from before the wrap; other steps back are passed on as they are.
 struct WrappingTime {
   std::int64_t period, base = 0, last = 0;
+  bool operator==(const WrappingTime&) const = default;
   std::int64_t operator()(std::int64_t raw) noexcept {
     if (last - raw > period / 2)
       base += period;
@@ -25,6 +28,9 @@ struct WrappingTime {
     return base + raw;
   }
 };
+
+/// The error, or warning, that of a last record of `size` bytes only `left` are there.
+Error cut_off(const char* what, std::size_t size, std::size_t left, const std::string& where);
 
 /// Decodes block by block into a batch from which read() is served.
 class ReaderBase : public EventReader {
@@ -46,7 +52,13 @@ class ReaderBase : public EventReader {
     }
     batch_.push_back({t, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y), static_cast<std::uint8_t>(polarity != 0)});
   }
-  /// The next whole records of `size` bytes; empty at the end. Data error when the file ends inside a record.
+  /// Appends a block to batch_.
+  void pass_on(const EventBlock& block) {
+    for (std::size_t i = 0; i < block.size; ++i)
+      batch_.push_back({block.t[i], static_cast<std::uint16_t>(block.x[i]), static_cast<std::uint16_t>(block.y[i]), block.p[i]});
+  }
+  /// The next whole records of `size` bytes; empty at the end. A file that ends inside a record is noted in info() and warned about
+  /// once, or is a data error when that is its first record.
   std::span<const std::uint8_t> records(std::size_t size, const char* what);
   /// Reads header lines that begin with `lead` into info().header, up to and with the line `end`.
   void read_header(std::string_view lead, std::string_view end);
@@ -58,6 +70,8 @@ class ReaderBase : public EventReader {
  private:
   bool refill();
   std::size_t served_ = 0;
+  std::int64_t before_ = std::numeric_limits<std::int64_t>::min();  // time of the event before
+  bool begun_ = false;                                              // a whole record has been read
   std::exception_ptr damage_;
 };
 

@@ -21,15 +21,19 @@ bool grow(std::vector<std::uint8_t>& out, std::size_t used, std::size_t limit) {
   return out.size() > used;
 }
 
+using Lz4Context = std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)>;
 DvUnpack unpack_lz4(std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
-  LZ4F_dctx* raw = nullptr;
-  if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) throw internal_error("no memory for LZ4");
-  const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(raw, LZ4F_freeDecompressionContext);
+  thread_local const Lz4Context context = [] {  // kept: it is larger than many a packet
+    LZ4F_dctx* raw = nullptr;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) throw internal_error("no memory for LZ4");
+    return Lz4Context(raw, LZ4F_freeDecompressionContext);
+  }();
+  LZ4F_resetDecompressionContext(context.get());
   std::size_t used = 0, at = 0, hint = 1;
   while (hint != 0) {
     if (!grow(out, used, limit)) return DvUnpack::too_long;
     std::size_t produced = out.size() - used, consumed = packed.size() - at;
-    hint = LZ4F_decompress(raw, out.data() + used, &produced, packed.data() + at, &consumed, nullptr);
+    hint = LZ4F_decompress(context.get(), out.data() + used, &produced, packed.data() + at, &consumed, nullptr);
     if (LZ4F_isError(hint)) return DvUnpack::damaged;
     used += produced;
     at += consumed;
@@ -40,8 +44,9 @@ DvUnpack unpack_lz4(std::span<const std::uint8_t> packed, std::vector<std::uint8
 }
 
 DvUnpack unpack_zstd(std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
-  const std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream(ZSTD_createDStream(), ZSTD_freeDStream);
+  thread_local const std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream(ZSTD_createDStream(), ZSTD_freeDStream);
   if (!stream) throw internal_error("no memory for zstd");
+  ZSTD_DCtx_reset(stream.get(), ZSTD_reset_session_only);
   ZSTD_DCtx_setParameter(stream.get(), ZSTD_d_windowLogMax, largest_zstd_window);
   ZSTD_inBuffer in{packed.data(), packed.size(), 0};
   std::size_t used = 0, hint = 1;
@@ -61,7 +66,6 @@ DvUnpack unpack_zstd(std::span<const std::uint8_t> packed, std::vector<std::uint
 }  // namespace
 
 DvUnpack dv_unpack(int compression, std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out, std::size_t limit) {
-  out.clear();
   if (compression == 1 || compression == 2) return unpack_lz4(packed, out, limit);
   if (compression == 3 || compression == 4) return unpack_zstd(packed, out, limit);
   if (packed.size() > limit) return DvUnpack::too_long;

@@ -49,6 +49,9 @@ struct EventInfo {
   std::uint64_t outside = 0;        ///< events left out because they lie outside width x height (never for size 0)
   std::uint64_t special = 0;        ///< other things left out: triggers, frames, inertial samples, synchronisation
   std::uint64_t unknown_words = 0;  ///< words of a type the format does not define, left out
+  std::uint64_t steps_back = 0;     ///< events earlier than the one before
+  std::uint64_t wraps = 0;          ///< how often the file's clock started again
+  std::uint64_t cut_bytes = 0;      ///< bytes of a last record that is not whole, left out with a warning
   std::vector<std::pair<std::string, std::uint64_t>> words;  ///< how many words (EVT) or packets (AEDAT 3, 4) of each kind
   std::optional<std::uint64_t> declared;                     ///< number of events the file's own table promises (AEDAT 4)
   std::vector<std::string> header;                           ///< header lines as found, without line ends
@@ -59,7 +62,7 @@ class EventReader {
  public:
   virtual ~EventReader() = default;
   /// Fills `out` from the front and returns how many events were read; 0 at the end. Data error naming file and byte offset,
-  /// after the events before the damage have been returned.
+  /// after the events before the damage have been returned. A last record that is cut off is left out, with a warning.
   /// Times are passed on as stored (unwrapped): recordings whose times step back a little keep doing so.
   virtual std::size_t read(std::span<Event> out) = 0;
   virtual const EventInfo& info() const = 0;

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "apical/base/error.h"
-#include "apical/formats/events/event.h"
+#include "apical/base/log.h"
+#include "apical/formats/events/columns.h"
+#include "apical/kernels/simd.h"
 
 namespace apical::formats {
 
@@ -28,10 +30,24 @@ inline std::uint64_t fuzz_read(std::span<const std::uint8_t> bytes, EventFormat 
   return count;
 }
 
+/// Number of events as columns, or of those before the damage where there are none.
+inline std::uint64_t fuzz_columns(std::span<const std::uint8_t> bytes, EventFormat format, std::uint64_t otherwise) {
+  try {
+    return parse_event_columns(bytes, "fuzz", format).size();
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::data) std::abort();
+    return otherwise;
+  }
+}
+
 /// However the events are fetched, they are the same number.
 inline int fuzz_events(const std::uint8_t* data, std::size_t size, EventFormat format) {
+  set_log_level(LogLevel::error);  // files that are cut are warned about
   const std::span<const std::uint8_t> bytes(data, size);
-  if (fuzz_read(bytes, format, 4096) != fuzz_read(bytes, format, 1 + size % 97)) std::abort();
+  kernels::set_simd_level("scalar");
+  const std::uint64_t count = fuzz_read(bytes, format, 4096);
+  kernels::set_simd_level("best");
+  if (count != fuzz_read(bytes, format, 1 + size % 97) || count != fuzz_columns(bytes, format, count)) std::abort();
   return 0;
 }
 

@@ -1,61 +1,50 @@
 // Prophesee EVT 2.0: 32-bit little-endian words, the upper 4 bits say the kind. CD words: 6 low bits of time, x 11 bits, y 11 bits;
 // TIME_HIGH: the 28 upper bits of the 34-bit time in us. Source: Prophesee Metavision documentation, "EVT 2.0 format".
-#include "apical/formats/events/detail.h"
 #include "apical/formats/events/evt.h"
+#include "apical/kernels/simd.h"
 
 namespace apical::formats::detail {
 namespace {
 
-constexpr std::int64_t high_period = std::int64_t{1} << 28;
-constexpr int low_bits = 6;
-enum Kind : std::uint32_t { cd_off = 0x0, cd_on = 0x1, time_high = 0x8, ext_trigger = 0xa, others = 0xe, continued = 0xf };
-
-class Evt2Reader final : public ReaderBase {
+class Evt2Decoder final : public WordDecoder {
  public:
-  explicit Evt2Reader(std::shared_ptr<ByteSource> source) : ReaderBase(std::move(source), EventFormat::evt2) {
+  Evt2Decoder() : WordDecoder(4, "a word", evt2::high_period, 1 << evt2::low_bits) {}
+  std::uint64_t most(const std::uint8_t* words, std::size_t n) const override { return most_evt2(words, n); }
+  std::size_t decode(const std::uint8_t* words, std::size_t n, WordState& state, EventBlock& block, WordCounts& counts) const override {
+    n = std::min(n, EventBlock::capacity);
+    const bool scalar = kernels::scalar_level();
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!scalar && state.has_time) {
+        const std::size_t before = block.size;
+        std::uint64_t on = 0;
+        i += add_cd_words(words + 4 * i, n - i, state.high, block, on);
+        counts.kinds[evt2::cd_on] += on;
+        counts.kinds[evt2::cd_off] += block.size - before - on;
+        if (i == n) break;
+      }
+      const auto w = load_le<std::uint32_t>(words + 4 * i), kind = w >> 28;
+      ++counts.kinds[kind];
+      if (kind == evt2::time_high)
+        evt2::set_high(w, state);
+      else if (kind > evt2::cd_on)
+        continue;
+      else if (state.has_time)
+        block.add(state.high + ((w >> 22) & 0x3f), (w >> 11) & 0x7ff, w & 0x7ff, kind);
+      else
+        ++counts.dropped;
+    }
+    return n;
+  }
+  void report(const WordCounts& counts, EventInfo& info) const override { evt2::report(counts, "CD_OFF", "CD_ON", info); }
+};
+
+class Evt2Reader final : public WordReader {
+ public:
+  explicit Evt2Reader(std::shared_ptr<ByteSource> source) : WordReader(std::move(source), EventFormat::evt2) {
     read_header("% ", "% end");
     sensor_from_header(info_);
-    info_.words = {{"CD_OFF", 0}, {"CD_ON", 0}, {"TIME_HIGH", 0}, {"EXT_TRIGGER", 0}, {"OTHERS", 0}, {"CONTINUED", 0}};
+    start(std::make_unique<Evt2Decoder>());
   }
-
- private:
-  bool decode() override {
-    const auto bytes = records(4, "a word");
-    for (std::size_t i = 0; i < bytes.size(); i += 4) {
-      const auto w = load_le<std::uint32_t>(bytes.data() + i);
-      switch (w >> 28) {
-        case cd_off:
-        case cd_on:
-          ++info_.words[w >> 28].second;
-          if (has_time_)
-            emit(high_ + ((w >> 22) & 0x3f), (w >> 11) & 0x7ff, w & 0x7ff, w >> 28);
-          else
-            ++info_.dropped;
-          break;
-        case time_high:
-          ++info_.words[2].second;
-          high_ = time_(w & 0x0fffffff) << low_bits;
-          has_time_ = true;
-          break;
-        case ext_trigger:
-          ++info_.words[3].second, ++info_.special;
-          break;
-        case others:
-          ++info_.words[4].second, ++info_.special;
-          break;
-        case continued:
-          ++info_.words[5].second, ++info_.special;
-          break;
-        default:
-          ++info_.unknown_words;
-      }
-    }
-    in_.skip(bytes.size());
-    return !bytes.empty();
-  }
-  WrappingTime time_{high_period};
-  std::int64_t high_ = 0;
-  bool has_time_ = false;
 };
 
 class Evt2Writer final : public WriterBase {
@@ -67,11 +56,12 @@ class Evt2Writer final : public WriterBase {
  private:
   void encode(const Event& e) override {
     check_evt_gap(e.t, last_, where_);
-    clock_.advance(e.t >> low_bits, [&](std::int64_t high) { put((std::uint32_t{time_high} << 28) | static_cast<std::uint32_t>(high)); });
+    clock_.advance(e.t >> evt2::low_bits,
+                   [&](std::int64_t high) { put((std::uint32_t{evt2::time_high} << 28) | static_cast<std::uint32_t>(high)); });
     put((static_cast<std::uint32_t>(e.polarity) << 28) | (static_cast<std::uint32_t>(e.t & 0x3f) << 22) |
         (static_cast<std::uint32_t>(e.x) << 11) | e.y);
   }
-  HighClock clock_{high_period};
+  HighClock clock_{evt2::high_period};
 };
 
 }  // namespace

@@ -4,8 +4,8 @@
 // Source: Prophesee Metavision documentation, "EVT 3.0 format".
 #include <array>
 
-#include "apical/formats/events/detail.h"
 #include "apical/formats/events/evt.h"
+#include "apical/kernels/simd.h"
 
 namespace apical::formats::detail {
 namespace {
@@ -29,89 +29,108 @@ constexpr std::array<const char*, 16> kind_names = {"ADDR_Y",   nullptr,       "
                                                     "TIME_LOW", "CONTINUED_4", "TIME_HIGH", nullptr,       "EXT_TRIGGER", nullptr,
                                                     nullptr,    nullptr,       "OTHERS",    "CONTINUED_12"};
 
-class Evt3Reader final : public ReaderBase {
+class Evt3Decoder final : public WordDecoder {
  public:
-  explicit Evt3Reader(std::shared_ptr<ByteSource> source) : ReaderBase(std::move(source), EventFormat::evt3) {
-    read_header("% ", "% end");
-    sensor_from_header(info_);
+  Evt3Decoder() : WordDecoder(2, "a word", high_period, 4096) {}
+  std::uint64_t most(const std::uint8_t* words, std::size_t n) const override { return most_evt3(words, n); }
+  std::size_t decode(const std::uint8_t* words, std::size_t n, WordState& s, EventBlock& block, WordCounts& counts) const override {
+    const bool scalar = kernels::scalar_level();
+    std::size_t i = 0;
+    while (i < n && block.size + 12 <= EventBlock::capacity) {
+      if (!scalar && s.has_time && s.has_row) i += run(words + 2 * i, n - i, s, block);
+      if (i < n && block.size + 12 <= EventBlock::capacity) word(load_le<std::uint16_t>(words + 2 * i++), s, block, counts);
+    }
+    count_kinds(words, i, counts.kinds);
+    return i;
+  }
+  void report(const WordCounts& counts, EventInfo& info) const override {
+    info.words.clear();
+    info.unknown_words = 0;
     for (std::size_t kind = 0; kind < 16; ++kind)
-      if (kind_names[kind]) {
-        slot_[kind] = info_.words.size();
-        info_.words.emplace_back(kind_names[kind], 0);
-      }
+      if (kind_names[kind])
+        info.words.emplace_back(kind_names[kind], counts.kinds[kind]);
+      else
+        info.unknown_words += counts.kinds[kind];
+    info.special = counts.kinds[continued_4] + counts.kinds[ext_trigger] + counts.kinds[others] + counts.kinds[continued_12];
   }
 
  private:
-  bool decode() override {
-    const auto bytes = records(2, "a word");
-    std::array<std::uint64_t, 16> counts{};
-    for (std::size_t i = 0; i < bytes.size(); i += 2) {
-      const unsigned w = load_le<std::uint16_t>(bytes.data() + i), value = w & 0xfff;
-      ++counts[w >> 12];
-      switch (w >> 12) {
-        case addr_y:
-          y_ = value & 0x7ff, has_row_ = true;
-          break;
-        case addr_x:
-          one(value & 0x7ff, value >> 11);
-          break;
-        case base_x:
-          base_ = value & 0x7ff, polarity_ = value >> 11, has_base_ = true;
-          break;
-        case vect_12:
-          vector(value, 12);
-          break;
-        case vect_8:
-          vector(value & 0xff, 8);
-          break;
-        case time_low:
-          low_ = value;
-          break;
-        case time_high:
-          set_high(value);
-          break;
-        default:
-          break;  // counted below
-      }
+  // Any word.
+  static void word(unsigned w, WordState& s, EventBlock& block, WordCounts& counts) {
+    const unsigned value = w & 0xfff;
+    switch (w >> 12) {
+      case addr_y:
+        s.row = value & 0x7ff, s.has_row = true;
+        break;
+      case addr_x:
+        one(value & 0x7ff, value >> 11, s, block, counts);
+        break;
+      case base_x:
+        s.column = value & 0x7ff, s.polarity = value >> 11, s.has_column = true;
+        break;
+      case vect_12:
+        vector(value, 12, s, block, counts);
+        break;
+      case vect_8:
+        vector(value & 0xff, 8, s, block, counts);
+        break;
+      case time_low:
+        s.low = value;
+        break;
+      case time_high:
+        set_high(value, s);
+        break;
+      default:
+        break;
     }
-    for (std::size_t kind = 0; kind < 16; ++kind) {
-      if (!kind_names[kind])
-        info_.unknown_words += counts[kind];
-      else
-        info_.words[slot_[kind]].second += counts[kind];
-    }
-    info_.special += counts[continued_4] + counts[ext_trigger] + counts[others] + counts[continued_12];
-    in_.skip(bytes.size());
-    return !bytes.empty();
   }
-  void set_high(unsigned value) {
-    const std::int64_t high = time_(value);
+  static void set_high(unsigned value, WordState& s) {
+    const std::int64_t high = s.time(value) * 4096;
     // A new TIME_HIGH means that TIME_LOW has started again, even if its word is still to come.
-    if (!has_time_ || high != high_) low_ = 0;
-    high_ = high;
-    has_time_ = true;
+    if (!s.has_time || high != s.high) s.low = 0;
+    s.high = high;
+    s.has_time = true;
   }
-  void one(unsigned x, unsigned polarity) {
-    if (has_time_ && has_row_)
-      emit(high_ * 4096 + low_, x, y_, polarity);
+  static void one(unsigned x, unsigned polarity, const WordState& s, EventBlock& block, WordCounts& counts) {
+    if (!s.has_time || !s.has_row)
+      ++counts.dropped;
+    else if (x > 0x7ff)
+      ++counts.outside;  // no sensor of this format is so wide
     else
-      ++info_.dropped;
+      block.add(s.high + s.low, x, s.row, polarity);
   }
-  void vector(unsigned mask, unsigned length) {
+  static void vector(unsigned mask, unsigned length, WordState& s, EventBlock& block, WordCounts& counts) {
     for (unsigned bits = mask; bits != 0; bits &= bits - 1) {
-      if (has_base_)
-        one(base_ + static_cast<unsigned>(__builtin_ctz(bits)), polarity_);
+      if (s.has_column)
+        one(s.column + static_cast<unsigned>(__builtin_ctz(bits)), s.polarity, s, block, counts);
       else
-        ++info_.dropped;
+        ++counts.dropped;
     }
-    base_ = std::min(base_ + length, 0xffffu);  // a hostile file must not run it over
+    s.column = std::min(s.column + length, 0x800u);  // a hostile file must not run it over
   }
+  // As many words as the kernel can do.
+  static std::size_t run(const std::uint8_t* words, std::size_t n, WordState& s, EventBlock& block) {
+    alignas(64) std::uint64_t records[EventBlock::capacity + EventBlock::slack];
+    Evt3Registers r{s.low, s.row};
+    if (s.has_column && s.column < 0x800) r.base = s.column | (s.polarity << 11);
+    if (s.high == (s.time.base + s.time.last) * 4096) r.high = static_cast<std::uint32_t>(s.time.last);
+    const std::uint32_t before = r.base;
+    const Evt3Done done = evt3_records(words, n, r, records, EventBlock::capacity - block.size);
+    add_records(reinterpret_cast<const std::uint8_t*>(records), done.records, s.high, evt3_fields, block);
+    s.low = r.low;
+    s.row = r.row;
+    if (r.base != before) s.column = r.base & 0x7ff, s.polarity = r.base >> 11, s.has_column = true;
+    return done.words;
+  }
+};
 
-  std::array<std::size_t, 16> slot_{};
-  WrappingTime time_{high_period};
-  std::int64_t high_ = 0;
-  unsigned low_ = 0, y_ = 0, base_ = 0, polarity_ = 0;
-  bool has_time_ = false, has_row_ = false, has_base_ = false;
+class Evt3Reader final : public WordReader {
+ public:
+  explicit Evt3Reader(std::shared_ptr<ByteSource> source) : WordReader(std::move(source), EventFormat::evt3) {
+    read_header("% ", "% end");
+    sensor_from_header(info_);
+    start(std::make_unique<Evt3Decoder>());
+  }
 };
 
 class Evt3Writer final : public WriterBase {

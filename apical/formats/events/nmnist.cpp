@@ -39,6 +39,7 @@ class NmnistReader final : public ReaderBase {
       }
       emit(shift_ + time_(((p[2] & 0x7f) << 16) | (p[3] << 8) | p[4]), p[0], p[1], p[2] >> 7);
     }
+    info_.wraps = static_cast<std::uint64_t>(time_.base / period);
     in_.skip(bytes.size());
     return !bytes.empty();
   }

@@ -60,15 +60,13 @@ class NpzSink final : public Sink {
 
 EventSummary summarise_events(const std::filesystem::path& path, const EventTick& tick) {
   EventSummary s;
-  std::int64_t before = 0, origin = 0, window = 0;
+  std::int64_t origin = 0, window = 0;
   std::uint64_t in_window = 0, peak = 0;
   const auto reader = open_events(path);
   walk(*reader, {}, tick, [&](std::span<const Event> events) {
     for (const Event& e : events) {
-      if (s.events++ == 0) s.first_us = s.last_us = before = origin = e.t;
+      if (s.events++ == 0) s.first_us = s.last_us = origin = e.t;
       s.on += e.polarity;
-      s.steps_back += e.t < before;
-      before = e.t;
       s.first_us = std::min(s.first_us, e.t);
       s.last_us = std::max(s.last_us, e.t);
       s.max_x = std::max<int>(s.max_x, e.x);

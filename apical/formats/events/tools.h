@@ -16,7 +16,6 @@ struct EventSummary {
   EventInfo info;
   std::uint64_t bytes = 0, events = 0, on = 0;
   std::int64_t first_us = 0, last_us = 0;  ///< earliest and latest time
-  std::uint64_t steps_back = 0;            ///< events earlier than the one before
   int max_x = -1, max_y = -1;
   double duration_s = 0, mean_rate_hz = 0;
   double peak_rate_hz = 0;  ///< over windows of 10 ms from the first event on

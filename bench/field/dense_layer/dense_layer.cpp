@@ -9,6 +9,7 @@
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
 #include "bench/field/field.h"
+#include "bench/field/tensors.h"
 
 int main(int argc, char** argv) {
   using namespace apical;

@@ -5,6 +5,7 @@
 
 #include "apical/base/thread_pool.h"
 #include "apical/exchange/model.h"
+#include "apical/formats/npy.h"
 #include "apical/runtime/session.h"
 #include "bench/field/field.h"
 

@@ -2,36 +2,16 @@
 // autograd, outputs allocated anew each time). Reads x.npy and grad.npy [T, N] in a folder, writes spikes.npy and grad_x.npy there,
 // prints times and the copy bandwidth at the same footprint as one JSON line.
 #include <CLI/CLI.hpp>
-#include <cstring>
 
 #include "apical/base/thread_pool.h"
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
 #include "bench/field/field.h"
-
-namespace {
-
-using namespace apical;
-using bench::now, bench::read;
-
-// Bytes read plus bytes written a second: `bytes` of one tensor copied to another, all threads, best of `runs`.
-double copy_bytes_per_s(const torch::Tensor& from, int runs) {
-  auto to = torch::zeros_like(from);
-  const std::size_t bytes = static_cast<std::size_t>(from.numel()) * 4;
-  double best = 0;
-  for (int i = 0; i < runs; ++i) {
-    const double start = now();
-    parallel_for(0, bytes, std::size_t{1} << 20, [&](std::size_t b, std::size_t e) {
-      std::memcpy(static_cast<char*>(to.data_ptr()) + b, static_cast<const char*>(from.data_ptr()) + b, e - b);
-    });
-    best = std::max(best, 2.0 * static_cast<double>(bytes) / (now() - start));
-  }
-  return best;
-}
-
-}  // namespace
+#include "bench/field/tensors.h"
 
 int main(int argc, char** argv) {
+  using namespace apical;
+  using bench::now, bench::read;
   CLI::App app("LIF scan, forward and backward");
   std::string folder, reset_at = "same_step";
   int threads = 1, runs = 7;
@@ -67,5 +47,7 @@ int main(int argc, char** argv) {
   }
   bench::write(folder + "/spikes.npy", spikes.detach());
   bench::write(folder + "/grad_x.npy", x.grad());
-  bench::print({{"forward_s", forward}, {"total_s", total}, {"copy_bytes_per_s", {copy_bytes_per_s(grad, runs)}}});
+  const auto to = torch::zeros_like(grad);
+  const double copy = bench::copy_bytes_per_s(grad.data_ptr(), to.data_ptr(), static_cast<std::size_t>(grad.numel()) * 4, runs);
+  bench::print({{"forward_s", forward}, {"total_s", total}, {"copy_bytes_per_s", {copy}}});
 }
