@@ -14,38 +14,95 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// acc[i] += value * w[i]; for a spike the value is 1.
-HWY_INLINE void add_scaled(float* acc, const float* w, size_t n, float value) {
-  const hn::ScalableTag<float> d;
-  const size_t L = hn::Lanes(d);
-  const auto v = hn::Set(d, value);
-  size_t i = 0;
-  for (; i + L <= n; i += L) hn::StoreU(hn::Add(hn::LoadU(d, acc + i), hn::Mul(v, hn::LoadU(d, w + i))), d, acc + i);
-  for (; i < n; ++i) acc[i] = acc[i] + value * w[i];
-}
+// The events in a row of a window: list[first .. last), whose weight rows are weights + (list[e] - base) * row.
+struct Run {
+  const float* weights;
+  size_t first, last;
+  ptrdiff_t base;
+};
 
-uint64_t conv(const Conv2d& s, const float* prepared, const uint32_t* index, const float* value, size_t count, float* acc) {
-  const size_t out_h = s.out_height(), out_w = s.out_width(), each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
-  uint64_t runs = 0;
-  for (size_t e = 0; e < count; ++e) {
-    const size_t at = index[e], x = at % s.width, y = at / s.width % s.height, channel = at / s.width / s.height;
-    const float* of_channel = prepared + channel * s.kernel_h * s.kernel_w * each;
-    float* of_group = acc + channel / in_each * each;
-    for (size_t ky = 0; ky < s.kernel_h; ++ky) {
-      if (y + s.pad_h < ky * s.dilation_h) break;  // later rows of the kernel lie further out
-      const size_t down = y + s.pad_h - ky * s.dilation_h, oy = down / s.stride_h;
-      if (down % s.stride_h != 0 || oy >= out_h) continue;
-      for (size_t kx = 0; kx < s.kernel_w; ++kx) {
-        if (x + s.pad_w < kx * s.dilation_w) break;
-        const size_t right = x + s.pad_w - kx * s.dilation_w, ox = right / s.stride_w;
-        if (right % s.stride_w != 0 || ox >= out_w) continue;
-        add_scaled(of_group + (oy * out_w + ox) * s.out_channels, of_channel + (ky * s.kernel_w + kx) * each, each,
-                   value ? value[e] : 1.0f);
-        ++runs;
+// K vectors of one output's channels, n of them to be written: weight rows are padded, biases and outputs are not.
+template <size_t K, bool Graded>
+void gather(const Run* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+  const hn::ScalableTag<float> d;
+  constexpr size_t L = hn::MaxLanes(d);
+  const bool whole = n >= K * L;
+  HWY_ALIGN float edge[K * L];
+  if (bias && !whole) {
+    std::fill(std::copy(bias, bias + n, edge), edge + K * L, 0.0f);
+    bias = edge;
+  }
+  hn::Vec<decltype(d)> sum[K];
+  for (size_t k = 0; k < K; ++k) sum[k] = bias ? hn::LoadU(d, bias + k * L) : hn::Zero(d);
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
+      const float* w = runs[r].weights + static_cast<size_t>(static_cast<ptrdiff_t>(list[e]) - runs[r].base) * row;
+      if constexpr (Graded) {
+        const auto v = hn::Set(d, value[e]);
+        for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::Mul(v, hn::LoadU(d, w + k * L)));
+      } else {
+        for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::LoadU(d, w + k * L));
       }
     }
+  float* to = whole ? y : edge;
+  for (size_t k = 0; k < K; ++k) hn::StoreU(sum[k], d, to + k * L);
+  if (!whole) std::copy(edge, edge + n, y);
+}
+
+template <bool Graded>
+void gather_all(Run* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+  constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), kBlock = 8;
+  using Gather = void (*)(const Run*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
+  static constexpr Gather of[] = {gather<1, Graded>, gather<2, Graded>, gather<3, Graded>, gather<4, Graded>,
+                                  gather<5, Graded>, gather<6, Graded>, gather<7, Graded>, gather<kBlock, Graded>};
+  for (size_t o = 0; o < n; o += kBlock * L) {
+    of[std::min(kBlock, (n - o + L - 1) / L) - 1](runs, rows, row, list, value, bias ? bias + o : nullptr, n - o, y + o);
+    for (size_t r = 0; r < rows; ++r) runs[r].weights += kBlock * L;
   }
-  return runs * each;
+}
+
+// Several groups: an event reaches the channels of its own group alone.
+void gather_groups(const Conv2d& s, const Run* runs, size_t rows, const uint32_t* list, const float* value, const float* bias, float* y) {
+  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
+  const hn::ScalableTag<float> d;
+  const size_t L = hn::Lanes(d);
+  for (size_t o = 0; o < s.out_channels; ++o) y[o] = bias ? bias[o] : 0.0f;
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
+      const float* w = runs[r].weights + static_cast<size_t>(static_cast<ptrdiff_t>(list[e]) - runs[r].base) * s.row();
+      float *to = y + list[e] % s.in_channels / in_each * each, *end = to + each;
+      const float v = value ? value[e] : 1.0f;
+      for (; to + L <= end; to += L, w += L) hn::StoreU(hn::Add(hn::LoadU(d, to), hn::Mul(hn::Set(d, v), hn::LoadU(d, w))), d, to);
+      for (; to < end; ++to, ++w) *to = *to + v * *w;
+    }
+}
+
+void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts, float* y) {
+  constexpr size_t kRows = 16;  // of a kernel, at a time
+  Run runs[kRows];
+  const size_t w_row = s.kernel_w * s.in_channels * s.row();
+  for (size_t oy = 0; oy < s.out_height(); ++oy)
+    for (size_t ox = 0; ox < s.out_width(); ++ox, y += s.out_channels) {
+      const ptrdiff_t left = static_cast<ptrdiff_t>(ox * s.stride_w) - static_cast<ptrdiff_t>(s.pad_w);
+      const size_t x = static_cast<size_t>(std::max<ptrdiff_t>(left, 0));
+      const size_t x_end = static_cast<size_t>(std::clamp<ptrdiff_t>(left + static_cast<ptrdiff_t>(s.kernel_w), 0, static_cast<ptrdiff_t>(s.width)));
+      size_t ky = 0, done = 0;
+      do {
+        size_t rows = 0;
+        for (; ky < s.kernel_h && rows < kRows; ++ky) {
+          const size_t down = oy * s.stride_h + ky, at = (down - s.pad_h) * s.width;
+          if (down < s.pad_h || down >= s.height + s.pad_h || x >= x_end || starts[at + x] == starts[at + x_end]) continue;
+          runs[rows++] = {prepared + ky * w_row, starts[at + x], starts[at + x_end], (static_cast<ptrdiff_t>(at) + left) * static_cast<ptrdiff_t>(s.in_channels)};
+        }
+        const float* from = done++ ? y : bias;  // a kernel of many rows goes on where it was
+        if (s.groups > 1)
+          gather_groups(s, runs, rows, list, value, from, y);
+        else if (value)
+          gather_all<true>(runs, rows, s.row(), list, value, from, s.out_channels, y);
+        else
+          gather_all<false>(runs, rows, s.row(), list, value, from, s.out_channels, y);
+      } while (ky < s.kernel_h);
+    }
 }
 
 }  // namespace
@@ -58,51 +115,44 @@ namespace {
 
 HWY_EXPORT(conv);
 
-// Plain reference, in gather form on purpose: every output asks which kernel positions the event fills.
-std::uint64_t conv_reference(const Conv2d& s, const float* prepared, const std::uint32_t* index, const float* value, std::size_t count,
-                             float* acc) {
+// Plain reference, event by event on purpose: each looks for the outputs whose windows it lies in.
+void conv_reference(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
   const std::size_t each = s.out_channels / s.groups;
-  std::uint64_t operations = 0;
+  for (std::size_t i = 0; i < s.outputs(); ++i) y[i] = bias ? bias[i % s.out_channels] : 0.0f;
   for (std::size_t e = 0; e < count; ++e) {
-    const std::size_t x = index[e] % s.width, y = index[e] / s.width % s.height, channel = index[e] / s.width / s.height;
+    const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
     for (std::size_t oy = 0; oy < s.out_height(); ++oy)
       for (std::size_t ox = 0; ox < s.out_width(); ++ox)
         for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
           for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
-            if (oy * s.stride_h + ky * s.dilation_h != y + s.pad_h || ox * s.stride_w + kx * s.dilation_w != x + s.pad_w) continue;
-            float* a = acc + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
-            const float* w = prepared + ((channel * s.kernel_h + ky) * s.kernel_w + kx) * each;
-            for (std::size_t o = 0; o < each; ++o, ++operations) a[o] = a[o] + (value ? value[e] : 1.0f) * w[o];
+            if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
+            float* a = y + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
+            const float* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * s.row();
+            for (std::size_t o = 0; o < each; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * w[o];
           }
   }
-  return operations;
 }
 
 }  // namespace
 
 void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcept {
   const std::size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, area = s.kernel_h * s.kernel_w;
-  for (std::size_t channel = 0; channel < s.in_channels; ++channel)
-    for (std::size_t k = 0; k < area; ++k)
-      for (std::size_t o = 0; o < each; ++o)
-        prepared[(channel * area + k) * each + o] = weight[((channel / in_each * each + o) * in_each + channel % in_each) * area + k];
+  std::fill(prepared, prepared + s.weights(), 0.0f);
+  for (std::size_t o = 0; o < s.out_channels; ++o)
+    for (std::size_t i = 0; i < in_each; ++i)
+      for (std::size_t k = 0; k < area; ++k)
+        prepared[(k * s.in_channels + o / each * in_each + i) * s.row() + o % each] = weight[(o * in_each + i) * area + k];
 }
 
-std::uint64_t event_conv(const Conv2d& s, const float* prepared, const std::uint32_t* index, const float* value, std::size_t count,
-                         float* acc) noexcept {
-  if (scalar_level()) return conv_reference(s, prepared, index, value, count, acc);
-  return HWY_DYNAMIC_DISPATCH(conv)(s, prepared, index, value, count, acc);
-}
-
-void channel_first(const float* last, std::size_t positions, std::size_t channels, float* first) noexcept {
-  constexpr std::size_t kBlock = 16;  // both sides stay in the first level cache
-  for (std::size_t p0 = 0; p0 < positions; p0 += kBlock)
-    for (std::size_t c = 0; c < channels; ++c)
-      for (std::size_t p = p0; p < std::min(positions, p0 + kBlock); ++p) first[c * positions + p] = last[p * channels + c];
-}
-
-void channel_last(const float* first, std::size_t positions, std::size_t channels, float* last) noexcept {
-  channel_first(first, channels, positions, last);  // the same transposition, sides exchanged
+void event_conv(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                std::uint32_t* starts, float* y) noexcept {
+  if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, y);
+  const std::size_t pixels = s.height * s.width;
+  std::size_t pixel = 0;  // starts[pixel]: the first event at this pixel or behind it
+  for (std::size_t e = 0; e < count; ++e)
+    for (const std::size_t at = index[e] / s.in_channels; pixel <= at; ++pixel) starts[pixel] = static_cast<std::uint32_t>(e);
+  for (; pixel <= pixels; ++pixel) starts[pixel] = static_cast<std::uint32_t>(count);
+  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, starts, y);
 }
 
 }  // namespace apical::kernels

@@ -160,24 +160,22 @@ TEST(EventLinear, IsTheDenseProductInOrder) {
   set_simd_level("");
 }
 
-// [O, OH, OW] by the definition; sums in the order input channel, ky, kx.
-std::vector<float> dense_conv(const Conv2d& s, const std::vector<float>& w, const std::vector<float>& x, uint64_t* operations) {
-  const size_t oh = s.out_height(), ow = s.out_width(), ig = s.in_channels / s.groups, og = s.out_channels / s.groups;
-  std::vector<float> y(s.out_channels * oh * ow);
-  *operations = 0;
-  for (size_t o = 0; o < s.out_channels; ++o)
-    for (size_t i = 0; i < oh; ++i)
-      for (size_t j = 0; j < ow; ++j)
-        for (size_t c = 0; c < ig; ++c)
-          for (size_t a = 0; a < s.kernel_h; ++a)
-            for (size_t b = 0; b < s.kernel_w; ++b) {
-              const long r = long(i * s.stride_h + a * s.dilation_h) - long(s.pad_h),
-                         q = long(j * s.stride_w + b * s.dilation_w) - long(s.pad_w);
+// [OH, OW, O] by the definition; x [H, W, I], w [O, I / groups, KH, KW]; sums from the bias on in the order ky, kx, input channel.
+std::vector<float> dense_conv(const Conv2d& s, const std::vector<float>& w, const std::vector<float>& bias, const std::vector<float>& x) {
+  const size_t ig = s.in_channels / s.groups, og = s.out_channels / s.groups;
+  std::vector<float> y;
+  for (size_t i = 0; i < s.out_height(); ++i)
+    for (size_t j = 0; j < s.out_width(); ++j)
+      for (size_t o = 0; o < s.out_channels; ++o) {
+        y.push_back(bias.empty() ? 0.0f : bias[o]);
+        for (size_t a = 0; a < s.kernel_h; ++a)
+          for (size_t b = 0; b < s.kernel_w; ++b)
+            for (size_t c = 0; c < ig; ++c) {
+              const long r = long(i * s.stride_h + a) - long(s.pad_h), q = long(j * s.stride_w + b) - long(s.pad_w);
               if (r < 0 || q < 0 || r >= long(s.height) || q >= long(s.width)) continue;
-              const float in = x[((o / og * ig + c) * s.height + size_t(r)) * s.width + size_t(q)];
-              *operations += in != 0;
-              y[(o * oh + i) * ow + j] += in * w[((o * ig + c) * s.kernel_h + a) * s.kernel_w + b];
+              y.back() += x[(size_t(r) * s.width + size_t(q)) * s.in_channels + o / og * ig + c] * w[((o * ig + c) * s.kernel_h + a) * s.kernel_w + b];
             }
+      }
   return y;
 }
 
@@ -186,31 +184,36 @@ TEST(EventConv, IsTheDenseConvolution) {
       {1, 1, 5, 7, 1, 1},
       {3, 16, 9, 8, 3, 3, 1, 1, 1, 1},
       {2, 20, 11, 10, 5, 3, 2, 3, 2, 1},
-      {4, 6, 8, 8, 3, 2, 2, 1, 0, 3, 1, 1, 2},
-      {6, 6, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 6},
-      {2, 33, 12, 9, 3, 3, 1, 2, 2, 2, 2, 3},
-      {2, 4, 3, 3, 4, 4},         // the kernel does not fit: no output
-      {1, 17, 6, 6, 2, 2, 3, 3},  // stride beyond the kernel: some events touch nothing
+      {4, 6, 8, 8, 3, 2, 2, 1, 0, 3, 2},
+      {6, 6, 7, 7, 3, 3, 1, 1, 1, 1, 6},
+      {8, 66, 7, 6, 3, 3, 1, 1, 1, 1, 2},
+      {2, 33, 12, 9, 3, 3, 1, 2, 2, 3},
+      {5, 300, 4, 5, 3, 3, 1, 1, 1, 1},
+      {1, 3, 20, 3, 19, 2, 1, 1, 9, 4},  // more rows than are gathered at a time; windows that lie in the padding alone
+      {2, 4, 3, 3, 4, 4},                // the kernel does not fit: no output
+      {1, 17, 6, 6, 2, 2, 3, 3},         // stride beyond the kernel: some events touch nothing
   };
   for (const Conv2d& s : shapes)
-    for (bool graded : {false, true}) {
-      const auto weight = noise(s.weights(), 1);
-      const Events e = events(s.inputs(), s.out_channels, graded);
-      uint64_t operations = 0;
-      const auto want = dense_conv(s, weight, e.dense, &operations);
-      std::vector<float> prepared(s.weights());
-      prepare_conv(s, weight.data(), prepared.data());
-      for (const std::string& level : simd_levels()) {
-        set_simd_level(level);
-        SCOPED_TRACE(level + " " + std::to_string(s.in_channels) + " to " + std::to_string(s.out_channels));
-        std::vector<float> acc(s.outputs()), y(s.outputs()), back(s.outputs());
-        EXPECT_EQ(event_conv(s, prepared.data(), e.index.data(), values(e, graded), e.index.size(), acc.data()), operations);
-        channel_first(acc.data(), s.out_height() * s.out_width(), s.out_channels, y.data());
-        EXPECT_EQ(y, want);
-        channel_last(y.data(), s.out_height() * s.out_width(), s.out_channels, back.data());
-        EXPECT_EQ(back, acc);
-      }
-    }
+    for (bool graded : {false, true})
+      for (bool with_bias : {false, true})
+        for (const size_t some : {size_t{0}, size_t{3}, s.inputs()}) {  // no events, a few, all
+          const auto weight = noise(s.out_channels * s.in_channels / s.groups * s.kernel_h * s.kernel_w, 1), bias = noise(with_bias ? s.out_channels : 0, 2);
+          Events e = events(s.inputs(), s.out_channels, graded);
+          while (e.index.size() > some) e.dense[e.index.back()] = 0, e.index.pop_back(), e.value.pop_back();
+          const auto want = dense_conv(s, weight, bias, e.dense);
+          std::vector<float> prepared(s.weights(), 7.0f);
+          prepare_conv(s, weight.data(), prepared.data());
+          for (const std::string& level : simd_levels()) {
+            set_simd_level(level);
+            SCOPED_TRACE(level + " " + std::to_string(s.in_channels) + " to " + std::to_string(s.out_channels));
+            std::vector<float> y(s.outputs() + 1, 42);
+            std::vector<uint32_t> starts(s.height * s.width + 1);
+            event_conv(s, prepared.data(), with_bias ? bias.data() : nullptr, e.index.data(), values(e, graded), e.index.size(), starts.data(), y.data());
+            EXPECT_EQ(y.back(), 42);  // behind the last output nothing is written
+            y.pop_back();
+            EXPECT_EQ(y, want);
+          }
+        }
   set_simd_level("");
   EXPECT_EQ((Conv2d{1, 1, 28, 28, 3, 3, 2, 2, 1, 1}.out_height()), 14u);
   EXPECT_EQ((Conv2d{2, 4, 3, 3, 4, 4}.outputs()), 0u);

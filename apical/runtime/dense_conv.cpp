@@ -108,17 +108,10 @@ void dense_reference(const kernels::Conv2d& s, std::size_t stride, const float* 
 
 }  // namespace
 
-void DenseConv::prepare(const float* weight, const float* bias, float* weights, float* biases) const noexcept {
-  const std::size_t each = shape.out_channels / shape.groups, in_each = shape.in_channels / shape.groups,
-                    area = shape.kernel_h * shape.kernel_w;
-  std::fill(weights, weights + this->weights(), 0.0f);
+void DenseConv::prepare_bias(const float* bias, float* biases) const noexcept {
+  const std::size_t each = shape.out_channels / shape.groups;
   std::fill(biases, biases + this->biases(), 0.0f);
-  for (std::size_t o = 0; o < shape.out_channels; ++o) {
-    if (bias) biases[o / each * row() + o % each] = bias[o];
-    for (std::size_t i = 0; i < in_each; ++i)
-      for (std::size_t k = 0; k < area; ++k)
-        weights[(k * shape.in_channels + o / each * in_each + i) * row() + o % each] = weight[(o * in_each + i) * area + k];
-  }
+  for (std::size_t o = 0; o < shape.out_channels; ++o) biases[o / each * shape.row() + o % each] = bias[o];
 }
 
 void DenseConv::pad(const float* x, float* padded) const noexcept {
@@ -128,8 +121,8 @@ void DenseConv::pad(const float* x, float* padded) const noexcept {
 }
 
 void DenseConv::run(const float* weights, const float* biases, const float* padded, float* y) const noexcept {
-  if (kernels::scalar_level()) return dense_reference(shape, row(), weights, biases, padded, y);
-  HWY_DYNAMIC_DISPATCH(dense)(shape, row(), weights, biases, padded, y);
+  if (kernels::scalar_level()) return dense_reference(shape, shape.row(), weights, biases, padded, y);
+  HWY_DYNAMIC_DISPATCH(dense)(shape, shape.row(), weights, biases, padded, y);
 }
 
 }  // namespace apical::runtime

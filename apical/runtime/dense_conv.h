@@ -10,17 +10,14 @@ namespace apical::runtime {
 
 struct DenseConv {
   kernels::Conv2d shape;
-  /// Floats of a weight row: outputs of a group, rounded up to 64 bytes.
-  std::size_t row() const noexcept { return (shape.out_channels / shape.groups + 15) / 16 * 16; }
-  std::size_t weights() const noexcept { return shape.kernel_h * shape.kernel_w * shape.in_channels * row(); }
-  std::size_t biases() const noexcept { return shape.groups * row(); }
+  std::size_t biases() const noexcept { return shape.groups * shape.row(); }
   std::size_t padded() const noexcept { return (shape.height + 2 * shape.pad_h) * (shape.width + 2 * shape.pad_w) * shape.in_channels; }
 
-  /// [O, I / groups, KH, KW] to [KH, KW, I, row()], and [O] (null: zeros) to [groups, row()]. Done once.
-  void prepare(const float* weight, const float* bias, float* weights, float* biases) const noexcept;
+  /// [O] to [groups, shape.row()]. Done once.
+  void prepare_bias(const float* bias, float* biases) const noexcept;
   /// x [H, W, I] into the middle of `padded`, whose border stays zero.
   void pad(const float* x, float* padded) const noexcept;
-  /// y [OH, OW, O], overwritten.
+  /// y [OH, OW, O], overwritten; weights as kernels::prepare_conv lays them out.
   void run(const float* weights, const float* biases, const float* padded, float* y) const noexcept;
 };
 

@@ -71,15 +71,15 @@ class Builder {
     const auto& from = values(op.weight);
     note_tensors(s, from.size(), op.bias);
     choose_plan(s, in);
+    std::vector<float> weights(s.conv.shape.weights());
+    kernels::prepare_conv(s.conv.shape, from.data(), weights.data());
+    s.weight = std::move(weights);
     if (s.event) {
-      // Depthwise: both layouts are the same.
-      s.weight = op.groups == w[0] ? from : graph::Floats(std::vector<float>(s.conv.shape.weights()));
-      if (op.groups != w[0]) kernels::prepare_conv(s.conv.shape, from.data(), s.weight.own().data());
       if (!op.bias.empty()) s.bias = values(op.bias);
     } else {
-      std::vector<float> weights(s.conv.weights()), biases(s.conv.biases());
-      s.conv.prepare(from.data(), op.bias.empty() ? nullptr : values(op.bias).data(), weights.data(), biases.data());
-      s.weight = std::move(weights), s.bias = std::move(biases);
+      std::vector<float> biases(s.conv.biases());
+      if (!op.bias.empty()) s.conv.prepare_bias(values(op.bias).data(), biases.data());
+      s.bias = std::move(biases);
     }
     if (program_.options.count) conv_reach(s, from);
   }
@@ -221,8 +221,9 @@ void Program::plan_memory() {
     if (s.spikes) s.at.bits = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.at.list = memory.take<std::uint32_t>(s.n);
     if (s.kind == Kind::conv && !s.event) s.at.padded = memory.take<float>(s.conv.padded());
+    if (s.kind == Kind::conv && s.event) s.at.starts = memory.take<std::uint32_t>(s.conv.shape.height * s.conv.shape.width + 1);
   }
-  reordered_at = memory.take<float>(most), listed_at = memory.take<float>(most), indices_at = memory.take<std::uint32_t>(most);
+  reordered_at = memory.take<float>(most), listed_at = memory.take<float>(most);
   values_at = memory.take<float>(state_size);
   frame_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);
 }

@@ -42,6 +42,7 @@ struct BufferPlan {
   std::size_t bits = MemoryPlan::none;    // uint64[words_per_row(n)]: spikes
   std::size_t list = MemoryPlan::none;    // uint32[n]: indices of the nonzero elements, when some reader wants them
   std::size_t padded = MemoryPlan::none;  // float[]: input of a dense convolution with its border, which stays zero
+  std::size_t starts = MemoryPlan::none;  // uint32[H * W + 1]: of an event convolution, where the events of each pixel begin in the list
 };
 
 /// A node, ready to run.
@@ -59,7 +60,7 @@ struct Slot {
   kernels::Pool2d pool;
   DenseConv conv;
   // As the plan's kernel wants them; affine: scale and shift of each element. What the kernel wants as the model holds it stays in
-  // place in a mapped file: biases of linear and event layers, decays, weights of event convolutions with one output a group.
+  // place in a mapped file: biases of linear and event layers, decays.
   graph::Floats weight, bias;
   std::size_t tensor_elements = 0;  // of its weight and bias in the graph
   std::size_t biases = 0;
@@ -85,7 +86,7 @@ class Program {
 
   MemoryPlan memory;
   std::size_t values_at = 0, frame_at = 0, output_at = 0;        // float[state_size], [frame_size], [n of the last slot]
-  std::size_t reordered_at = 0, listed_at = 0, indices_at = 0;  // float, float, uint32 [largest n]: of one slot's inputs, used at once
+  std::size_t reordered_at = 0, listed_at = 0;  // float[largest n]: of one slot's inputs, used at once
 
  private:
   void plan_memory();

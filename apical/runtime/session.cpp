@@ -19,6 +19,7 @@ struct Buffer {
   std::span<std::uint64_t> bits;
   std::span<std::uint32_t> list;  // the first `count` are set
   std::span<float> padded;
+  std::span<std::uint32_t> starts;
   std::size_t count = 0;
   bool ones = true;  // every nonzero listed is +1 or -1
 };
@@ -53,7 +54,6 @@ struct Session::Impl {
   std::span<float> values;          // State::values, channel last
   std::span<float> frame, output;
   std::span<float> reordered, listed;  // of one slot's inputs, used at once
-  std::span<std::uint32_t> indices;
   std::vector<graph::OpCounts> counts;
   std::vector<SpikeRecord> records;
   std::vector<std::size_t> record_of;  // of each slot
@@ -75,7 +75,7 @@ struct Session::Impl {
       most = std::max(most, s.n);
       source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
       buffers[i] = {at<float>(s.at.x, s.n), at<std::uint64_t>(s.at.bits, kernels::words_per_row(s.n)), at<std::uint32_t>(s.at.list, s.n),
-                    at<float>(s.at.padded, s.conv.padded())};
+                    at<float>(s.at.padded, s.conv.padded()), at<std::uint32_t>(s.at.starts, s.conv.shape.height * s.conv.shape.width + 1)};
       if (s.kind == Kind::neuron && program->options.record_spikes) {
         record_of[i] = records.size();
         SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
@@ -86,7 +86,6 @@ struct Session::Impl {
     values = at<float>(program->values_at, program->state_size);
     frame = at<float>(program->frame_at, program->frame_size), output = at<float>(program->output_at, slots.back().n);
     reordered = at<float>(program->reordered_at, most), listed = at<float>(program->listed_at, most);
-    indices = at<std::uint32_t>(program->indices_at, most);
   }
 
   const Slot& slot(std::size_t i) const { return program->slots[i]; }
@@ -156,26 +155,23 @@ struct Session::Impl {
       s.conv.run(s.weight.data(), s.bias.data(), buffers[i].padded.data(), y.data());
       return;
     }
-    if (s.bias.empty()) std::fill(y.begin(), y.end(), 0.0f);
-    for (std::size_t k = 0; k < s.n && !s.bias.empty(); k += s.bias.size())
-      std::copy(s.bias.begin(), s.bias.end(), y.begin() + static_cast<std::ptrdiff_t>(k));
-    const float* values = nullptr;  // of the listed inputs; spikes are all 1
+    const float *bias = s.bias.empty() ? nullptr : s.bias.data(), *values = nullptr;  // values of the listed inputs; spikes are all 1
     if (s.event && !from.spikes) {
       for (std::size_t e = 0; e < in.count; ++e) listed[e] = in.x[in.list[e]];
       values = listed.data();
     }
-    if (s.kind == Kind::conv) {  // the kernel counts its inputs channel first
-      const std::uint32_t* index = in.list.data();
-      if (!from.order.empty()) {
-        for (std::size_t e = 0; e < in.count; ++e) indices[e] = from.order[in.list[e]];
-        index = indices.data();
-      }
-      kernels::event_conv(s.conv.shape, s.weight.data(), index, values, in.count, y.data());
-    } else if (s.event) {
-      kernels::event_linear(s.weight.data(), s.n, in.list.data(), values, in.count, y.data());
-    } else {
-      kernels::dense_linear(s.weight.data(), s.n, from.n, in.x.data(), y.data());
+    if (s.kind == Kind::conv) {
+      kernels::event_conv(s.conv.shape, s.weight.data(), bias, in.list.data(), values, in.count, buffers[i].starts.data(), y.data());
+      return;
     }
+    if (bias)
+      std::copy(bias, bias + s.n, y.begin());
+    else
+      std::fill(y.begin(), y.end(), 0.0f);
+    if (s.event)
+      kernels::event_linear(s.weight.data(), s.n, in.list.data(), values, in.count, y.data());
+    else
+      kernels::dense_linear(s.weight.data(), s.n, from.n, in.x.data(), y.data());
   }
 
   // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -35,7 +36,7 @@ def main():
         run("gcc", *STRICT, source / "classify.c", "-o", folder / "classify", *flags)
 
         pixels = write_npz(folder / "set.npz")
-        infer = json.loads(run(prefix / "bin/apical", "infer", model, folder / "set.npz", "--json"))
+        infer = json.loads(subprocess.check_output([prefix / "bin/apical", "infer", model, folder / "set.npz", "--json"]))  # its progress apart
         (folder / "frames").write_bytes(b"".join(direct_frames(p, 5) for p in pixels))
         library = next(prefix.rglob("libapical_runtime.so"))
         for program, environment in ((folder / "build/classify", {}), (folder / "classify", {"LD_LIBRARY_PATH": str(library.parent)})):

@@ -8,6 +8,7 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/training/setup.h"
+#include "bench/field/field.h"
 #include "bench/field/tensors.h"
 
 int main(int argc, char** argv) {
