@@ -30,9 +30,19 @@ struct alignas(MemoryPlan::line) Line {
 
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
 
-// A spike makes every window it lies in fire.
+// A spike makes every window it lies in fire. Where a pixel's channels are whole words, words are joined instead of spikes.
 void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::span<std::uint64_t> out) noexcept {
   std::fill(out.begin(), out.end(), 0);
+  if (const std::size_t words = s.channels / 64; s.channels % 64 == 0) {
+    std::uint64_t* to = out.data();
+    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+      for (std::size_t ox = 0; ox < s.out_width(); ++ox, to += words)
+        for (std::size_t k = 0; k < s.kernel_h * s.kernel_w; ++k) {
+          const std::uint64_t* from = &in.bits[((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * words];
+          for (std::size_t w = 0; w < words; ++w) to[w] |= from[w];
+        }
+    return;
+  }
   const auto first = [](std::size_t at, std::size_t kernel, std::size_t stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
   for (std::size_t e = 0; e < in.count; ++e) {
     const std::size_t c = in.list[e] % s.channels, pixel = in.list[e] / s.channels, y = pixel / s.width, x = pixel % s.width;

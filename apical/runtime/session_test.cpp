@@ -13,7 +13,7 @@ namespace apical::runtime {
 namespace {
 
 using namespace apical::graph;
-using apical::testing::branched_net, apical::testing::random_frames, apical::testing::small_net;
+using apical::testing::branched_net, apical::testing::random_frames, apical::testing::small_net, apical::testing::whole_words_net;
 using kernels::Lif, kernels::Reset, kernels::ResetAt;
 
 void expect_like_reference(const Graph& g, const std::vector<float>& frames, Plan plan) {
@@ -45,13 +45,13 @@ TEST(Session, FollowsTheFloat64ReferenceForEveryFormOfNeuron) {
 }
 
 TEST(Session, RunsBranchesPoolsAndAffines) {
-  const Graph g = branched_net();
-  for (const Plan plan : {Plan::automatic, Plan::dense, Plan::event})
-    for (const bool constant : {true, false}) expect_like_reference(g, random_frames(g, 11, constant), plan);
+  for (const Graph& g : {branched_net(), whole_words_net()})
+    for (const Plan plan : {Plan::automatic, Plan::dense, Plan::event})
+      for (const bool constant : {true, false}) expect_like_reference(g, random_frames(g, 11, constant), plan);
 }
 
 TEST(Session, EventAndDensePlansGiveTheSameBits) {
-  for (const Graph& g : {small_net(), branched_net()})
+  for (const Graph& g : {small_net(), branched_net(), whole_words_net()})
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       const auto frames = random_frames(g, seed, seed % 2);
       Session dense(g, {.plan = Plan::dense, .record_spikes = true}), event(g, {.plan = Plan::event, .record_spikes = true});

@@ -66,6 +66,25 @@ inline graph::Graph branched_net() {
   return g;
 }
 
+/// A max pool of spikes whose channels fill whole words, with windows that overlap.
+inline graph::Graph whole_words_net() {
+  using namespace graph;
+  Graph g;
+  g.name = "whole words", g.input_shape = {3, 7, 8}, g.T = 4;
+  g.tensors["c.w"] = random_tensor({64, 3, 3, 3}, "c", 0.5f), g.tensors["l.w"] = random_tensor({5, 576}, "l", 0.2f);
+  kernels::Lif lif;
+  lif.v_th = 2.5f;
+  g.nodes = {{"in", Input{}, {}, {}},
+             {"c", Conv2d{"c.w", "", 1, 1, 1, 1, 1}, {"in"}, {}},
+             {"n", Neuron{lif, {}, ""}, {"c"}, {}},
+             {"mp", MaxPool2d{3, 2}, {"n"}, {}},
+             {"flat", Flatten{}, {"mp"}, {}},
+             {"l", Linear{"l.w", ""}, {"flat"}, {}},
+             {"out", Readout{ReadoutKind::rate}, {"l"}, {}}};
+  validate(g);
+  return g;
+}
+
 /// [T, ...] frames: the same image at each step, or fresh sparse counts.
 inline std::vector<float> random_frames(const graph::Graph& g, std::uint64_t seed, bool constant) {
   Random random(seed, "frames");
