@@ -20,13 +20,10 @@ HWY_INLINE void set_form(ResetForm<R, A>& form, const Lif& lif) { form.compare =
 
 template <class O, class Form>
 HWY_INLINE LifCell<O, Form> lif_cell(const Lif& lif, typename O::V decay) {
-  LifCell<O, Form> c;
-  set_form(c.form, lif);
-  c.decay = decay;
-  c.input_scale = lif.decay_input ? O::sub(O::set(1), decay) : O::set(lif.input_scale);
-  c.v_th = O::set(lif.v_th);
-  c.v_reset = O::set(lif.v_reset);
-  return c;
+  Form form{};
+  set_form(form, lif);
+  const typename O::V scale = lif.decay_input ? O::sub(O::set(1), decay) : O::set(lif.input_scale);
+  return {form, decay, scale, O::set(lif.v_th), O::set(lif.v_reset)};  // gcc gives an implicit constructor no target: none may be called
 }
 
 template <class O>

@@ -513,6 +513,18 @@ TEST(Neurons, RefractoryByHand) {
   EXPECT_EQ(o.state, (Floats{0.75f, 2}));
 }
 
+// A spike lifts the threshold from 1 to 2, half of which is gone a step later; h == threshold tells ge from gt.
+TEST(Neurons, AdaptiveByHand) {
+  Alif m{{.decay = 1.0f, .v_th = 1.0f, .reset = Reset::soft}, 0.5f, 1.0f, 1.0f};
+  Out o = forward(m, {}, Floats(3, 1.0f), {}, 3, 1);
+  EXPECT_EQ(o.s, (Floats{1, 0, 1}));
+  EXPECT_EQ(o.state, (Floats{1, 1.25f}));
+  m.lif.compare = Compare::gt;
+  o = forward(m, {}, Floats(3, 1.0f), {}, 3, 1);
+  EXPECT_EQ(o.s, (Floats{0, 1, 0}));
+  EXPECT_EQ(o.state, (Floats{2, 0.5f}));
+}
+
 TEST(Neurons, CountsByHand) {  // halves go to the even count, and counts stop at the levels
   const Out o = forward(MultiLif{.decay = 0.0f, .levels = 4}, {}, {-2, 0.5f, 1.5f, 2.5f, 3.4f, 4.75f, 1e30f}, {}, 7, 1);
   EXPECT_EQ(o.counts, (std::vector<uint8_t>{0, 0, 2, 2, 3, 4, 4}));

@@ -6,12 +6,9 @@
 // A cell for lanes i.. of a tile whose own decays (or null) are `decay`.
 template <class O, class Form>
 HWY_INLINE LifCell<O, Form> make_cell(const Lif& lif, float shared, const float* decay, size_t i) {
-  LifCell<O, Form> c;
-  c.decay = decay ? O::load(decay, i) : O::set(shared);
-  c.input_scale = lif.decay_input ? O::sub(O::set(1.0f), c.decay) : O::set(lif.input_scale);
-  c.v_th = O::set(lif.v_th);
-  c.v_reset = O::set(lif.v_reset);
-  return c;
+  const typename O::V own = decay ? O::load(decay, i) : O::set(shared);
+  const typename O::V scale = lif.decay_input ? O::sub(O::set(1.0f), own) : O::set(lif.input_scale);
+  return {{}, own, scale, O::set(lif.v_th), O::set(lif.v_reset)};  // gcc gives an implicit constructor no target: none may be called
 }
 
 struct ChargeRow {
