@@ -37,6 +37,11 @@ struct Ops {
   static V select(M m, V a, V b) { return m ? a : b; }
   static V abs(V a) { return std::fabs(a); }
   static V max(V a, V b) { return a > b ? a : b; }
+  static M both(M m, M n) { return m && n; }
+  static V round(V a) {  // |a| < 2^22
+    constexpr V magic = sizeof(T) == sizeof(float) ? V{12582912} : V{6755399441055744};
+    return (a + magic) - magic;
+  }
   static float power_of_two(float shifted) {
     uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);

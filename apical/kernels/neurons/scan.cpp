@@ -197,19 +197,14 @@ HWY_EXPORT(backward_tile);
 
 using scan::kTile;
 
-// Chunks of about 64 Ki neuron steps: long enough to hide the hand-over to a thread, short enough to share.
-std::size_t grain(std::size_t T) {
-  const std::size_t tiles = (std::size_t{1} << 16) / (kTile * std::max<std::size_t>(T, 1));
-  return std::max<std::size_t>(tiles, 1);
-}
-
 Lif normal(Lif lif) {
   if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;
   return lif;
 }
 
-// Memory of one thread, kept between calls: fresh pages cost more than the scan.
-float* scratch_of(std::size_t floats) {
+}  // namespace
+
+float* scan::scratch_of(std::size_t floats) {
   thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
   thread_local std::size_t size = 0;
   if (size < floats) {
@@ -219,13 +214,11 @@ float* scratch_of(std::size_t floats) {
   return memory.get();
 }
 
-}  // namespace
-
 void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N,
                  const float* v0, float* v, std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
   const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
   const bool plain_level = scalar_level();
-  parallel_for(0, (N + kTile - 1) / kTile, grain(T), [&](std::size_t first, std::size_t last) {
+  parallel_for(0, (N + kTile - 1) / kTile, scan::tiles_a_task(T), [&](std::size_t first, std::size_t last) {
     for (std::size_t tile = first; tile < last; ++tile) {
       const std::size_t begin = tile * kTile, end = std::min(N, begin + kTile);
       if (plain_level)
@@ -244,10 +237,10 @@ void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay
   const bool plain_level = scalar_level();
   const std::size_t tiles = (N + kTile - 1) / kTile;
   std::vector<double> sums(grad_decay && !each ? tiles : 0);
-  parallel_for(0, tiles, grain(T), [&](std::size_t first, std::size_t last) {
+  parallel_for(0, tiles, scan::tiles_a_task(T), [&](std::size_t first, std::size_t last) {
     double lanes[kTile];
     double* lane_decay = grad_decay ? lanes : nullptr;
-    float* scratch = scratch_of(scan::backward_scratch(T));
+    float* scratch = scan::scratch_of(scan::backward_scratch(T));
     for (std::size_t tile = first; tile < last; ++tile) {
       const std::size_t begin = tile * kTile, end = std::min(N, begin + kTile);
       if (plain_level)

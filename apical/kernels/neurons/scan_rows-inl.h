@@ -1,49 +1,14 @@
 // Row kernels of the scans: one step of a tile of neurons. Included by scan.cpp inside each target's namespace. The last few
 // neurons that do not fill a vector go through the same equation on plain floats.
 
-struct Ops {
-  using D = hn::ScalableTag<float>;
-  using V = hn::Vec<D>;
-  using M = hn::Mask<D>;
-  static HWY_INLINE V set(float a) { return hn::Set(D(), a); }
-  static HWY_INLINE V add(V a, V b) { return hn::Add(a, b); }
-  static HWY_INLINE V sub(V a, V b) { return hn::Sub(a, b); }
-  static HWY_INLINE V mul(V a, V b) { return hn::Mul(a, b); }
-  static HWY_INLINE V div(V a, V b) { return hn::Div(a, b); }
-  static HWY_INLINE M ge(V a, V b) { return hn::Ge(a, b); }
-  static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
-  static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
-  static HWY_INLINE V abs(V a) { return hn::Abs(a); }
-  static HWY_INLINE V max(V a, V b) { return hn::Max(a, b); }
-  static HWY_INLINE V power_of_two(V shifted) {
-    const hn::RebindToUnsigned<D> du;
-    return hn::BitCast(D(), hn::Add(hn::ShiftLeft<23>(hn::BitCast(du, shifted)), hn::Set(du, 0x3f800000u)));
-  }
-  static HWY_INLINE V exp_negative(V z);
-  // Lanes i.. of a row.
-  static HWY_INLINE V load(const float* p, size_t i) { return hn::LoadU(D(), p + i); }
-  static HWY_INLINE void store(V v, float* p, size_t i) { hn::StoreU(v, D(), p + i); }
-  static HWY_INLINE size_t lanes() { return hn::Lanes(D()); }
-};
-
-struct OneLane : plain::Ops<float> {
-  static HWY_INLINE V load(const float* p, size_t i) { return p[i]; }
-  static HWY_INLINE void store(V v, float* p, size_t i) { p[i] = v; }
-};
-
-#include "apical/kernels/neurons/lif-inl.h"
-
-HWY_INLINE Ops::V Ops::exp_negative(V z) { return exp_negative_float<Ops>(z); }
+#include "apical/kernels/neurons/ops-inl.h"
 
 // A cell for lanes i.. of a tile whose own decays (or null) are `decay`.
 template <class O, class Form>
 HWY_INLINE LifCell<O, Form> make_cell(const Lif& lif, float shared, const float* decay, size_t i) {
-  LifCell<O, Form> c;
-  c.decay = decay ? O::load(decay, i) : O::set(shared);
-  c.input_scale = lif.decay_input ? O::sub(O::set(1.0f), c.decay) : O::set(lif.input_scale);
-  c.v_th = O::set(lif.v_th);
-  c.v_reset = O::set(lif.v_reset);
-  return c;
+  const typename O::V own = decay ? O::load(decay, i) : O::set(shared);
+  const typename O::V scale = lif.decay_input ? O::sub(O::set(1.0f), own) : O::set(lif.input_scale);
+  return {{}, own, scale, O::set(lif.v_th), O::set(lif.v_reset)};  // gcc gives an implicit constructor no target: none may be called
 }
 
 struct ChargeRow {

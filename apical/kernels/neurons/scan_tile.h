@@ -15,6 +15,14 @@ constexpr std::size_t kSegment = 32;
 /// Distance of scratch rows: not a multiple of 4 KiB, or a store to one row would hold up loads from the next (4 KiB aliasing).
 constexpr std::size_t kStride = kTile + 112;
 
+/// Tiles of one task, about 64 Ki neuron steps: long enough to hide the hand-over to a thread, short enough to share.
+constexpr std::size_t tiles_a_task(std::size_t T) noexcept {
+  const std::size_t tiles = (std::size_t{1} << 16) / (kTile * (T > 0 ? T : 1));
+  return tiles > 0 ? tiles : 1;
+}
+/// Memory of one thread, kept between calls: fresh pages cost more than the scan.
+float* scratch_of(std::size_t floats);
+
 struct Forward {
   Lif lif;
   const float* decay;  // null: lif.decay
