@@ -13,7 +13,7 @@ import time
 PAGE = """# Benchmarks
 
 Apical beside its peers, measured in one run; `bench/field/run.sh` measures everything anew and writes this page. Results are compared
-first: a row stands here only when both sides gave the same spikes and gradients.
+first: a row stands here only when both sides gave the same.
 """
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNS = 7

@@ -41,7 +41,9 @@ EventColumns columns_of_packets(const Aedat4Reader& reader, std::span<const std:
   std::vector<std::uint64_t> outside(packets.size());
   std::array<std::vector<std::uint8_t>, at_once> bytes;
   std::array<std::span<const std::uint8_t>, at_once> events;
+  // Room for what the file's table promises, so that columns need not move: address space alone, and no more than a byte an event.
   EventColumns columns;
+  resize(columns, std::min<std::uint64_t>(info.declared.value_or(0), file.size()));
   std::size_t all = 0;
   for (std::size_t first = 0; first < packets.size(); first += at_once) {
     const std::size_t end = std::min(packets.size(), first + at_once);
