@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kernels' tests on 64-bit ARM: cross-compiled, and run under qemu-user (levels scalar, portable, neon). Not part of the tests.
+# The kernels' tests on 64-bit ARM: cross-compiled, and run under qemu-user (levels scalar and neon). Not part of the tests.
 #   [JOBS=N] bench/neon.sh [GTEST_FILTER]
 # Needs g++-aarch64-linux-gnu and qemu-user. The arm64 libraries come from Debian's packages, unpacked into build/neon: nothing is
 # installed, and no root is needed.
