@@ -34,7 +34,7 @@ struct Tally {
   std::size_t cases = 0, values = 0, differing = 0;
 };
 
-enum class Input { normal, special, denormal };
+enum class Input { normal, special, denormal, quarters };
 enum class Decay { constant, shared, each };
 
 /// One case: all that is drawn for it.
@@ -76,10 +76,10 @@ T poisoned() {
 class Checker {
  public:
   explicit Checker(bool quick)
-      : quick_(quick), host_(3, std::vector<float>(kMax + kShift)), noise_(kMax + kShift), special_(kMax + kShift), denormal_(kMax + kShift), decay_(kMaxN), v_(kMaxN + kGuard),
+      : quick_(quick), host_(4, std::vector<float>(kMax + kShift)), noise_(kMax + kShift), special_(kMax + kShift), denormal_(kMax + kShift), quarters_(kMax + kShift), decay_(kMaxN), v_(kMaxN + kGuard),
         bits_(kMaxT * words_per_row(kMaxN) + kGuard), s_(kMax + kGuard), h_(kMax + kGuard), gx_(kMax + kGuard), gv0_(kMaxN + kGuard),
         gd_(kMaxN + kGuard), scratch_(lif_backward_scratch(kMaxT, kMaxN)) {
-    std::vector<float>&a = host_[0], &b = host_[1], &c = host_[2];
+    std::vector<float>&a = host_[0], &b = host_[1], &c = host_[2], &d = host_[3];
     parallel_for(0, a.size(), 1 << 16, [&](std::size_t begin, std::size_t end) {
       Random r(7, 1, 4 * begin);
       for (std::size_t i = begin; i < end; ++i) a[i] = r.normal();
@@ -89,8 +89,9 @@ class Checker {
       const std::uint32_t draw = Random(7, 2).bits_at(i);
       b[i] = draw % 16 == 0 ? odd[(draw >> 8) % std::size(odd)] : a[i];
       c[i] = a[i] * 1e-39f;
+      d[i] = std::round(4 * a[i]) / 4;
     }
-    noise_.set(a), special_.set(b), denormal_.set(c);
+    noise_.set(a), special_.set(b), denormal_.set(c), quarters_.set(d);
     decay_host_.resize(kMaxN);
     for (std::size_t i = 0; i < kMaxN; ++i) decay_host_[i] = std::min(1.0f, std::fabs(0.3f * a[i]));
     decay_.set(decay_host_);
@@ -106,7 +107,9 @@ class Checker {
   void write_sample(const std::string& path);
 
  private:
-  const float* device_input(Input i) const { return (i == Input::normal ? noise_ : i == Input::special ? special_ : denormal_).data(); }
+  const float* device_input(Input i) const {
+    return (i == Input::normal ? noise_ : i == Input::special ? special_ : i == Input::denormal ? denormal_ : quarters_).data();
+  }
 
   void forward(const Case& c);
   void backward(const Case& c);
@@ -123,8 +126,8 @@ class Checker {
   }
 
   bool quick_;
-  std::vector<std::vector<float>> host_;  // normal numbers; with NaN, infinities and extremes; denormals
-  Device<float> noise_, special_, denormal_, decay_, v_;
+  std::vector<std::vector<float>> host_;  // in the order of Input
+  Device<float> noise_, special_, denormal_, quarters_, decay_, v_;
   Device<std::uint64_t> bits_;
   Device<float> s_, h_, gx_, gv0_;
   Device<double> gd_;
@@ -301,15 +304,20 @@ void Checker::all() {
       if (quick_ && N == kMaxN) continue;
       for (std::size_t T : Ts)
         for (int kind = 0; kind < int(std::size(surrogate_names)); ++kind)
-          for (int draw = 0; draw < (N == kMaxN || quick_ ? 1 : 6); ++draw) {
+          for (int draw = 0; draw < (N == kMaxN || quick_ ? 1 : 7); ++draw) {
             Case c{{}, {SurrogateKind(kind), 0.9f, 1.3f}, T, N};
             c.lif = {.decay = 0.8f, .input_scale = 0.7f, .v_th = 0.6f, .v_reset = -0.1f};
             c.lif.reset = Reset(form % 3), c.lif.reset_at = ResetAt(form / 3 % 3), c.lif.compare = Compare(form / 9);
             draw_options(c);
             if (draw == 4) c.input = Input::special;
             if (draw == 5) {  // membranes, threshold and surrogate are denormal: a flush to zero would show
-              c.input = Input::denormal;
+              c.input = Input::denormal, c.v0 = false;
               c.lif.v_th = 6e-40f, c.lif.v_reset = -1e-40f, c.surrogate.width = 1.3e-38f;
+            }
+            if (draw == 6) {  // membranes that meet the threshold tell ge from gt
+              c.input = Input::quarters;
+              c.decay = Decay::constant, c.v0 = false;
+              c.lif.decay = 0.5f, c.lif.input_scale = 1.0f, c.lif.v_th = 0.75f, c.lif.v_reset = -0.25f;
             }
             forward(c);
             backward(c);

@@ -66,9 +66,15 @@ TEST(ScanCuda, ThreadsGiveTheReferencesBits) {
       const bool constant = drawn % 5 == 3;
       const Surrogate surrogate{SurrogateKind(drawn % std::size(surrogate_names)), 0.9f, 1.3f};
       SCOPED_TRACE("form " + std::to_string(form) + " T " + std::to_string(T) + " drawn " + std::to_string(drawn));
-      const auto x = noise(constant ? N : T * N, 10 + drawn++), v0 = noise(N, 2, 0.5f), gs = noise(T * N, 3), gv = noise(N, 4);
+      auto x = noise(constant ? N : T * N, 10 + drawn), v0 = noise(N, 2, 0.5f), gs = noise(T * N, 3), gv = noise(N, 4);
       std::vector<float> decay = noise(N, 5, 0.3f);
       for (float& a : decay) a = std::min(1.0f, std::fabs(a));
+      if (drawn++ % 4 == 2) {  // membranes that meet the threshold tell ge from gt
+        lif.input_scale = 1.0f, lif.v_th = 0.75f;
+        for (float& a : x) a = std::round(4 * a) / 4;
+        for (float& a : v0) a = std::round(4 * a) / 4;
+        std::fill(decay.begin(), decay.end(), 0.5f);
+      }
       const size_t step = constant ? 0 : N;
       scan::Forward f{lif, decay.data(), true, x.data(), T, N, v0.data(), nullptr, nullptr, nullptr, nullptr, step};
       scan::Backward b{lif, surrogate, decay.data(), true, x.data(), v0.data(), gs.data(), gv.data(), T, N, nullptr, nullptr, step};
