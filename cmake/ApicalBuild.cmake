@@ -11,7 +11,7 @@ endif()
 find_package(Threads REQUIRED)
 
 # -ffp-contract=off: every SIMD level, the scalar reference and the compiler's own choices must agree bit for bit.
-add_compile_options(-Wall -Wextra -ffp-contract=off)
+add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-Wall;-Wextra;-ffp-contract=off>") # nvcc has other names (ApicalCuda.cmake)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>) # gcc 12 bug 105651: false alarm for std::string + char*
 endif()

@@ -1,6 +1,6 @@
 // The equation of the leaky integrate-and-fire family (lif.h), written once. No include guard and no namespace of its own: it is
 // included inside a namespace, once for plain numbers (lif_scalar.h) and once for each SIMD target (scan.cpp), so that no type
-// is shared by targets. O gives the operations:
+// is shared by targets. APICAL_FN, defined by the includer, stands before each function. O gives the operations:
 //   V, M            value and mask
 //   set add sub mul div ge gt select(m, a, b) abs max exp_negative
 // The order of operations below is the contract: every level gives the same bits.
@@ -25,41 +25,41 @@ struct LifCell {
   Form form;
   V decay, input_scale, v_th, v_reset;
 
-  HWY_INLINE M fire(V h) const { return form.compare == Compare::ge ? O::ge(h, v_th) : O::gt(h, v_th); }
+  APICAL_FN M fire(V h) const { return form.compare == Compare::ge ? O::ge(h, v_th) : O::gt(h, v_th); }
 
-  HWY_INLINE V after_reset(V h, M s) const {
+  APICAL_FN V after_reset(V h, M s) const {
     if (form.reset == Reset::hard) return O::select(s, v_reset, h);
     if (form.reset == Reset::soft) return O::select(s, O::sub(h, v_th), h);
     return h;
   }
 
   // What is left of the state at the next charge.
-  HWY_INLINE V leaked(V v) const {
+  APICAL_FN V leaked(V v) const {
     if (form.reset_at == ResetAt::same_step) return O::mul(decay, v);
     const M s = fire(v);
     if (form.reset_at == ResetAt::next_step_decayed) return O::mul(decay, after_reset(v, s));
     return after_reset(O::mul(decay, v), s);
   }
 
-  HWY_INLINE V charge(V v, V x) const { return O::add(leaked(v), O::mul(input_scale, x)); }
+  APICAL_FN V charge(V v, V x) const { return O::add(leaked(v), O::mul(input_scale, x)); }
   // State after the step.
-  HWY_INLINE V state(V h, M s) const { return form.reset_at == ResetAt::same_step ? after_reset(h, s) : h; }
+  APICAL_FN V state(V h, M s) const { return form.reset_at == ResetAt::same_step ? after_reset(h, s) : h; }
 
   // --- gradients; d = surrogate ds/dh at h ---------------------------------------------------------------------------------
   // g times d after_reset(h) / dh.
-  HWY_INLINE V through_reset(V g, V h, V d, bool detach) const {
+  APICAL_FN V through_reset(V g, V h, V d, bool detach) const {
     if (form.reset == Reset::none) return g;
     if (form.reset == Reset::soft) return detach ? g : O::sub(g, O::mul(g, O::mul(v_th, d)));
     const V kept = O::select(fire(h), O::set(0), g);
     return detach ? kept : O::add(kept, O::mul(g, O::mul(O::sub(v_reset, h), d)));
   }
   // dL/dh[t] from dL/ds[t] and dL/dv[t].
-  HWY_INLINE V grad_charge(V grad_s, V grad_v, V h, V d, bool detach) const {
+  APICAL_FN V grad_charge(V grad_s, V grad_v, V h, V d, bool detach) const {
     const V g = form.reset_at == ResetAt::same_step ? through_reset(grad_v, h, d, detach) : grad_v;
     return O::add(O::mul(grad_s, d), g);
   }
   // dL/dv[t-1] from dL/dh[t]; v is v[t-1], d the surrogate there (read by the next_step forms only).
-  HWY_INLINE V grad_state(V grad_h, V v, V d, bool detach) const {
+  APICAL_FN V grad_state(V grad_h, V v, V d, bool detach) const {
     if (form.reset_at != ResetAt::next_step) {
       const V g = O::mul(decay, grad_h);
       return form.reset_at == ResetAt::same_step ? g : through_reset(g, v, d, detach);
@@ -71,7 +71,7 @@ struct LifCell {
     return detach ? kept : O::add(kept, O::mul(grad_h, O::mul(O::sub(v_reset, O::mul(decay, v)), d)));
   }
   // dh[t]/d decay, with the factor of the input held.
-  HWY_INLINE V decay_slope(V v) const {
+  APICAL_FN V decay_slope(V v) const {
     if (form.reset_at == ResetAt::same_step || form.reset == Reset::none) return v;
     const M s = fire(v);
     if (form.reset_at == ResetAt::next_step_decayed) return after_reset(v, s);
@@ -85,9 +85,9 @@ struct SurrogateCell {
   using V = typename O::V;
   V height, a;  // a: 4 / width (sigmoid), pi / width (atan), width / 2 (rectangle), else 1 / width
 
-  HWY_INLINE static V bell(V q) { return O::exp_negative(O::mul(O::set(-0.5), O::mul(q, q))); }
+  APICAL_FN static V bell(V q) { return O::exp_negative(O::mul(O::set(-0.5), O::mul(q, q))); }
 
-  HWY_INLINE V operator()(V u) const {
+  APICAL_FN V operator()(V u) const {
     if constexpr (K == SurrogateKind::sigmoid) {
       const V e = O::exp_negative(O::sub(O::set(0), O::mul(O::abs(u), a)));  // even in u: no cancellation on either side
       const V q = O::add(O::set(1), e);
@@ -115,7 +115,7 @@ struct SurrogateCell {
 // exp(z) for z <= 0 in float, within 2 ulp (below exp(-87): exp(-87)): Cephes' polynomial on [-ln2/2, ln2/2]; P::power_of_two
 // turns k + 1.5 * 2^23 into 2^k. Library functions differ between levels, this does not.
 template <class P>
-HWY_INLINE typename P::V exp_negative_float(typename P::V z) {
+APICAL_FN typename P::V exp_negative_float(typename P::V z) {
   using V = typename P::V;
   const V magic = P::set(12582912.0f);
   z = P::max(z, P::set(-87.0f));

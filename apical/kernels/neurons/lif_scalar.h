@@ -1,6 +1,6 @@
 #pragma once
 // The equation of lif-inl.h on plain numbers: float is the scalar reference of the kernels (the same bits), double the reference
-// of tests and of traces.
+// of tests and of traces. A CUDA compiler makes the same functions for the device too.
 #include <hwy/base.h>
 
 #include <cmath>
@@ -9,6 +9,12 @@
 #include <numbers>
 
 #include "apical/kernels/neurons/lif.h"
+
+#ifdef __CUDACC__
+#define APICAL_FN __host__ __device__ __forceinline__
+#else
+#define APICAL_FN HWY_INLINE
+#endif
 
 namespace apical::kernels::plain {
 
@@ -27,29 +33,29 @@ template <class T>
 struct Ops {
   using V = T;
   using M = bool;
-  static V set(double a) { return static_cast<T>(a); }
-  static V add(V a, V b) { return a + b; }
-  static V sub(V a, V b) { return a - b; }
-  static V mul(V a, V b) { return a * b; }
-  static V div(V a, V b) { return a / b; }
-  static M ge(V a, V b) { return a >= b; }
-  static M gt(V a, V b) { return a > b; }
-  static V select(M m, V a, V b) { return m ? a : b; }
-  static V abs(V a) { return std::fabs(a); }
-  static V max(V a, V b) { return a > b ? a : b; }
-  static M both(M m, M n) { return m && n; }
-  static V round(V a) {  // |a| < 2^22
+  static APICAL_FN V set(double a) { return static_cast<T>(a); }
+  static APICAL_FN V add(V a, V b) { return a + b; }
+  static APICAL_FN V sub(V a, V b) { return a - b; }
+  static APICAL_FN V mul(V a, V b) { return a * b; }
+  static APICAL_FN V div(V a, V b) { return a / b; }
+  static APICAL_FN M ge(V a, V b) { return a >= b; }
+  static APICAL_FN M gt(V a, V b) { return a > b; }
+  static APICAL_FN V select(M m, V a, V b) { return m ? a : b; }
+  static APICAL_FN V abs(V a) { return std::fabs(a); }
+  static APICAL_FN V max(V a, V b) { return a > b ? a : b; }
+  static APICAL_FN M both(M m, M n) { return m && n; }
+  static APICAL_FN V round(V a) {  // |a| < 2^22
     constexpr V magic = sizeof(T) == sizeof(float) ? V{12582912} : V{6755399441055744};
     return (a + magic) - magic;
   }
-  static float power_of_two(float shifted) {
+  static APICAL_FN float power_of_two(float shifted) {
     uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << 23) + 0x3f800000u;
     std::memcpy(&shifted, &bits, sizeof bits);
     return shifted;
   }
-  static V exp_negative(V z) {
+  static APICAL_FN V exp_negative(V z) {
     if constexpr (sizeof(T) == sizeof(float))
       return detail::exp_negative_float<Ops<float>>(z);
     else
