@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "apical/base/error.h"
-#include "apical/kernels/batch_norm.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/kernels/pool.h"
@@ -109,45 +108,21 @@ BatchNormImpl::BatchNormImpl(std::string name, std::int64_t channels, Stats stat
   var_ = register_buffer("running_var", torch::ones({channels}));
 }
 
-namespace {
-
-kernels::BatchNorm norm_shape(const torch::Tensor& x, std::int64_t groups, double eps) {
-  const auto channels = static_cast<std::size_t>(x.size(1)), all = static_cast<std::size_t>(x.numel()), parts = static_cast<std::size_t>(groups);
-  return {parts, all / channels / parts, channels, eps};
+torch::Tensor BatchNormImpl::normalise(const torch::Tensor& x, double momentum) {
+  return at::batch_norm(Sequence::dense(x), weight_, bias_, mean_, var_, is_training(), momentum, eps_, false);
 }
 
-// Each of `groups` equal parts of the frames with statistics of its own; the running ones move once a part.
-struct NormaliseBatch : torch::autograd::Function<NormaliseBatch> {
-  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x_in, const torch::Tensor& weight, const torch::Tensor& bias,
-                               torch::Tensor running_mean, torch::Tensor running_var, std::int64_t groups, double momentum, double eps) {
-    const auto x = Sequence::dense(x_in);
-    auto y = at::empty_like(x), mean = at::empty({groups, x.size(1)}, x.options().memory_format(at::MemoryFormat::Contiguous)), inv_std = at::empty_like(mean);
-    kernels::batch_norm(norm_shape(x, groups, eps), x.data_ptr<float>(), weight.data_ptr<float>(), bias.data_ptr<float>(), momentum, running_mean.data_ptr<float>(),
-                        running_var.data_ptr<float>(), y.data_ptr<float>(), mean.data_ptr<float>(), inv_std.data_ptr<float>());
-    ctx->save_for_backward({x, weight, mean, inv_std});
-    ctx->saved_data["eps"] = eps;
-    return y;
-  }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
-    const auto saved = ctx->get_saved_variables();
-    const auto &x = saved[0], &weight = saved[1], &mean = saved[2], &inv_std = saved[3];
-    const auto g = Sequence::dense(grads[0]);
-    auto grad_x = at::empty_like(x), grad_weight = at::empty_like(weight), grad_bias = at::empty_like(weight);
-    kernels::batch_norm_backward(norm_shape(x, mean.size(0), ctx->saved_data["eps"].toDouble()), x.data_ptr<float>(), weight.data_ptr<float>(), mean.data_ptr<float>(),
-                                 inv_std.data_ptr<float>(), g.data_ptr<float>(), grad_x.data_ptr<float>(), grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
-    const torch::Tensor none;
-    return {grad_x, grad_weight, grad_bias, none, none, none, none, none};
-  }
-};
-
-}  // namespace
-
 Sequence BatchNormImpl::run(const Sequence& x, torch::Tensor*) {
-  if (!is_training()) return {at::batch_norm(Sequence::dense(x.frames), weight_, bias_, mean_, var_, false, momentum_, eps_, false), x.T, x.constant};
-  const bool each_step = stats_ == Stats::step && !x.constant;
-  // T equal steps: one pass gives every step's statistics; the running ones move T times
-  const double momentum = stats_ == Stats::step && x.constant ? 1.0 - std::pow(1.0 - momentum_, static_cast<double>(x.T)) : momentum_;
-  return {NormaliseBatch::apply(x.frames, weight_, bias_, mean_, var_, each_step ? x.T : 1, momentum, eps_), x.T, x.constant};
+  if (!is_training() || x.T == 1) return {normalise(x.frames, momentum_), x.T, x.constant};
+  if (x.constant) {
+    // T equal steps: one pass gives every step's statistics; the running ones move T times
+    const double moved = stats_ == Stats::step ? 1.0 - std::pow(1.0 - momentum_, static_cast<double>(x.T)) : momentum_;
+    return {normalise(x.frames, moved), x.T, true};
+  }
+  if (stats_ == Stats::sequence) return {normalise(x.frames, momentum_), x.T, false};
+  std::vector<torch::Tensor> steps;
+  for (const auto& step : x.frames.split(x.batch())) steps.push_back(normalise(step, momentum_));  // one node of autograd, not T
+  return {Sequence::dense(at::cat(steps)), x.T, false};
 }
 
 std::string BatchNormImpl::lower(graph::Graph& graph, const std::string& input) const {

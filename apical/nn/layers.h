@@ -50,6 +50,7 @@ class BatchNormImpl : public LayerImpl {
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:
+  torch::Tensor normalise(const torch::Tensor& x, double momentum);
   Stats stats_;
   double momentum_, eps_;
   torch::Tensor weight_, bias_, mean_, var_;

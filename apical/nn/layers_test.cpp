@@ -39,45 +39,5 @@ TEST(Dense, FewSpikesWithoutGradientsRunAsEvents) {
   EXPECT_FALSE(at::linear(few, weight, bias).equal(row_by_row(few, weight, bias))) << "the test cannot tell the two apart";
 }
 
-// torch's own, step by step or over the whole sequence.
-TEST(BatchNorm, IsTorchsWithTheStatisticsAskedFor) {
-  for (const Stats stats : {Stats::sequence, Stats::step})
-    for (const auto& shape : {std::vector<std::int64_t>{12, 5, 4, 3}, {12, 20}})
-      for (const bool constant : {false, true}) {
-        torch::manual_seed(2);
-        BatchNormImpl layer("norm", shape[1], stats, 0.2);
-        const auto p = layer.named_parameters(), b = layer.named_buffers();
-        {
-          torch::NoGradGuard no_grad;
-          p["weight"].copy_(torch::rand({shape[1]}));
-          p["bias"].copy_(torch::rand({shape[1]}));
-        }
-        const auto weight = p["weight"].detach().clone().requires_grad_(), bias = p["bias"].detach().clone().requires_grad_();
-        const auto mean = b["running_mean"].clone(), var = b["running_var"].clone();
-        const auto x = torch::rand(shape).requires_grad_(), same = x.detach().clone().requires_grad_(), g = torch::randn(shape);
-        const std::int64_t T = 3, batch = constant ? 12 : 4;
-        std::vector<torch::Tensor> parts;
-        if (stats == Stats::sequence || constant)
-          // a frame shown T times moves the running statistics of `step` T times, towards the same figures
-          for (std::int64_t t = 0; t < (stats == Stats::step ? T : 1); ++t)
-            parts = {at::batch_norm(same, weight, bias, mean, var, true, 0.2, 1e-5, false)};
-        else
-          for (const auto& step : same.split(batch)) parts.push_back(at::batch_norm(step, weight, bias, mean, var, true, 0.2, 1e-5, false));
-        const auto want = at::cat(parts), y = layer.run({x, T, constant}, nullptr).frames;
-        want.backward(g);
-        y.backward(g);
-        const auto near = [](const torch::Tensor& a, const torch::Tensor& b, double tolerance) { return (a - b).abs().max().item<double>() < tolerance; };
-        EXPECT_TRUE(near(y, want, 1e-5));
-        EXPECT_TRUE(near(x.grad(), same.grad(), 1e-5));
-        EXPECT_TRUE(near(p["weight"].grad(), weight.grad(), 1e-4));
-        EXPECT_TRUE(near(p["bias"].grad(), bias.grad(), 1e-4));
-        EXPECT_TRUE(near(b["running_mean"], mean, 1e-6));
-        EXPECT_TRUE(near(b["running_var"], var, 1e-6));
-        EXPECT_EQ(y.is_contiguous(at::MemoryFormat::ChannelsLast), shape.size() == 4);
-        layer.eval();
-        EXPECT_TRUE(near(layer.run({x, T, constant}, nullptr).frames, at::batch_norm(x, weight, bias, mean, var, false, 0.2, 1e-5, false), 1e-5));
-      }
-}
-
 }  // namespace
 }  // namespace apical::nn
