@@ -33,7 +33,8 @@ void block(const float* rows, size_t stride, const uint32_t* index, const float*
   for (size_t k = 0; k < K; ++k) hn::StoreU(sum[k], d, y + k * L);
 }
 
-void linear(const float* rows, size_t stride, size_t outputs, const uint32_t* index, const float* value, size_t count, float* y) {
+// All outputs of some events, whose list begins at `index` and `value`.
+void linear_part(const float* rows, size_t stride, size_t outputs, const uint32_t* index, const float* value, size_t count, float* y) {
   const hn::ScalableTag<float> d;
   const size_t L = hn::Lanes(d);
   size_t o = 0;
@@ -46,6 +47,13 @@ void linear(const float* rows, size_t stride, size_t outputs, const uint32_t* in
     block<1>(rows + o, stride, index, value, count, last);
     std::copy(last, last + n, y + o);
   }
+}
+
+// Some events at a time, so that their rows are read from front to back, as the prefetcher of the second level cache likes it.
+void linear(const float* rows, size_t stride, size_t outputs, const uint32_t* index, const float* value, size_t count, float* y) {
+  constexpr size_t kEvents = 16;
+  for (size_t e = 0; e < count; e += kEvents)
+    linear_part(rows + (index ? 0 : e * stride), stride, outputs, index ? index + e : nullptr, value ? value + e : nullptr, std::min(kEvents, count - e), y);
 }
 
 }  // namespace

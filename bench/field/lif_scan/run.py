@@ -13,6 +13,9 @@ import field
 import neurons
 
 
+MAY_DIFFER = 1e-4  # share of the neurons: a library that adds in another order rounds a membrane to the other side of the threshold
+
+
 def forward_backward(layer, x, grad):
     x.grad = None
     spikes = layer(x)
@@ -20,11 +23,24 @@ def forward_backward(layer, x, grad):
     return spikes
 
 
-def same(folder, spikes, grad_x):
-    """Spikes equal, gradients within rounding of float32 sums."""
+def differ(folder, x, spikes, grad_x, reset):
+    """Number of neurons whose spike trains differ. Each must differ first where its membrane in float64 touches the threshold, 1e-5 of it;
+    gradients of the others within rounding of float32 sums. None where that does not hold."""
     mine, mine_grad = np.load(folder / "spikes.npy", mmap_mode="r"), np.load(folder / "grad_x.npy", mmap_mode="r")
-    scale = float(np.abs(mine_grad).max())
-    return bool(np.array_equal(mine, spikes)) and float(np.abs(mine_grad - grad_x).max()) <= 1e-5 * scale
+    others = np.flatnonzero((mine != spikes).any(axis=0))
+    if len(others) > MAY_DIFFER * x.shape[1]:
+        return None
+    xs, first = x[:, others].astype(np.float64), (mine[:, others] != spikes[:, others]).argmax(axis=0)
+    v, s = np.zeros(len(others)), np.zeros(len(others))
+    for t in range(len(xs)):  # with our spikes as the past
+        h = 0.5 * v - (s if reset == "next_step" else 0) + xs[t]
+        if (np.abs(h - 1)[first == t] > 1e-5).any():
+            return None
+        s = np.asarray(mine[t, others], dtype=np.float64)
+        v = h - s if reset == "same_step" else h
+    scale, gap = float(np.abs(mine_grad).max()), np.abs(mine_grad - grad_x)
+    gap[:, others] = 0
+    return len(others) if float(gap.max()) <= 1e-5 * scale else None
 
 
 def measure(args, T, steps):
@@ -38,7 +54,7 @@ def measure(args, T, steps):
         np.save(folder / "grad.npy", grad)
         tx, tg = torch.from_numpy(x).requires_grad_(), torch.from_numpy(grad)
         run_ours = lambda reset: field.ours(args.binaries / "bench_lif_scan", folder, "--reset-at", reset, threads=args.threads)
-        equal, times, reset_before, mine = True, {}, None, None
+        equal, times, reset_before, mine, most = True, {}, None, None, 0
         for peer, (make, reset) in sorted(neurons.peers().items(), key=lambda p: p[1][1], reverse=True):  # same_step first
             if reset != reset_before:
                 result = run_ours(reset)
@@ -47,16 +63,16 @@ def measure(args, T, steps):
             torch._dynamo.reset()
             layer = make()
             spikes = forward_backward(layer, tx, tg)
-            good = same(folder, spikes.detach().numpy(), tx.grad.numpy())
-            if not good:
-                print(f"   {peer}: results differ from ours")
-            equal &= good
+            count = differ(folder, x, spikes.detach().numpy(), tx.grad.numpy(), reset)
+            if count != 0:
+                print(f"   {peer}: " + ("results differ from ours" if count is None else f"{count} of {N} neurons differ, from a membrane at the threshold on"))
+            equal, most = equal and count is not None, max(most, count or 0)
             del spikes
             times[peer] = field.summary(field.seconds(lambda: forward_backward(layer, tx, tg)))
             print(f"   T={T} N={N} {peer}: {field.si(times[peer]['median_s'])}", flush=True)
     # forward reads x and writes spikes; backward reads x and dL/ds and writes dL/dx
     least = 20.0 * T * N / mine["copy_bytes_per_s"][0]
-    config = {"T": T, "neuron-steps": f"{steps / 1e6:g} M", "threads": args.threads, "forward_s": sorted(mine["forward_s"])[len(mine["forward_s"]) // 2]}
+    config = {"T": T, "neuron-steps": f"{steps / 1e6:g} M", "threads": args.threads, "neurons_that_differ": most, "forward_s": sorted(mine["forward_s"])[len(mine["forward_s"]) // 2]}
     return field.row("lif_scan", config, equal, mine["total_s"], times, {"kind": "copy bandwidth at this footprint, 20 bytes a neuron-step", "value": least})
 
 
