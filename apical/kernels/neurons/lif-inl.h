@@ -12,6 +12,13 @@ struct LifForm {
   static constexpr Compare compare = C;
   static constexpr ResetAt reset_at = A;
 };
+// The comparison alone is read at run time: gradients seldom ask it, and half as many functions are compiled.
+template <Reset R, ResetAt A>
+struct ResetForm {
+  static constexpr Reset reset = R;
+  static constexpr ResetAt reset_at = A;
+  Compare compare;
+};
 struct LifAnyForm {
   Reset reset;
   Compare compare;

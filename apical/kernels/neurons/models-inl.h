@@ -1,19 +1,13 @@
 // The equations of models.h, written once, on the operations of lif-inl.h and
 //   both(m, n)   n and m          round(v)   to the nearest whole number, halves to even, |v| < 2^22
 // Included after lif-inl.h, in the same namespaces: once for plain numbers (neuron_scalar.h), once for each SIMD target.
-// A model is NeuronCell<Model, O, Form>; Form says reset and reset_at at compile time (ResetForm) or at run time (LifAnyForm).
+// A model is NeuronCell<Model, O, Form>; Form says reset and reset_at at compile time (ResetForm of lif-inl.h) or at run time (LifAnyForm).
 //   NeuronCell(model, p)      p[kParams]: the parameters
 //   step(state, x)            state[kStates] in and out
 //   gradient(...)             dL/dx; g[kStates] in: dL/d state after the step, out: dL/d state before it; slopes[kParams]: what the
 //                             step adds to dL/d parameter. d: the surrogate at u of this step, d_before: at the state before
 // The order of operations is the contract: every level gives the same bits.
 
-template <Reset R, ResetAt A>
-struct ResetForm {
-  static constexpr Reset reset = R;
-  static constexpr ResetAt reset_at = A;
-  Compare compare;
-};
 HWY_INLINE void set_form(LifAnyForm& form, const Lif& lif) { form = {lif.reset, lif.compare, lif.reset_at}; }
 template <Reset R, ResetAt A>
 HWY_INLINE void set_form(ResetForm<R, A>& form, const Lif& lif) { form.compare = lif.compare; }

@@ -51,32 +51,7 @@ HWY_INLINE typename O::M step_lanes(const StepRow<Model>& r, size_t i) {
 
 template <class Form, class Model>
 void step_row(StepRow<Model> r, size_t n) {
-  const Ops::D d;
-  const size_t L = Ops::lanes();
-  size_t i = 0;
-  if (L >= 8) {
-    for (; i + L <= n; i += L) {
-      const auto s = step_lanes<Ops, Form>(r, i);
-      if (r.bits) hn::StoreMaskBits(d, s, r.bits + i / 8);
-    }
-  } else {
-    for (; i + 8 <= n; i += 8) {
-      unsigned byte = 0;
-      for (size_t k = 0; k < 8; k += L) {
-        uint8_t part[8] = {};
-        hn::StoreMaskBits(d, step_lanes<Ops, Form>(r, i + k), part);
-        byte |= static_cast<unsigned>(part[0]) << k;
-      }
-      if (r.bits) r.bits[i / 8] = static_cast<uint8_t>(byte);
-    }
-  }
-  for (unsigned byte = 0; i < n; ++i) {
-    byte |= static_cast<unsigned>(step_lanes<OneLane, Form>(r, i)) << (i % 8);
-    if (i % 8 == 7 || i + 1 == n) {
-      if (r.bits) r.bits[i / 8] = static_cast<uint8_t>(byte);
-      byte = 0;
-    }
-  }
+  each_fired(n, r.bits, [r](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return step_lanes<decltype(ops), Form>(r, i); });
 }
 
 // What follows works on whole vectors: n is a multiple of the lanes.

@@ -34,32 +34,7 @@ HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
 
 template <class Form>
 void charge_row(ChargeRow r, size_t n) {
-  const Ops::D d;
-  const size_t L = Ops::lanes();
-  size_t i = 0;
-  if (L >= 8) {
-    for (; i + L <= n; i += L) {
-      const auto s = charge_lanes<Ops, Form>(r, i);
-      if (r.bits) hn::StoreMaskBits(d, s, r.bits + i / 8);
-    }
-  } else {
-    for (; i + 8 <= n; i += 8) {
-      unsigned byte = 0;
-      for (size_t k = 0; k < 8; k += L) {
-        uint8_t part[8] = {};
-        hn::StoreMaskBits(d, charge_lanes<Ops, Form>(r, i + k), part);
-        byte |= static_cast<unsigned>(part[0]) << k;
-      }
-      if (r.bits) r.bits[i / 8] = static_cast<uint8_t>(byte);
-    }
-  }
-  for (unsigned byte = 0; i < n; ++i) {
-    byte |= static_cast<unsigned>(charge_lanes<OneLane, Form>(r, i)) << (i % 8);
-    if (i % 8 == 7 || i + 1 == n) {
-      if (r.bits) r.bits[i / 8] = static_cast<uint8_t>(byte);
-      byte = 0;
-    }
-  }
+  each_fired(n, r.bits, [r](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return charge_lanes<decltype(ops), Form>(r, i); });
 }
 
 struct SurrogateSetting {
@@ -76,14 +51,6 @@ struct GradRow {
   float* slopes;  // running sum of dL/dh * dh/d decay, or null
   bool through_state;  // the surrogate at the state before is needed
   size_t ahead;
-};
-
-// A member of the family whose comparison is read at run time: gradients seldom ask it, and half as many functions are compiled.
-template <Reset R, ResetAt A>
-struct LifGradForm {
-  static constexpr Reset reset = R;
-  static constexpr ResetAt reset_at = A;
-  Compare compare;
 };
 
 // Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
@@ -114,7 +81,7 @@ template <class Form>
 GradFunction grad_function(SurrogateKind kind) {
   switch (kind) {
 #define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return grad_row<LifGradForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
+  case SurrogateKind::kind: return grad_row<ResetForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
     APICAL_SURROGATES(APICAL_CASE)
 #undef APICAL_CASE
   }

@@ -66,20 +66,7 @@ HWY_INLINE typename O::M fire_lanes(const float* h, float v_th, float* spikes_f,
 }
 
 void fire(const float* h, float v_th, float* spikes_f, uint8_t* bits, size_t n) {
-  const Ops::D d;
-  const size_t L = Ops::lanes();
-  size_t i = 0;
-  for (; L >= 8 && i + L <= n; i += L) {
-    const auto s = fire_lanes<Ops>(h, v_th, spikes_f, i);
-    if (bits) hn::StoreMaskBits(d, s, bits + i / 8);
-  }
-  for (unsigned byte = 0; i < n; ++i) {
-    byte |= static_cast<unsigned>(fire_lanes<OneLane>(h, v_th, spikes_f, i)) << (i % 8);
-    if (i % 8 == 7 || i + 1 == n) {
-      if (bits) bits[i / 8] = static_cast<uint8_t>(byte);
-      byte = 0;
-    }
-  }
+  each_fired(n, bits, [=](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return fire_lanes<decltype(ops)>(h, v_th, spikes_f, i); });
 }
 
 void sliding_forward_tile(const scan::Sliding& a, size_t begin, size_t end) {
