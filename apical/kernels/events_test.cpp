@@ -260,6 +260,26 @@ TEST(Pool, IsTheDefinitionAtEveryLevel) {
   set_simd_level("");
 }
 
+TEST(Pool, AveragesOfBitsAreThoseOfTheirFloats) {
+  const Pool2d shapes[] = {{16, 14, 14}, {33, 7, 9}, {1, 5, 5}, {3, 9, 7, 3, 2, 2, 1}, {64, 7, 7, 3, 3, 3, 3}, {5, 4, 4, 4, 4, 1, 1}};
+  for (const Pool2d& s : shapes) {
+    const size_t T = 2, batch = 3, neurons = batch * s.channels * s.height * s.width;
+    auto x = noise(T * neurons, 1);
+    for (float& a : x) a = a > 0.3f ? 1.0f : 0.0f;
+    std::vector<uint64_t> bits(T * words_per_row(neurons));
+    ASSERT_TRUE(pack_bits(x.data(), T, neurons, bits.data()));
+    std::vector<float> want(T * batch * s.outputs());
+    average_pool(s, T * batch, x.data(), want.data());
+    for (const std::string& level : simd_levels()) {
+      set_simd_level(level);
+      std::vector<float> y(want.size(), 7);
+      average_pool_bits(s, T, batch, bits.data(), y.data());
+      EXPECT_EQ(y, want) << level << ", " << s.channels << " channels";
+    }
+  }
+  set_simd_level("");
+}
+
 TEST(EventPool, IsTheDensePool) {
   for (const Pool2d& s : {Pool2d{3, 8, 6}, Pool2d{2, 9, 7, 3, 2, 2, 1, 1, 1}, Pool2d{1, 7, 7, 2, 2, 3, 3}, Pool2d{2, 5, 5, 5, 4, 1, 1}}) {
     const size_t oh = s.out_height(), ow = s.out_width();

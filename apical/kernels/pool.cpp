@@ -6,8 +6,10 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "apical/base/thread_pool.h"
+#include "apical/kernels/bits.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -43,6 +45,33 @@ void pool_image(const Pool2d& s, bool vector, const float* in, float* out) {
       });
 }
 
+// Lanes `from` .. of a row of bits as a mask. Rows are padded to whole words, and this reads within the word at `from`'s byte.
+template <class D>
+HWY_INLINE hn::Mask<D> mask_at(D d, const uint64_t* row, size_t words, size_t from) {
+  uint64_t lanes;
+  const size_t byte = std::min(from / 8, words * 8 - 8);
+  std::memcpy(&lanes, reinterpret_cast<const uint8_t*>(row) + byte, 8);  // little endian, as every target of this build
+  lanes >>= from - byte * 8;
+  return hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&lanes));
+}
+
+// `first`: number of the image's first neuron in the row.
+void average_bits(const Pool2d& s, bool vector, const uint64_t* row, size_t words, size_t first, float* out) {
+  const size_t C = s.channels;
+  const float share = 1.0f / static_cast<float>(s.kernel_h * s.kernel_w);
+  for (size_t oy = 0; oy < s.out_height(); ++oy)
+    for (size_t ox = 0; ox < s.out_width(); ++ox, out += C)
+      channels(C, vector, [&](auto d, size_t c) HWY_ATTR {
+        const size_t window = first + (oy * s.stride_h * s.width + ox * s.stride_w) * C + c;
+        const auto one = hn::Set(d, 1.0f);
+        auto sum = hn::Zero(d);
+        for (size_t ky = 0; ky < s.kernel_h; ++ky)
+          for (size_t kx = 0; kx < s.kernel_w; ++kx)
+            sum = hn::Add(sum, hn::IfThenElseZero(mask_at(d, row, words, window + (ky * s.width + kx) * C), one));
+        hn::StoreU(hn::Mul(sum, hn::Set(d, share)), d, out + c);
+      });
+}
+
 void spread_image(const Pool2d& s, bool vector, const float* grad_out, float* grad_in) {
   const size_t C = s.channels;
   const float share = 1.0f / static_cast<float>(s.kernel_h * s.kernel_w);
@@ -72,6 +101,7 @@ HWY_AFTER_NAMESPACE();
 namespace apical::kernels {
 namespace {
 
+HWY_EXPORT(average_bits);
 HWY_EXPORT(average_image);
 HWY_EXPORT(max_image);
 HWY_EXPORT(spread_image);
@@ -92,6 +122,13 @@ void each_image(const Pool2d& s, std::size_t batch, Work work) {
 void average_pool(const Pool2d& s, std::size_t batch, const float* x, float* y) noexcept {
   const bool vector = !scalar_level();
   each_image(s, batch, [&](std::size_t b) { HWY_DYNAMIC_DISPATCH(average_image)(s, vector, x + b * inputs(s), y + b * s.outputs()); });
+}
+void average_pool_bits(const Pool2d& s, std::size_t T, std::size_t batch, const std::uint64_t* bits, float* y) noexcept {
+  const bool vector = !scalar_level();
+  const std::size_t words = words_per_row(batch * inputs(s));
+  each_image(s, T * batch, [&](std::size_t image) {
+    HWY_DYNAMIC_DISPATCH(average_bits)(s, vector, bits + image / batch * words, words, image % batch * inputs(s), y + image * s.outputs());
+  });
 }
 void average_pool_backward(const Pool2d& s, std::size_t batch, const float* grad_y, float* grad_x) noexcept {
   const bool vector = !scalar_level();

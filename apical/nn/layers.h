@@ -60,6 +60,8 @@ class BatchNormImpl : public LayerImpl {
 class PoolImpl : public LayerImpl {
  public:
   PoolImpl(std::string label, bool maximum, std::int64_t kernel, std::int64_t stride);
+  /// Width of the windows of an average where each lies beside the next; else 1.
+  std::int64_t average_of_tiles() const noexcept { return !maximum_ && kernel_ == stride_ ? kernel_ : 1; }
   Sequence run(const Sequence& x, torch::Tensor*) override;
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 

@@ -190,8 +190,18 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
   if (states) states->resize(layers_.size());
   Sequence x = input;
   for (std::size_t i = begin; i < end; ++i) {
-    x = layers_[i]->run(x, states && layers_[i]->has_state() ? &(*states)[i] : nullptr);
-    if (tap && layers_[i]->has_state()) tap(layers_[i]->label, x.frames);
+    auto* const neuron = dynamic_cast<LIFNodeImpl*>(layers_[i].get());
+    if (!neuron) {
+      x = layers_[i]->run(x, nullptr);
+      continue;
+    }
+    const auto neurons = static_cast<std::uint64_t>(x.frames.numel() * (x.constant ? x.T : 1));
+    const auto* pool = i + 1 < end ? dynamic_cast<const PoolImpl*>(layers_[i + 1].get()) : nullptr;
+    const auto size = pool ? pool->average_of_tiles() : 1;
+    std::uint64_t fired = 0;
+    x = neuron->fire(x, states ? &(*states)[i] : nullptr, size, tap ? &fired : nullptr);
+    if (tap) tap(neuron->label, fired, neurons);
+    if (size > 1) ++i;  // the pool's work is done
   }
   return x;
 }

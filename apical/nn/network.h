@@ -47,8 +47,8 @@ class NetworkImpl : public torch::nn::Module {
   NetworkImpl(NetworkSpec spec, std::uint64_t seed);
 
   /// Output of the last layer at every step, [T*B, K]. `states` are read and replaced; null: start at 0 and forget.
-  /// `tap` is called with (label, spikes [T*B, ...]) after every neuron layer.
-  using Tap = std::function<void(const std::string&, const torch::Tensor&)>;
+  /// `tap` is called with (label, spikes, neurons times steps) of every neuron layer.
+  using Tap = std::function<void(const std::string&, std::uint64_t, std::uint64_t)>;
   torch::Tensor forward(const Sequence& x, States* states = nullptr, const Tap& tap = {});
   /// Layers begin .. end-1 alone; x and the result are what flows between layers.
   Sequence run(const Sequence& x, std::size_t begin, std::size_t end, States* states = nullptr, const Tap& tap = {});

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/scan.h"
+#include "apical/kernels/pool.h"
 
 namespace apical::nn {
 namespace {
@@ -17,16 +19,24 @@ at::MemoryFormat format_of(const torch::Tensor& x) {
 
 // What forward and backward need beside tensors.
 struct Setting : torch::CustomClassHolder {
-  std::int64_t T;
+  std::int64_t T, pool;
   bool constant;
   kernels::Lif lif;
   kernels::Surrogate surrogate;
+  std::uint64_t* fired;  // read by forward only
 };
 
 const float* data_or_null(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 float* data_or_null(torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
-// Spikes and last membrane of a sequence; backward computes the membrane again from x.
+// The windows of s.pool x s.pool pixels of images x.
+std::optional<kernels::Pool2d> windows(const torch::Tensor& x, const Setting& s) {
+  if (s.pool == 1) return std::nullopt;
+  const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
+  return kernels::Pool2d{size(x.size(1)), size(x.size(2)), size(x.size(3)), size(s.pool), size(s.pool), size(s.pool), size(s.pool)};
+}
+
+// Spikes (or their averages) and last membrane of a sequence; backward computes the membrane again from x.
 struct LifScan : torch::autograd::Function<LifScan> {
   using Optional = c10::optional<torch::Tensor>;  // apply() takes no undefined tensors
   static variable_list forward(AutogradContext* ctx, const torch::Tensor& x_in, const Optional& v0_in, const Optional& decay_in,
@@ -36,18 +46,29 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto format = format_of(x);
     auto shape = x.sizes().vec();
     if (s->constant) shape[0] *= s->T;
-    auto spikes = at::empty(shape, x.options().memory_format(format));
-    shape[0] /= s->T;
+    const auto pool = windows(x, *s);
+    if (pool) shape[2] = static_cast<std::int64_t>(pool->out_height()), shape[3] = static_cast<std::int64_t>(pool->out_width());
+    auto out = at::empty(shape, x.options().memory_format(format));
+    shape = x.sizes().vec();
+    if (!s->constant) shape[0] /= s->T;
     const auto before = v0.defined() ? v0.detach().contiguous(format) : torch::Tensor();
     auto v = at::empty(shape, x.options().memory_format(format));
-    kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), static_cast<std::size_t>(s->T),
-                         static_cast<std::size_t>(v.numel()), data_or_null(before), v.data_ptr<float>(), nullptr, spikes.data_ptr<float>(), nullptr,
-                         s->constant);
+    const auto T = static_cast<std::size_t>(s->T), neurons = static_cast<std::size_t>(v.numel());
+    torch::Tensor bits;
+    std::uint64_t* words = nullptr;
+    if (pool || s->fired) {
+      bits = at::empty({static_cast<std::int64_t>(T * kernels::words_per_row(neurons))}, x.options().dtype(torch::kInt64));
+      words = reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>());
+    }
+    kernels::lif_forward(s->lif, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), T, neurons, data_or_null(before),
+                         v.data_ptr<float>(), words, pool ? nullptr : out.data_ptr<float>(), nullptr, s->constant);
+    if (pool) kernels::average_pool_bits(*pool, T, static_cast<std::size_t>(v.size(0)), words, out.data_ptr<float>());
+    if (s->fired) *s->fired = kernels::count_bits(words, T, neurons);
     ctx->set_materialize_grads(false);
     ctx->save_for_backward({x, v0, decay});
     ctx->saved_data["grad_v0"] = v0.defined() && v0.requires_grad();
     ctx->saved_data["setting"] = c10::IValue::make_capsule(s);
-    return {spikes, v};
+    return {out, v};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -56,16 +77,17 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto &x = saved[0], &decay = saved[2];
     const auto format = format_of(x);
     const auto neurons = x.numel() / (s->constant ? 1 : s->T);
-    const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros({s->T * neurons}, x.options());
+    const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros({s->T * neurons}, x.options());  // enough for averages too
     const auto grad_v = grads[1].defined() ? grads[1].contiguous(format) : torch::Tensor();
     const auto v0 = saved[1].defined() ? saved[1].contiguous(format) : torch::Tensor();
     auto grad_x = at::empty_like(x);
     auto grad_v0 = ctx->saved_data["grad_v0"].toBool() ? at::empty_like(v0) : torch::Tensor();
     double grad_decay = 0;
+    const auto pool = windows(x, *s);
     kernels::lif_backward(s->lif, s->surrogate, data_or_null(decay), decay.defined() ? 1 : 0, x.data_ptr<float>(), data_or_null(v0),
                           grad_s.data_ptr<float>(), data_or_null(grad_v), static_cast<std::size_t>(s->T),
                           static_cast<std::size_t>(neurons), grad_x.data_ptr<float>(), data_or_null(grad_v0),
-                          decay.defined() ? &grad_decay : nullptr, s->constant);
+                          decay.defined() ? &grad_decay : nullptr, s->constant, pool ? &*pool : nullptr);
     return {grad_x, grad_v0, decay.defined() ? at::full_like(decay, grad_decay) : torch::Tensor(), torch::Tensor()};
   }
 };
@@ -91,13 +113,15 @@ double decay_of_tau(double tau) {
 }  // namespace
 
 std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
-                                                 const kernels::Surrogate& surrogate) {
+                                                 const kernels::Surrogate& surrogate, std::int64_t pool, std::uint64_t* fired) {
   auto setting = c10::make_intrusive<Setting>();
   setting->T = x.T;
+  setting->pool = pool;
   setting->constant = x.constant;
   setting->lif = lif;
   setting->surrogate = surrogate;
   const auto maybe = [](const torch::Tensor& t) { return t.defined() ? LifScan::Optional(t) : LifScan::Optional(); };
+  setting->fired = fired;
   const auto out = LifScan::apply(x.frames, maybe(v), maybe(decay), setting);
   return {out[0], out[1]};
 }
@@ -108,8 +132,8 @@ LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o
   if (!(surrogate_.width > 0)) throw usage_error("the surrogate's width must be > 0", "width = " + std::to_string(surrogate_.width));
 }
 
-Sequence LIFNodeImpl::run(const Sequence& x, torch::Tensor* v) {
-  auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_);
+Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired) {
+  auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_, pool, fired);
   if (v) *v = last;
   return {spikes, x.T, false};
 }

@@ -11,8 +11,12 @@ namespace apical::nn {
 /// x: [T*B, ...] or [B, ...] (constant); v: membrane before the first step, [B, ...], undefined = 0; decay: undefined or a
 /// one-element tensor that learns. Returns {spikes [T*B, ...] as 0/1, membrane after the last step [B, ...]}.
 /// For backward nothing but x (already kept by whatever made it) is saved: the membrane is computed again.
+/// pool > 1 (images only): instead of the spikes their averages over pool x pool windows, each beside the next. The same bits as an
+/// average pool behind the spikes gives, but those are never stored as floats.
+/// fired: not null, the number of spikes is written there.
 std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
-                                                 const kernels::Surrogate& surrogate);
+                                                 const kernels::Surrogate& surrogate, std::int64_t pool = 1,
+                                                 std::uint64_t* fired = nullptr);
 
 struct NeuronOptions {
   double tau = 2.0;                ///< membrane time constant in steps, >= 1; decay = 1 - 1/tau
@@ -28,7 +32,9 @@ struct NeuronOptions {
 class LIFNodeImpl : public LayerImpl {
  public:
   explicit LIFNodeImpl(const NeuronOptions& options);
-  Sequence run(const Sequence& x, torch::Tensor* v) override;
+  Sequence run(const Sequence& x, torch::Tensor* v) override { return fire(x, v, 1, nullptr); }
+  /// run with the last two arguments of lif_scan.
+  Sequence fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired);
   bool has_state() const override { return true; }
   std::string lower(graph::Graph& graph, const std::string& input) const override;
   const kernels::Lif& lif() const noexcept { return lif_; }

@@ -127,6 +127,48 @@ TEST(LIFNode, StateCarriesASequenceInPieces) {
   EXPECT_TRUE(whole.equal(torch::cat({first, rest})));
 }
 
+// A neuron and the average pool behind it run in one go: the bits of one layer after the other.
+TEST(Network, NeuronsAndTheirPoolInOneGo) {
+  const std::string toml =
+      "T=3\n[[layer]]\ntype='conv'\nchannels=5\n[[layer]]\ntype='plif'\ntau=1.7\n[[layer]]\ntype='pool'\n"
+      "[[layer]]\ntype='lif'\ntau=2.0\n[[layer]]\ntype='pool'\n[[layer]]\ntype='flatten'\n[[layer]]\ntype='dense'\nunits=4\n";
+  for (const bool constant : {false, true}) {
+    Network net(parse_network(Config::parse(toml, "net.toml"), {1, 9, 11}), 1);  // 9 x 11, 4 x 5: pixels are left over
+    const Sequence x{torch::rand({constant ? 2 : 6, 1, 9, 11}) * 4, 3, constant};
+    std::vector<torch::Tensor> grads;
+    const auto learn = [&](const torch::Tensor& y, const States& s) {
+      net->zero_grad();
+      (y.square().sum() + s[1].sum()).backward();
+      for (const auto& p : net->parameters()) grads.push_back(p.grad().clone());
+    };
+    States states[2];
+    Sequence apart = x;
+    std::vector<std::uint64_t> fired, places, counted, neurons;
+    for (std::size_t i = 0; i < net->layers().size(); ++i) {
+      apart = net->run(apart, i, i + 1, &states[0]);
+      if (!net->layers()[i]->has_state()) continue;
+      fired.push_back(static_cast<std::uint64_t>(apart.frames.sum().item<double>()));
+      places.push_back(static_cast<std::uint64_t>(apart.frames.numel()));
+    }
+    learn(apart.frames, states[0]);
+    const auto whole = net->forward(x, &states[1], [&](const std::string&, std::uint64_t n, std::uint64_t of) {
+      counted.push_back(n), neurons.push_back(of);
+    });
+    learn(whole, states[1]);
+    EXPECT_TRUE(whole.equal(apart.frames));
+    EXPECT_EQ(counted, fired);
+    EXPECT_EQ(neurons, places);
+    EXPECT_TRUE(fired.size() == 2 && fired[0] > 0 && fired[1] > 0);
+    const std::size_t n = grads.size() / 2;
+    EXPECT_EQ(n, 4u);
+    for (std::size_t i = 0; i < n; ++i) {
+      EXPECT_TRUE(grads[i].equal(grads[n + i])) << i;
+      EXPECT_GT(grads[i].abs().sum().item<float>(), 0) << i;
+    }
+    EXPECT_TRUE(states[0][1].equal(states[1][1]) && states[0][3].equal(states[1][3]));
+  }
+}
+
 TEST(Network, RefusesWhatCannotBe) {
   const auto refused = [](const std::string& toml) -> std::string {
     try {

@@ -27,15 +27,15 @@ Evaluation evaluate(nn::Network& network, const Loader& loader, std::int64_t bat
   std::vector<torch::Tensor> scores;
   std::map<std::string, std::size_t> position;
   std::vector<double> spikes, places;
-  const auto tap = [&](const std::string& label, const torch::Tensor& s) {
+  const auto tap = [&](const std::string& label, std::uint64_t fired, std::uint64_t neurons) {
     const auto [it, fresh] = position.emplace(label, e.rates.size());
     if (fresh) {
       e.rates.emplace_back(label, 0.0);
       spikes.push_back(0);
       places.push_back(0);
     }
-    spikes[it->second] += s.sum().item<double>();
-    places[it->second] += static_cast<double>(s.numel());
+    spikes[it->second] += static_cast<double>(fired);
+    places[it->second] += static_cast<double>(neurons);
   };
   for (std::size_t begin = 0; begin < all.size(); begin += static_cast<std::size_t>(batch)) {
     const std::span<const std::uint32_t> indices(all.data() + begin, std::min(static_cast<std::size_t>(batch), all.size() - begin));

@@ -29,16 +29,19 @@ std::vector<runtime::SpikeRecord> record_spikes(nn::Network& network, const nn::
   const bool was_training = network->is_training();
   network->eval();
   std::vector<runtime::SpikeRecord> records;
-  network->forward(sample, nullptr, [&](const std::string& label, const torch::Tensor& spikes) {
+  nn::Sequence x = sample;
+  for (std::size_t i = 0; i < network->layers().size(); ++i) {
+    x = network->run(x, i, i + 1);  // layer by layer: the spikes between a neuron and its pool are wanted
+    if (!network->layers()[i]->has_state()) continue;
     runtime::SpikeRecord r;
-    r.layer = label;
-    r.steps = static_cast<int>(sample.T);
-    r.neurons = spikes.numel() / sample.T;
+    r.layer = network->layers()[i]->label;
+    r.steps = static_cast<int>(x.T);
+    r.neurons = x.frames.numel() / x.T;
     r.bits.resize(r.words() * static_cast<std::size_t>(r.steps));
-    const auto rows = spikes.contiguous();  // channel first, as the graph counts neurons
+    const auto rows = x.frames.contiguous();  // channel first, as the graph counts neurons
     kernels::pack_bits(rows.data_ptr<float>(), static_cast<std::size_t>(r.steps), static_cast<std::size_t>(r.neurons), r.bits.data());
     records.push_back(std::move(r));
-  });
+  }
   network->train(was_training);
   return records;
 }

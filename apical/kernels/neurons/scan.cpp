@@ -96,6 +96,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   float* g = h + steps * kStride;
   float* slopes = g + kStride;
   float* grad_step = slopes + kStride;  // dL/dx of one step, where x is constant
+  float* spread = grad_step + kStride;  // dL/ds of one step, where it comes from averages
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
@@ -142,19 +143,21 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
     if (lane_decay) std::fill(slopes, slopes + n, 0.0f);
     for (size_t t = last; t-- > first;) {
       const size_t at = t * b.N + begin, k = t - first;
+      const float* grad_s = b.grad_s + t * b.s_step();
+      if (b.pool) spread_row(*b.pool, grad_s, begin, n, spread);
       const GradRow r{&b.lif,
                       charge.shared,
                       &surrogate,
                       decay,
                       b.x + t * b.x_step + begin,
-                      b.grad_s + at,
+                      b.pool ? spread : grad_s + begin,
                       h + k * kStride,
                       before + k * state_stride,
                       !b.grad_x ? nullptr : b.x_step ? b.grad_x + at : grad_step,
                       g,
                       lane_decay ? slopes : nullptr,
                       through_state,
-                      fetch_ahead(b)};
+                      b.pool ? 0 : fetch_ahead(b)};
       grad_row_of(r, n);
       if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
@@ -231,9 +234,9 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
 
 void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay, std::size_t decay_n, const float* x, const float* v0,
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
-                  double* grad_decay, bool constant_x) noexcept {
+                  double* grad_decay, bool constant_x, const Pool2d* pool) noexcept {
   const bool each = decay && decay_n > 1;
-  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N};
+  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N, pool};
   const bool plain_level = scalar_level();
   const std::size_t tiles = (N + kTile - 1) / kTile;
   std::vector<double> sums(grad_decay && !each ? tiles : 0);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/lif.h"
 
 namespace apical::kernels {
@@ -38,8 +39,10 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
 ///   grad_v0     [N] written, or null
 ///   grad_decay  [N] when decay_n == N and decay is given, else [1]; added to, in float64; or null. With decay_input it holds the
 ///               path through the factor of the input too
+///   pool        the neurons are images [B, H, W, C] whose spikes go through average_pool (pool.h; its stride is its kernel), and
+///               grad_s is [T, B, OH, OW, C], of the averages: each spike's share is worked out here, not stored. Or null
 void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay, std::size_t decay_n, const float* x, const float* v0,
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
-                  double* grad_decay, bool constant_x = false) noexcept;
+                  double* grad_decay, bool constant_x = false, const Pool2d* pool = nullptr) noexcept;
 
 }  // namespace apical::kernels

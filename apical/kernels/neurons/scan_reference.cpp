@@ -14,6 +14,14 @@ plain::AnyLif<float> cell_of(const Args& a, std::size_t n) {
   return plain::cell<float>(a.lif, a.decay ? a.decay[a.decay_each ? n : 0] : a.lif.decay);
 }
 
+// What a neuron has of the gradients of averages over windows.
+float share_of_average(const Pool2d& p, const float* grad, std::size_t n) {
+  const std::size_t c = n % p.channels, pixel = n / p.channels, image = pixel / (p.height * p.width);
+  const std::size_t y = pixel / p.width % p.height / p.kernel_h, x = pixel % p.width / p.kernel_w;
+  if (y >= p.out_height() || x >= p.out_width()) return 0;
+  return grad[((image * p.out_height() + y) * p.out_width() + x) * p.channels + c] * (1.0f / static_cast<float>(p.kernel_h * p.kernel_w));
+}
+
 }  // namespace
 
 void forward_reference(const Forward& f, std::size_t begin, std::size_t end) noexcept {
@@ -48,7 +56,8 @@ void backward_reference(const Backward& b, std::size_t begin, std::size_t end, d
     for (std::size_t t = b.T; t-- > 0;) {
       const float d = plain::surrogate<float>(b.surrogate, h[t] - c.v_th);
       const float d_before = plain::surrogate<float>(b.surrogate, before[t] - c.v_th);
-      const float gh = c.grad_charge(b.grad_s[t * b.N + n], g, h[t], d, b.lif.detach_reset);
+      const float* grad_s = b.grad_s + t * b.s_step();
+      const float gh = c.grad_charge(b.pool ? share_of_average(*b.pool, grad_s, n) : grad_s[n], g, h[t], d, b.lif.detach_reset);
       float slope = c.decay_slope(before[t]);
       if (b.lif.decay_input) slope = slope - b.x[t * b.x_step + n];
       part = part + gh * slope;

@@ -87,3 +87,25 @@ GradFunction grad_function(SurrogateKind kind) {
   }
   return nullptr;
 }
+
+// dL/ds of neurons [begin, begin + n) from the gradients of one step's averages: each pixel has its share of its window's, 0 where it is
+// in none.
+inline void spread_row(const Pool2d& pool, const float* grad, size_t begin, size_t n, float* out) {
+  const float share = 1.0f / static_cast<float>(pool.kernel_h * pool.kernel_w);
+  const size_t C = pool.channels, OH = pool.out_height(), OW = pool.out_width();
+  const auto W = static_cast<uint32_t>(pool.width), kernel_w = static_cast<uint32_t>(pool.kernel_w);  // 32 bits divide faster
+  size_t c = begin % C;
+  auto x = static_cast<uint32_t>(begin / C % W);
+  for (size_t row = begin / C / W; n > 0; ++row, x = 0) {  // of all images
+    const size_t oy = row % pool.height / pool.kernel_h;
+    const float* averages = grad + (row / pool.height * OH + oy) * OW * C;
+    for (; x < W && n > 0; ++x, c = 0) {
+      const size_t ox = x / kernel_w, count = HWY_MIN(C - c, n);
+      if (oy < OH && ox < OW)
+        for (size_t i = 0; i < count; ++i) out[i] = averages[ox * C + c + i] * share;
+      else
+        std::fill(out, out + count, 0.0f);
+      out += count, n -= count;
+    }
+  }
+}

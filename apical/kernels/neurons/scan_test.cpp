@@ -12,6 +12,7 @@
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/testing_tape.h"
+#include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -223,6 +224,28 @@ TEST_F(Scan, ConstantInputIsItsCopies) {
         EXPECT_EQ(g.x[n], sum) << n;
       }
     }
+}
+
+// Gradients of averages give what their shares, stored, would give. Images of several tiles, windows that leave pixels over, rows of
+// pixels that begin within a tile.
+TEST_F(Scan, GradientsOfAveragesAreThoseOfTheirShares) {
+  for (const Pool2d& pool : {Pool2d{16, 14, 14}, Pool2d{3, 7, 9}, Pool2d{1, 40, 41, 3, 3, 3, 3}, Pool2d{65, 5, 5}}) {
+    const size_t T = 3, batch = 2, N = batch * pool.channels * pool.height * pool.width;
+    const Lif lif{.decay = 0.8f, .v_th = 0.6f, .reset = Reset::soft, .detach_reset = false};
+    const Surrogate sg{SurrogateKind::atan};
+    const auto x = noise(T * N, 1), v0 = noise(N, 2), averages = noise(T * batch * pool.outputs(), 3), gv = noise(N, 4);
+    std::vector<float> gs(T * N);
+    average_pool_backward(pool, T * batch, averages.data(), gs.data());
+    set_simd_level("scalar");
+    const Grad want = backward(lif, sg, {0.7f}, x, v0, gs, gv, T, N);
+    for (const std::string& level : simd_levels()) {
+      set_simd_level(level);
+      Grad g{std::vector<float>(T * N, 99), std::vector<float>(N, 99), {0.0}};
+      const float decay = 0.7f;
+      lif_backward(lif, sg, &decay, 1, x.data(), v0.data(), averages.data(), gv.data(), T, N, g.x.data(), g.v0.data(), g.decay.data(), false, &pool);
+      EXPECT_TRUE(g == want) << level << ", " << pool.channels << " channels";
+    }
+  }
 }
 
 TEST_F(Scan, PiecesGiveTheSameAsTheWhole) {

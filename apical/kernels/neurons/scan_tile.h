@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/lif.h"
 
 namespace apical::kernels::scan {
@@ -45,12 +46,17 @@ struct Backward {
   std::size_t T, N;
   float *grad_x, *grad_v0;
   std::size_t x_step;  // as in Forward; with 0, grad_x is [N] and sums over the steps
+  const Pool2d* pool = nullptr;  // not null: grad_s is of the averages of its windows
+
+  std::size_t s_step() const noexcept {  // from a step of grad_s to the next
+    return pool ? N / (pool->channels * pool->height * pool->width) * pool->outputs() : N;
+  }
 };
 
 /// Floats of scratch a tile of backward needs.
 constexpr std::size_t backward_scratch(std::size_t T) noexcept {
   const std::size_t segments = (T + kSegment - 1) / kSegment, steps = T < kSegment ? T : kSegment;
-  return (segments + 2 * steps + 1 + 3) * kStride;
+  return (segments + 2 * steps + 1 + 4) * kStride;
 }
 
 /// Neurons [begin, end) of one tile; begin is a multiple of kTile. lane_decay: dL/d decay of each neuron of the tile, or null.
