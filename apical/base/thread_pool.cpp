@@ -37,8 +37,8 @@ struct Job {
   std::size_t begin, end, grain, chunks;
   ChunkBody body;
   std::atomic<std::size_t> next{0};
-  std::mutex error_mutex;
-  std::exception_ptr error;
+  std::mutex error_mutex{};
+  std::exception_ptr error{};
   std::size_t failed = std::numeric_limits<std::size_t>::max();
 
   void run() {
@@ -117,6 +117,7 @@ class Pool {
 std::mutex pool_mutex;  // one parallel_for at a time from outside the pool
 std::atomic<int> wanted{0};  // read without the mutex: a body may ask for thread_count()
 std::unique_ptr<Pool> pool;
+Crew lent = nullptr;
 
 int wanted_threads() noexcept {
   int n = wanted.load();
@@ -139,6 +140,13 @@ void set_thread_count(int n) {
   pool.reset();
 }
 
+void set_crew(Crew crew) {
+  if (inside_pool) throw internal_error("the crew cannot change inside parallel_for");
+  std::lock_guard lock(pool_mutex);
+  lent = crew;
+  pool.reset();
+}
+
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBody body) {
   if (begin >= end) return;
   grain = std::max<std::size_t>(grain, 1);
@@ -148,9 +156,18 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBo
   };
   if (chunks == 1 || inside_pool || wanted_threads() == 1) return serial();
   std::lock_guard lock(pool_mutex);
-  if (!pool) pool = std::make_unique<Pool>(wanted_threads());  // set_thread_count drops the pool
   Job job{.begin = begin, .end = end, .grain = grain, .chunks = chunks, .body = body};
-  pool->run(job);
+  if (lent) {
+    auto member = [&](std::size_t, std::size_t) {
+      inside_pool = true;
+      job.run();
+      inside_pool = false;
+    };
+    lent(static_cast<int>(std::min<std::size_t>(chunks, static_cast<std::size_t>(wanted_threads()))), member);
+  } else {
+    if (!pool) pool = std::make_unique<Pool>(wanted_threads());  // set_thread_count drops the pool
+    pool->run(job);
+  }
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -25,6 +25,13 @@ int thread_count() noexcept;
 /// Sets it (>= 1). Not to be called from inside parallel_for.
 void set_thread_count(int n);
 
+/// Threads of another library for parallel_for to work on, null: a pool of its own. crew(n, member) calls member(i, i + 1), once for each i
+/// below n, at the same time where it can, and returns when all have returned; a range of several i in one call is fine too. A process
+/// whose other library has threads of its own (LibTorch's OpenMP team, which spins between two loops) must lend them, or the two
+/// sets of threads fight for the same cores.
+using Crew = void (*)(int n, ChunkBody member);
+void set_crew(Crew crew);
+
 /// Calls body(begin, end) for consecutive chunks of at most `grain` items of [begin, end); returns when all are done.
 /// The chunk borders depend on `grain` alone. Of the exceptions thrown by bodies, that of the earliest
 /// chunk is rethrown here once no body runs any more; whether later chunks have run is not said. Nested calls run serially.

@@ -6,9 +6,11 @@
 #include <map>
 #include <mutex>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "apical/base/error.h"
@@ -16,11 +18,30 @@
 namespace apical {
 namespace {
 
-// Every test runs with 1, 2 and 7 threads.
-class ThreadPool : public testing::TestWithParam<int> {
+// Threads of somebody else, the last two members in one call.
+void another_crew(int n, ChunkBody member) {
+  std::vector<std::thread> threads;
+  const auto last = static_cast<std::size_t>(n);
+  for (std::size_t i = 0; i < last; ++i) {
+    const std::size_t end = i + 2 == last ? last : i + 1;
+    threads.emplace_back([=] { member(i, end); });
+    i = end - 1;
+  }
+  for (auto& t : threads) t.join();
+}
+
+// Every test runs with 1, 2 and 7 threads, of the pool and of a crew.
+class ThreadPool : public testing::TestWithParam<std::tuple<int, Crew>> {
  protected:
-  void SetUp() override { set_thread_count(GetParam()); }
-  void TearDown() override { set_thread_count(2); }
+  int threads() const { return std::get<0>(GetParam()); }
+  void SetUp() override {
+    set_thread_count(threads());
+    set_crew(std::get<1>(GetParam()));
+  }
+  void TearDown() override {
+    set_thread_count(2);
+    set_crew(nullptr);
+  }
 };
 
 TEST_P(ThreadPool, ChunksDependOnTheGrainAlone) {
@@ -81,7 +102,7 @@ TEST_P(ThreadPool, NestedCallsAndThreadCountInsideABodyDoNotHang) {
   std::atomic<int> items{0};
   std::atomic<bool> same{true};
   parallel_for(0, 8, 1, [&](std::size_t, std::size_t) {
-    if (thread_count() != GetParam()) same = false;
+    if (thread_count() != threads()) same = false;
     parallel_for(0, 8, 2, [&](std::size_t b, std::size_t e) { items += static_cast<int>(e - b); });
   });
   EXPECT_EQ(items, 64);
@@ -100,7 +121,19 @@ TEST_P(ThreadPool, CallersFromSeveralThreadsWaitForEachOther) {
   EXPECT_EQ(items, 4 * 50 * 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Values(1, 2, 7));
+TEST_P(ThreadPool, BodiesRunOnTheCrew) {
+  std::mutex mutex;
+  std::set<std::thread::id> ids;
+  parallel_for(0, 64, 1, [&](std::size_t, std::size_t) {
+    std::lock_guard lock(mutex);
+    ids.insert(std::this_thread::get_id());
+  });
+  EXPECT_LE(ids.size(), static_cast<std::size_t>(threads()));
+  const bool lent = std::get<1>(GetParam()) && threads() > 1;
+  EXPECT_TRUE(!lent || !ids.count(std::this_thread::get_id())) << "this crew leaves the caller out";
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Combine(testing::Values(1, 2, 7), testing::Values(Crew(nullptr), Crew(another_crew))));
 
 TEST(ThreadCount, RefusesNumbersOutOfRangeAndChangesInsideABody) {
   set_thread_count(3);

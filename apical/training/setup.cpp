@@ -4,12 +4,14 @@
 #include <ATen/Parallel.h>
 
 #include "apical/training/allocator.h"
+#include "apical/training/crew.h"
 
 namespace apical::training {
 
 void prepare_torch(int threads, bool reuse_memory) {
   MemoryMeter::install(reuse_memory);
   at::set_num_threads(threads);
+  set_crew(openmp_crew);
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
 }
 

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include <nlohmann/json.hpp>
 
 #include "apical/base/error.h"
+#include "apical/base/thread_pool.h"
 #include "apical/data/synthetic.h"
 #include "apical/exchange/model.h"
 #include "apical/training/finish.h"
@@ -26,6 +29,16 @@ class Training : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { prepare_torch(1); }
 };
+
+TEST_F(Training, KernelsRunOnTorchsThreads) {
+  set_thread_count(2);
+  prepare_torch(2);
+  std::atomic<int> inside{0};
+  parallel_for(0, 100, 1, [&](std::size_t, std::size_t) { inside += at::in_parallel_region(); });
+  set_thread_count(1);
+  prepare_torch(1);
+  EXPECT_EQ(inside, 100);
+}
 
 TEST_F(Training, OptimisersAreTorchsOwn) {
   for (const std::string kind : {"adamw", "sgd"}) {
