@@ -27,12 +27,15 @@ struct Ops {
   // Lanes i.. of a row.
   static HWY_INLINE V load(const float* p, size_t i) { return hn::LoadU(D(), p + i); }
   static HWY_INLINE void store(V v, float* p, size_t i) { hn::StoreU(v, D(), p + i); }
+  // To memory without fetching the line first: p + i is aligned to the vector.
+  static HWY_INLINE void stream(V v, float* p, size_t i) { hn::Stream(v, D(), p + i); }
   static HWY_INLINE size_t lanes() { return hn::Lanes(D()); }
 };
 
 struct OneLane : plain::Ops<float> {
   static HWY_INLINE V load(const float* p, size_t i) { return p[i]; }
   static HWY_INLINE void store(V v, float* p, size_t i) { p[i] = v; }
+  static HWY_INLINE void stream(V v, float* p, size_t i) { p[i] = v; }
 };
 
 #include "apical/kernels/neurons/lif-inl.h"

@@ -46,7 +46,7 @@ float shared_decay(const Args& a) {
 }
 
 // A row of a tile is one page: the hardware starts anew at each. So the next tile's rows are asked for while this one's are
-// worked on, as long as they fit the second level cache.
+// worked on, as long as they fit the second level cache; in backward while gradients are worked out, which takes arithmetic.
 template <class Args>
 size_t fetch_ahead(const Args& a) {
   return a.T <= 64 ? scan::kTile : 0;
@@ -69,7 +69,7 @@ void forward_form(const scan::Forward& f, size_t begin, size_t n) {
       bits = reinterpret_cast<uint8_t*>(words + begin / 64);  // little endian, as every target of this build
     }
     charge_row<Form>({&f.lif, shared_decay(f), f.decay_each ? f.decay + begin : nullptr, f.x + t * f.x_step + begin, t ? v : v_in, v, f.h ? f.h + at : nullptr,
-                      f.spikes_f ? f.spikes_f + at : nullptr, bits, fetch_ahead(f)},
+                      f.spikes_f ? f.spikes_f + at : nullptr, bits, fetch_ahead(f), f.stream},
                      n);
   }
 }
@@ -103,7 +103,7 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   const GradFunction grad_row_of = grad_function<Form>(b.surrogate.kind);
   const SurrogateSetting surrogate{b.surrogate.height, plain::surrogate_constant(b.surrogate)};
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
-  ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, fetch_ahead(b)};
+  ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, false};
   if (segments > 1) {
     if (b.v0)
       std::copy(b.v0 + begin, b.v0 + begin + n, starts);
@@ -157,7 +157,8 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
                       g,
                       lane_decay ? slopes : nullptr,
                       through_state,
-                      b.pool ? 0 : fetch_ahead(b)};
+                      b.pool ? 0 : fetch_ahead(b),
+                      b.stream};
       grad_row_of(r, n);
       if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);
       if (b.lif.detach_temporal) std::fill(g, g + n, 0.0f);
@@ -200,6 +201,15 @@ HWY_EXPORT(backward_tile);
 
 using scan::kTile;
 
+// Whether rows [T, N] that a scan writes go past the caches, without being fetched first: from 16 MiB on, which with as much that is read
+// fills the last cache of most machines, so that they would be gone from it before anybody reads them (a fifth of the time at 4 Mi neuron
+// steps). Vectors must lie on their alignment.
+bool past_caches(const float* rows, std::size_t T, std::size_t N) noexcept {
+  constexpr std::size_t alignment = 64;
+  return rows && T * N * sizeof(float) >= (std::size_t{16} << 20) && N % (alignment / sizeof(float)) == 0 &&
+         reinterpret_cast<std::uintptr_t>(rows) % alignment == 0;
+}
+
 Lif normal(Lif lif) {
   if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;
   return lif;
@@ -219,7 +229,7 @@ float* scan::scratch_of(std::size_t floats) {
 
 void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N,
                  const float* v0, float* v, std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
-  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
+  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N, past_caches(spikes_f, T, N)};
   const bool plain_level = scalar_level();
   parallel_for(0, (N + kTile - 1) / kTile, scan::tiles_a_task(T), [&](std::size_t first, std::size_t last) {
     for (std::size_t tile = first; tile < last; ++tile) {
@@ -229,6 +239,7 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
       else
         HWY_DYNAMIC_DISPATCH(forward_tile)(f, begin, end);
     }
+    if (f.stream) hwy::FlushStream();
   });
 }
 
@@ -236,7 +247,7 @@ void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
                   double* grad_decay, bool constant_x, const Pool2d* pool) noexcept {
   const bool each = decay && decay_n > 1;
-  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N, pool};
+  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N, pool, past_caches(constant_x ? nullptr : grad_x, T, N)};
   const bool plain_level = scalar_level();
   const std::size_t tiles = (N + kTile - 1) / kTile;
   std::vector<double> sums(grad_decay && !each ? tiles : 0);
@@ -253,6 +264,7 @@ void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay
       if (!grad_decay) continue;
       for (std::size_t i = 0; i < end - begin; ++i) (each ? grad_decay[begin + i] : sums[tile]) += lanes[i];
     }
+    if (b.stream) hwy::FlushStream();
   });
   for (double s : sums) *grad_decay += s;
 }

@@ -18,6 +18,7 @@ struct ChargeRow {
   float *v_out, *h, *spikes_f;
   uint8_t* bits;  // spike bits of the tile's first neuron, whole bytes are written
   size_t ahead;   // neurons from here to the next tile, fetched early; 0: no
+  bool stream;    // spikes_f past the caches
 };
 
 template <class O, class Form>
@@ -28,7 +29,10 @@ HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
   const auto s = c.fire(h);
   O::store(c.state(h, s), r.v_out, i);
   if (r.h) O::store(h, r.h, i);
-  if (r.spikes_f) O::store(O::select(s, O::set(1.0f), O::set(0.0f)), r.spikes_f, i);
+  if (r.spikes_f) {
+    const auto one = O::select(s, O::set(1.0f), O::set(0.0f));
+    r.stream ? O::stream(one, r.spikes_f, i) : O::store(one, r.spikes_f, i);
+  }
   return s;
 }
 
@@ -51,6 +55,7 @@ struct GradRow {
   float* slopes;  // running sum of dL/dh * dh/d decay, or null
   bool through_state;  // the surrogate at the state before is needed
   size_t ahead;
+  bool stream;  // grad_x past the caches
 };
 
 // Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
@@ -61,6 +66,7 @@ void grad_row(GradRow r, size_t n) {
   const bool detach = r.lif->detach_reset;
   for (size_t i = 0; i < n; i += Ops::lanes()) {
     hwy::Prefetch(r.grad_s + i + r.ahead);
+    hwy::Prefetch(r.x + i + r.ahead);
     LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
     c.form.compare = r.lif->compare;
     const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
@@ -70,7 +76,10 @@ void grad_row(GradRow r, size_t n) {
       if (r.lif->decay_input) slope = Ops::sub(slope, Ops::load(r.x, i));
       Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, slope)), r.slopes, i);
     }
-    if (r.grad_x) Ops::store(Ops::mul(c.input_scale, gh), r.grad_x, i);
+    if (r.grad_x) {
+      const auto gx = Ops::mul(c.input_scale, gh);
+      r.stream ? Ops::stream(gx, r.grad_x, i) : Ops::store(gx, r.grad_x, i);
+    }
     const auto d_before = r.through_state ? surrogate(Ops::sub(before, v_th)) : h;
     Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
   }

@@ -248,6 +248,28 @@ TEST_F(Scan, GradientsOfAveragesAreThoseOfTheirShares) {
   }
 }
 
+// Large results go past the caches, unless they are not aligned.
+TEST_F(Scan, LargeResultsAreTheSame) {
+  const size_t T = 2, N = size_t{2} << 20;
+  const Lif lif{.decay = 0.8f, .v_th = 0.6f, .reset = Reset::soft};
+  const auto x = noise(T * N, 1), gs = noise(T * N, 3), zero = std::vector<float>(N);
+  set_simd_level("scalar");
+  const Grad want = backward(lif, {}, {}, x, zero, gs, zero, T, N);
+  const Out spikes = forward(lif, {}, x, T, N, zero);
+  std::vector<float> s(T * N + 17), g(T * N + 17);
+  for (const std::string& level : simd_levels()) {
+    set_simd_level(level);
+    for (const size_t offset : {0, 1}) {
+      float* aligned = s.data() + (64 - reinterpret_cast<uintptr_t>(s.data()) % 64) % 64 / 4 + offset;
+      lif_forward(lif, nullptr, 0, x.data(), T, N, nullptr, nullptr, nullptr, aligned, nullptr);
+      EXPECT_TRUE(std::equal(spikes.s.begin(), spikes.s.end(), aligned)) << level;
+      aligned = g.data() + (64 - reinterpret_cast<uintptr_t>(g.data()) % 64) % 64 / 4 + offset;
+      lif_backward(lif, {}, nullptr, 0, x.data(), nullptr, gs.data(), nullptr, T, N, aligned, nullptr, nullptr);
+      EXPECT_TRUE(std::equal(want.x.begin(), want.x.end(), aligned)) << level;
+    }
+  }
+}
+
 TEST_F(Scan, PiecesGiveTheSameAsTheWhole) {
   const size_t T = 9, N = 77, cut = 4;
   for (const Lif& lif : family()) {

@@ -35,6 +35,7 @@ struct Forward {
   std::uint64_t* spikes;
   float *spikes_f, *h;
   std::size_t x_step;  // from a step of x to the next: N, or 0 for a constant input
+  bool stream = false;  // spikes_f goes past the caches
 };
 
 struct Backward {
@@ -47,6 +48,7 @@ struct Backward {
   float *grad_x, *grad_v0;
   std::size_t x_step;  // as in Forward; with 0, grad_x is [N] and sums over the steps
   const Pool2d* pool = nullptr;  // not null: grad_s is of the averages of its windows
+  bool stream = false;            // grad_x goes past the caches
 
   std::size_t s_step() const noexcept {  // from a step of grad_s to the next
     return pool ? N / (pool->channels * pool->height * pool->width) * pool->outputs() : N;
