@@ -31,7 +31,7 @@ struct Cuba {
 ///   a[t+1] = rho * a[t] + s[t]                              the state after step t is (v[t], a[t+1])
 /// The surrogate is a function of u = h - (v_th + beta a). The gradient through the adaptation's spike is always kept; detach_reset
 /// is about the reset alone.
-/// Source: Bellec et al., NeurIPS 2018, section 2; Bellec et al., Nature Communications 11, 2020, eqs. 6 to 10. There v_th is taken
+/// Source: the ALIF neuron of Bellec et al., NeurIPS 2018 (LSNN), and of e-prop, Nature Communications 11, 2020. There v_th is taken
 /// off in the next step, after the decay: the same as reset_by = v_th / decay here.
 struct Alif {
   static constexpr std::size_t kStates = 2, kParams = 2;
@@ -59,7 +59,7 @@ struct RefractoryLif {
 ///   s[t] = round(min(max(h[t], 0), levels)), halves to even; NaN gives 0
 ///   v[t] = h[t] - s[t]
 /// Gradient, straight through: ds/dh = 1 where 0 <= h <= levels, else 0.
-/// Source: I-LIF of Luo et al., "Integer-valued training and spike-driven inference", ECCV 2024, eqs. 5 to 7.
+/// Source: I-LIF of Luo et al., "Integer-valued training and spike-driven inference", ECCV 2024.
 struct MultiLif {
   static constexpr std::size_t kStates = 1, kParams = 1;
   float decay = 0.25f;       ///< in [0, 1]
