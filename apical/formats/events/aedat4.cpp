@@ -3,6 +3,7 @@
 // Source: iniVation, "AEDAT 4.0". Only the first stream of events is read; frames, inertial samples and triggers are counted and skipped.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "apical/formats/events/aedat4.h"
 #include "apical/formats/events/dv_codec.h"
@@ -20,7 +21,7 @@ constexpr const char* cut_hint = "The file is cut off or damaged; copy or downlo
 
 /// The root of a size-prefixed flatbuffer with this identifier, or nullptr when the bytes are no such thing.
 template <class Table>
-const Table* verified(const std::vector<std::uint8_t>& bytes, const char* identifier) {
+const Table* verified(std::span<const std::uint8_t> bytes, const char* identifier) {
   if (bytes.size() < 12 || load_le<std::uint32_t>(bytes.data()) > bytes.size() - 4) return nullptr;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 64, 1u << 24);
   if (!verifier.VerifySizePrefixedBuffer<Table>(identifier)) return nullptr;
@@ -75,20 +76,20 @@ void Aedat4Reader::read_io_header() {
   }
 }
 
-// The table only serves to tell how many events are promised; a damaged one does not spoil the events.
+// The table only serves to tell how many events are promised, which is never trusted; a damaged one does not spoil the events.
 void Aedat4Reader::read_table() {
   const std::uint64_t size = in_.size() - end_;
   if (size == 0 || size > dv_packet_limit) return;
-  std::vector<std::uint8_t> packed(size), bytes;
+  std::vector<std::uint8_t> packed(size), memory;
   if (in_.source().read_at(end_, packed.data(), packed.size()) != size) return;
-  if (dv_unpack(compression_, packed, bytes) != DvUnpack::good) return;
+  const auto [state, bytes] = dv_unpack(compression_, packed, memory);
+  if (state != DvUnpack::good) return;
   const auto* table = verified<dv::FileDataTable>(bytes, "FTAB");
   if (!table || !table->table()) return;
-  std::uint64_t promised = 0;
   for (const dv::FileDataDefinition* entry : *table->table())
     if (entry->packetInfo() && (entry->packetInfo()->streamID() == stream_ || stream_ < 0))
-      promised += static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry->numElements()));
-  info_.declared = promised;
+      promised_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry->numElements())));
+  info_.declared = std::accumulate(promised_.begin(), promised_.end(), std::uint64_t{0});
 }
 
 Aedat4Reader::Packet Aedat4Reader::packet(std::uint64_t at, const std::uint8_t* head) const {
@@ -104,8 +105,9 @@ Aedat4Reader::Packet Aedat4Reader::packet(std::uint64_t at, const std::uint8_t* 
 }
 
 std::optional<std::span<const std::uint8_t>> Aedat4Reader::unpack(const Packet& p, std::span<const std::uint8_t> packed,
-                                                                  std::vector<std::uint8_t>& bytes) const {
-  switch (dv_unpack(compression_, packed, bytes)) {
+                                                                  std::vector<std::uint8_t>& memory) const {
+  const auto [state, bytes] = dv_unpack(compression_, packed, memory);
+  switch (state) {
     case DvUnpack::good:
       break;
     case DvUnpack::damaged:
@@ -135,7 +137,7 @@ bool Aedat4Reader::decode() {
   }
   packed_.resize(p.size);
   in_.take(packed_.data(), packed_.size(), "a packet");
-  const auto events = unpack(p, packed_, bytes_);
+  const auto events = unpack(p, packed_, unpacked_);
   if (!events) {
     ++info_.words[1].second;
     return true;

@@ -19,11 +19,13 @@ class Aedat4Reader final : public ReaderBase {
   std::uint64_t end() const { return end_; }                  ///< of the packets in the file
   bool known_streams() const { return known_streams_; }       ///< the header names the streams
   bool ours(const Packet& p) const { return !known_streams_ || p.id == stream_; }  ///< it may hold events of the stream that is read
+  /// Events in each packet of the stream, in order, as the file's table has it; empty without a table. Nothing vouches for it.
+  const std::vector<std::uint64_t>& promised() const { return promised_; }
   /// The packet whose head lies at `at` < end() (`head`: those bytes). Data error when it is cut off.
   Packet packet(std::uint64_t at, const std::uint8_t* head) const;
-  /// The events in it, event_size bytes each, within `bytes`; nothing when it belongs to another stream after all.
+  /// The events in it, event_size bytes each, within `memory`; nothing when it belongs to another stream after all.
   std::optional<std::span<const std::uint8_t>> unpack(const Packet& p, std::span<const std::uint8_t> packed,
-                                                      std::vector<std::uint8_t>& bytes) const;
+                                                      std::vector<std::uint8_t>& memory) const;
 
  private:
   void read_io_header();
@@ -34,7 +36,8 @@ class Aedat4Reader final : public ReaderBase {
   std::int32_t stream_ = -1;
   bool known_streams_ = false;
   std::uint64_t end_ = 0;
-  std::vector<std::uint8_t> packed_, bytes_;
+  std::vector<std::uint64_t> promised_;
+  std::vector<std::uint8_t> packed_, unpacked_;
   EventBlock block_;
 };
 

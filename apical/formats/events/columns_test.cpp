@@ -3,11 +3,15 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <limits>
 
 #include "apical/base/files.h"
 #include "apical/base/thread_pool.h"
 #include "apical/formats/bytes.h"
+#include "apical/formats/events/dv_codec.h"
 #include "apical/formats/events/event_test_tools.h"
 #include "apical/kernels/simd.h"
 
@@ -27,8 +31,7 @@ class Columns : public EventFiles {
 
 std::vector<Event> events_of(const EventColumns& c) {
   std::vector<Event> events;
-  for (std::size_t i = 0; i < c.size(); ++i)
-    events.push_back({c.t[i], static_cast<std::uint16_t>(c.x[i]), static_cast<std::uint16_t>(c.y[i]), c.p[i]});
+  for (std::size_t i = 0; i < c.size(); ++i) events.push_back(c[i]);
   return events;
 }
 
@@ -215,6 +218,45 @@ TEST_F(Columns, Aedat4) {
   whole[whole.size() / 2] ^= 0x55;
   EXPECT_THAT(told(whole), HasSubstr("a packet"));
   EXPECT_THAT(told(std::span(whole).first(whole.size() - 10)), HasSubstr("a.aedat4, byte "));
+}
+
+// The table at the file's end says how many events a packet holds: when it lies, or is not there, events and info are the same.
+TEST_F(Columns, Aedat4TablesAreNotTrusted) {
+  write_events(file("a.aedat4"), EventFormat::aedat4, 300, 200, random_events(6, 95'000, 300, 200, 1000));
+  const Bytes whole = read_file(file("a.aedat4"));
+  constexpr std::size_t first = 18;  // magic, size of the header
+  constexpr std::uint32_t lz4 = 0x184d2204;
+  std::size_t table = first + load_le<std::uint32_t>(whole.data() + 14);
+  while (load_le<std::uint32_t>(whole.data() + table) != lz4) table += 8 + load_le<std::uint32_t>(whole.data() + table + 4);
+  Bytes memory;
+  const auto unpacked = detail::dv_unpack(1, std::span(whole).subspan(table), memory).bytes;
+  const Bytes entries(unpacked.begin(), unpacked.end());
+  std::vector<std::size_t> counts;  // where 10,000 stands in the table, for each full packet
+  for (std::size_t i = 0; i + 8 <= entries.size(); i += 4)
+    if (load_le<std::int64_t>(entries.data() + i) == 10'000) counts.push_back(i);
+  ASSERT_EQ(counts.size(), 9u);
+  const auto with = [&](const std::vector<std::pair<std::size_t, std::int64_t>>& lies) {
+    Bytes changed = entries, file(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(table));
+    for (const auto& [k, n] : lies) std::memcpy(changed.data() + counts[k], &n, sizeof n);
+    const Bytes packed = detail::dv_pack(changed);
+    file.insert(file.end(), packed.begin(), packed.end());
+    return file;
+  };
+  const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+  check(with({}));
+  check(with({{0, 9'999}}));
+  check(with({{3, 10'001}, {4, 9'999}}));
+  check(with({{8, 0}, {1, 20'000}}));
+  check(with({{2, huge}}));
+  check(with({{2, huge}, {3, huge}, {4, 2 - 2 * 10'000}}));
+  check(with({{5, -1}}));
+  check(with({{7, 1 << 22}}));
+  Bytes without(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(table));
+  const std::int64_t none = -1, place = static_cast<std::int64_t>(table);
+  const auto at = std::search(without.begin(), without.end(), reinterpret_cast<const std::uint8_t*>(&place), reinterpret_cast<const std::uint8_t*>(&place) + 8);
+  ASSERT_NE(at, without.end());
+  std::memcpy(&*at, &none, sizeof none);
+  check(without);
 }
 
 TEST_F(Columns, OtherFormatsAndEmptyOnes) {

@@ -242,13 +242,17 @@ TEST(Aedat4, StreamsAreFoundInTheDescription) {
 
 TEST(Aedat4, BombsStopAtTheLimit) {
   const Bytes zeros(1 << 20, 0), packed = detail::dv_pack(zeros);
-  Bytes out;
-  EXPECT_EQ(detail::dv_unpack(1, packed, out, zeros.size()), detail::DvUnpack::good);
-  EXPECT_EQ(out, zeros);
-  EXPECT_EQ(detail::dv_unpack(1, packed, out, zeros.size() - 1), detail::DvUnpack::too_long);
-  EXPECT_EQ(detail::dv_unpack(1, std::span(packed).first(packed.size() - 5), out), detail::DvUnpack::cut_off);
-  EXPECT_EQ(detail::dv_unpack(1, bytes_of("no LZ4 frame at all"), out), detail::DvUnpack::damaged);
-  EXPECT_EQ(detail::dv_unpack(3, bytes_of("no zstd frame at all"), out), detail::DvUnpack::damaged);
+  Bytes memory;
+  const auto state = [&](int compression, std::span<const std::uint8_t> bytes, std::size_t limit) {
+    return detail::dv_unpack(compression, bytes, memory, limit).state;
+  };
+  const auto [good, bytes] = detail::dv_unpack(1, packed, memory, zeros.size());
+  EXPECT_EQ(good, detail::DvUnpack::good);
+  EXPECT_EQ(Bytes(bytes.begin(), bytes.end()), zeros);
+  EXPECT_EQ(state(1, packed, zeros.size() - 1), detail::DvUnpack::too_long);
+  EXPECT_EQ(state(1, std::span(packed).first(packed.size() - 5), zeros.size()), detail::DvUnpack::cut_off);
+  EXPECT_EQ(state(1, bytes_of("no LZ4 frame at all"), zeros.size()), detail::DvUnpack::damaged);
+  EXPECT_EQ(state(3, bytes_of("no zstd frame at all"), zeros.size()), detail::DvUnpack::damaged);
 }
 
 class DamagedEvents : public EventFiles {

@@ -11,10 +11,14 @@ namespace apical::formats::detail {
 inline constexpr std::size_t dv_packet_limit = std::size_t{1} << 26;
 
 enum class DvUnpack { good, damaged, cut_off, too_long };
-/// Unpacks one frame of `compression` (numbers of dv::Compression) into `out`, whose memory follows what really comes out (and is
-/// used again: what was there is overwritten).
-DvUnpack dv_unpack(int compression, std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& out,
-                   std::size_t limit = dv_packet_limit);
+struct DvUnpacked {
+  DvUnpack state;
+  std::span<const std::uint8_t> bytes;  ///< in the memory that was given
+};
+/// Unpacks one frame of `compression` (numbers of dv::Compression) into `memory`, which follows what really comes out, and does not
+/// shrink: for the next frame it is as good.
+DvUnpacked dv_unpack(int compression, std::span<const std::uint8_t> packed, std::vector<std::uint8_t>& memory,
+                     std::size_t limit = dv_packet_limit);
 /// Packs with LZ4 (a whole frame).
 std::vector<std::uint8_t> dv_pack(std::span<const std::uint8_t> bytes);
 

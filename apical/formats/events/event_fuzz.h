@@ -10,8 +10,18 @@
 
 namespace apical::formats {
 
-inline std::uint64_t fuzz_read(std::span<const std::uint8_t> bytes, EventFormat format, std::size_t at_once) {
-  std::uint64_t count = 0;
+/// Which events, in which order.
+struct FuzzSum {
+  std::uint64_t count = 0, sum = 0;
+  bool operator==(const FuzzSum&) const = default;
+  void add(const Event& e) {
+    ++count;
+    sum = (sum ^ static_cast<std::uint64_t>(e.t)) * 0x9e3779b97f4a7c15u + e.x + (std::uint64_t{e.y} << 16) + (std::uint64_t{e.polarity} << 32);
+  }
+};
+
+inline FuzzSum fuzz_read(std::span<const std::uint8_t> bytes, EventFormat format, std::size_t at_once) {
+  FuzzSum sum;
   try {
     const auto reader = open_events(bytes, "fuzz", format);
     static std::vector<Event> buffer(4096);
@@ -21,33 +31,36 @@ inline std::uint64_t fuzz_read(std::span<const std::uint8_t> bytes, EventFormat 
       for (std::size_t i = 0; i < n; ++i) {
         const Event& e = events[i];
         if (e.polarity > 1 || (info.width > 0 && e.x >= info.width) || (info.height > 0 && e.y >= info.height)) std::abort();
+        sum.add(e);
       }
-      count += n;
     }
   } catch (const Error& e) {
     if (e.code() != ExitCode::data) std::abort();
   }
-  return count;
+  return sum;
 }
 
-/// Number of events as columns, or of those before the damage where there are none.
-inline std::uint64_t fuzz_columns(std::span<const std::uint8_t> bytes, EventFormat format, std::uint64_t otherwise) {
+/// The events as columns, or those before the damage where there are none.
+inline FuzzSum fuzz_columns(std::span<const std::uint8_t> bytes, EventFormat format, const FuzzSum& otherwise) {
   try {
-    return parse_event_columns(bytes, "fuzz", format).size();
+    const EventColumns columns = parse_event_columns(bytes, "fuzz", format);
+    FuzzSum sum;
+    for (std::size_t i = 0; i < columns.size(); ++i) sum.add(columns[i]);
+    return sum;
   } catch (const Error& e) {
     if (e.code() != ExitCode::data) std::abort();
     return otherwise;
   }
 }
 
-/// However the events are fetched, they are the same number.
+/// However the events are fetched, they are the same.
 inline int fuzz_events(const std::uint8_t* data, std::size_t size, EventFormat format) {
   set_log_level(LogLevel::error);  // files that are cut are warned about
   const std::span<const std::uint8_t> bytes(data, size);
   kernels::set_simd_level("scalar");
-  const std::uint64_t count = fuzz_read(bytes, format, 4096);
+  const FuzzSum events = fuzz_read(bytes, format, 4096);
   kernels::set_simd_level("best");
-  if (count != fuzz_read(bytes, format, 1 + size % 97) || count != fuzz_columns(bytes, format, count)) std::abort();
+  if (events != fuzz_read(bytes, format, 1 + size % 97) || events != fuzz_columns(bytes, format, events)) std::abort();
   return 0;
 }
 
