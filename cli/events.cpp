@@ -9,6 +9,7 @@
 #include "apical/base/progress.h"
 #include "apical/base/stop.h"
 #include "apical/base/text.h"
+#include "apical/data/event_representations.h"
 #include "apical/formats/events/tools.h"
 #include "cli/verbs.h"
 
@@ -22,6 +23,7 @@ constexpr const char* examples = R"(Examples:
   apical events convert recording.raw recording.aedat4
   apical events convert davis.aedat4 part.raw --to evt3 --from-us 0 --to-us 500000 --rebase
   apical events convert digit.bin digit.npz
+  apical events convert recording.raw voxels.npy --as voxels --window-us 50000 --bins 5
   apical events render recording.raw --out recording.png
   apical events render recording.raw --out frames --window-us 20000 --scale 2
 
@@ -126,25 +128,47 @@ struct RangeOptions {
   EventRange range() const { return {from, to < 0 ? std::nullopt : std::optional(to)}; }
 };
 
+// With --as: dense arrays in place of events.
+void represent(const std::string& in, const std::string& out, const data::EventRepresentation& how) {
+  if (std::filesystem::path(out).extension() != ".npy") throw usage_error("--as writes .npy files", out, "Let OUT end in .npy.");
+  const data::EventRepresented done = data::represent_events(in, out, how, ticking("converting"));
+  std::printf("%s: %s [%llu, %d, %d, %d] from %llu events\n", out.c_str(), how.as.c_str(), static_cast<unsigned long long>(done.frames),
+              done.channels, done.height, done.width, static_cast<unsigned long long>(done.events));
+}
+
 void add_convert(CLI::App& events) {
-  auto* sub = events.add_subcommand("convert", "Write a recording in another format or as NumPy arrays");
+  auto* sub = events.add_subcommand("convert", "Write a recording in another format, as NumPy arrays, or as frames, surfaces or voxels");
   struct Options {
     std::string in, out;
     EventConversion how;
+    data::EventRepresentation dense;
     RangeOptions range;
   };
   auto o = std::make_shared<Options>();
   sub->add_option("IN", o->in, "The recording")->required();
-  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .bin .csv .npz")
+  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .bin .csv .npz; .npy with --as")
       ->required();
-  sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " or npz (needed for .raw)");
-  sub->add_option("--width", o->how.width, "Sensor width in pixels, when IN does not say it")->check(CLI::PositiveNumber);
-  sub->add_option("--height", o->how.height, "Sensor height in pixels")->check(CLI::PositiveNumber);
+  auto* to = sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " or npz (needed for .raw)");
+  auto* width = sub->add_option("--width", o->how.width, "Sensor width in pixels, when IN does not say it")->check(CLI::PositiveNumber);
+  auto* height = sub->add_option("--height", o->how.height, "Sensor height in pixels")->check(CLI::PositiveNumber);
   o->range.add(*sub);
-  sub->add_flag("--rebase", o->how.rebase, "Let the times begin at 0");
+  auto* rebase = sub->add_flag("--rebase", o->how.rebase, "Let the times begin at 0");
+  o->dense.as.clear();
+  auto* as = sub->add_option("--as", o->dense.as, "One array [frames, channels, height, width]: frames (counts: ON, OFF), surface (time surface: ON, OFF) "
+                                                  "or voxels (voxel grid)");
+  for (CLI::Option* other : {to, width, height, rebase}) as->excludes(other);
+  sub->add_option("--window-us", o->dense.window_us, "Time gathered in one frame (default: all of it)")->check(CLI::PositiveNumber)->needs(as);
+  sub->add_option("--per-frame", o->dense.per_frame, "Events gathered in one frame")->check(CLI::PositiveNumber)->needs(as);
+  sub->add_option("--bins", o->dense.bins, "Time bins of a voxel grid")->capture_default_str()->needs(as);
+  sub->add_option("--tau-us", o->dense.tau_us, "Time constant of a surface")->capture_default_str()->needs(as);
+  sub->add_option("--max-frames", o->dense.max_frames, "Refuse to make more frames than this")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(as);
   sub->callback([=] {
+    o->how.range = o->dense.range = o->range.range();
+    if (!o->dense.as.empty()) return represent(o->in, o->out, o->dense);
     if (o->how.to.empty()) o->how.to = conversion_for(o->out);
-    o->how.range = o->range.range();
     const EventConverted done = convert_events(o->in, o->out, o->how, ticking("converting"));
     if (done.size_guessed)
       log_info(o->in + " does not say its sensor size; " + std::to_string(done.width) + "x" + std::to_string(done.height) +

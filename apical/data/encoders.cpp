@@ -7,6 +7,7 @@
 #include "apical/base/philox.h"
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
+#include "apical/data/event_representations.h"
 
 namespace apical::data {
 namespace {
@@ -136,9 +137,7 @@ void event_frames(const Preprocess& preprocess, float clip, double duration_us, 
   }
   for (const formats::Event& e : events) {
     const std::int64_t t = e.t - start;
-    if (t < 0 || t >= duration || e.x >= set.width || e.y >= set.height) continue;
-    // Channel 0 is ON, 1 is OFF.
-    out[static_cast<std::size_t>(t * T / duration) * frame + (e.polarity ? 0 : plane) + static_cast<std::size_t>(e.y) * set.width + e.x] += 1.0f;
+    if (t >= 0 && t < duration) add_count(e, set.width, set.height, out + static_cast<std::size_t>(t * T / duration) * frame);
   }
   for (int c = 0; c < 2; ++c) {
     const auto [scale, shift] = channel(preprocess, c, 1.0f);

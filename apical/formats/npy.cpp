@@ -204,22 +204,20 @@ Array read_npy(const std::filesystem::path& path) {
   return parse_npy(file.bytes(), path.string());
 }
 
-std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout) {
-  array.check("");
-  const std::size_t item = size_of(array.dtype);
+std::vector<std::uint8_t> npy_header(DType dtype, std::span<const std::uint64_t> shape, NpyLayout layout) {
   std::string code;
   for (const Descr& d : descrs)
-    if (d.dtype == array.dtype) code = d.code;
-  if (code.empty()) throw usage_error("NPY cannot hold elements of " + name(array.dtype));
+    if (d.dtype == dtype) code = d.code;
+  if (code.empty()) throw usage_error("NPY cannot hold elements of " + name(dtype));
   if (layout.version < 0 || layout.version > 3) throw usage_error("NPY has the versions 1, 2 and 3");
-  if (array.shape.size() > 64) throw usage_error("NPY holds at most 64 dimensions");
+  if (shape.size() > 64) throw usage_error("NPY holds at most 64 dimensions");
   std::string text = "{'descr': '" +
-                     std::string(item == 1           ? "|"
+                     std::string(size_of(dtype) == 1 ? "|"
                                  : layout.big_endian ? ">"
                                                      : "<") +
                      code + "', 'fortran_order': " + (layout.fortran ? "True" : "False") + ", 'shape': (";
-  for (std::size_t i = 0; i < array.shape.size(); ++i) text += (i ? ", " : "") + std::to_string(array.shape[i]);
-  text += array.shape.size() == 1 ? ",), }" : "), }";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  text += shape.size() == 1 ? ",), }" : "), }";
   const int version = layout.version ? layout.version : 1;  // 64 dimensions of 20 digits fit version 1
   const std::size_t start = version == 1 ? 10 : 12;
   text.append(63 - (start + text.size()) % 64, ' ');  // the data start at a multiple of 64
@@ -232,6 +230,13 @@ std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout) {
   else
     append_le(out, static_cast<std::uint32_t>(text.size()));
   out.insert(out.end(), text.begin(), text.end());
+  return out;
+}
+
+std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout) {
+  array.check("");
+  const std::size_t item = size_of(array.dtype);
+  auto out = npy_header(array.dtype, array.shape, layout);
   const std::size_t offset = out.size();
   if (layout.fortran) {
     const auto moved = transpose(array.bytes, array.shape, item, false);

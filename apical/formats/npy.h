@@ -21,6 +21,8 @@ struct NpyLayout {
   bool big_endian = false;
   int version = 0;
 };
+/// All bytes before the data, for arrays that are written piece by piece.
+std::vector<std::uint8_t> npy_header(DType dtype, std::span<const std::uint64_t> shape, NpyLayout layout = {});
 std::vector<std::uint8_t> npy_bytes(const Array& array, NpyLayout layout = {});
 void write_npy(const std::filesystem::path& path, const Array& array, NpyLayout layout = {});
 

@@ -111,6 +111,30 @@ class Events(ApicalTest):
             t = z.read("t.npy")
         self.assertEqual(struct.unpack("<3000q", t[-24000:]), tuple(e[0] for e in self.events))
 
+    def test_dense_arrays(self):
+        def array(name):
+            header, data = (self.dir / name).read_bytes()[:128], (self.dir / name).read_bytes()[128:]
+            shape = tuple(map(int, header.split(b"(")[1].split(b")")[0].split(b",")))
+            return shape, struct.unpack(f"<{len(data) // 4}f", data)
+        out = self.run_ok("events", "convert", "a.bin", "f.npy", "--as", "frames", "--window-us", 50000).out
+        self.assertIn("frames [2, 2, 34, 34] from 3000 events", out)
+        shape, values = array("f.npy")
+        counts = [0] * (2 * 2 * 34 * 34)
+        for t, x, y, p in self.events:
+            counts[((t // 50000 * 2 + 1 - p) * 34 + y) * 34 + x] += 1
+        self.assertEqual((shape, values), ((2, 2, 34, 34), tuple(counts)))
+        self.run_ok("events", "convert", "a.bin", "s.npy", "--as", "surface", "--per-frame", 1000, "--tau-us", 1000)
+        shape, values = array("s.npy")
+        self.assertEqual((shape, min(values), max(values)), ((3, 2, 34, 34), 0, 1))
+        self.run_ok("events", "convert", "a.bin", "v.npy", "--as", "voxels", "--bins", 3)
+        shape, values = array("v.npy")
+        self.assertEqual(shape, (1, 3, 34, 34))
+        self.assertAlmostEqual(sum(values), sum(2 * p - 1 for _, _, _, p in self.events), places=2)
+        for args, *words in ((("x.npy", "--as", "voxel"), "voxels"), (("x.npz", "--as", "voxels"), ".npy"),
+                             (("x.npy", "--as", "frames", "--rebase"), "--rebase"), (("x.npy", "--bins", 3), "--as")):
+            self.refuses(apical("events", "convert", "a.bin", *args, cwd=self.dir), 2, *words)
+            self.assertNotIn(args[0], self.files(self.dir))
+
     def test_size_of_a_sensor_nobody_said(self):
         (self.dir / "a.dat").write_bytes(b"% Data file containing CD events.\n% Version 2\n\x0c\x08" + struct.pack("<II", 5, 40 | 20 << 14 | 1 << 28))
         result = self.run_ok("events", "convert", "a.dat", "a.aedat")
