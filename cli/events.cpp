@@ -28,7 +28,7 @@ constexpr const char* examples = R"(Examples:
   apical events render recording.raw --out frames --window-us 20000 --scale 2
 
 Formats: AEDAT 2 and 3.1 (.aedat), AEDAT 4 (.aedat4), Prophesee DAT (.dat), EVT 2, 2.1 and 3 (.raw), Event Stream (.es), N-MNIST (.bin),
-CSV with columns t, x, y, p (.csv).)";
+CSV with columns t, x, y, p (.csv), NumPy arrays t, x, y, p (.npz).)";
 
 // Shows how far the file is read, and ends the job when Ctrl-C asked for it.
 EventTick ticking(const std::string& title) {
@@ -148,14 +148,15 @@ void add_convert(CLI::App& events) {
   sub->add_option("IN", o->in, "The recording")->required();
   sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .bin .csv .npz; .npy with --as")
       ->required();
-  auto* to = sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " or npz (needed for .raw)");
+  auto* to = sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " (needed for .raw)");
   auto* width = sub->add_option("--width", o->how.width, "Sensor width in pixels, when IN does not say it")->check(CLI::PositiveNumber);
   auto* height = sub->add_option("--height", o->how.height, "Sensor height in pixels")->check(CLI::PositiveNumber);
   o->range.add(*sub);
   auto* rebase = sub->add_flag("--rebase", o->how.rebase, "Let the times begin at 0");
   o->dense.as.clear();
-  auto* as = sub->add_option("--as", o->dense.as, "One array [frames, channels, height, width]: frames (counts: ON, OFF), surface (time surface: ON, OFF) "
-                                                  "or voxels (voxel grid)");
+  auto* as = sub->add_option("--as", o->dense.as,
+                             "One array [frames, channels, height, width]: frames (counts of ON and OFF), surface (time surfaces of ON and OFF) or "
+                             "voxels (voxel grid)");
   for (CLI::Option* other : {to, width, height, rebase}) as->excludes(other);
   sub->add_option("--window-us", o->dense.window_us, "Time gathered in one frame (default: all of it)")->check(CLI::PositiveNumber)->needs(as);
   sub->add_option("--per-frame", o->dense.per_frame, "Events gathered in one frame")->check(CLI::PositiveNumber)->needs(as);

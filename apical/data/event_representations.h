@@ -68,7 +68,8 @@ struct EventRepresented {
 };
 /// Writes the array as NPY while it reads the recording: memory for one frame (voxels of `per_frame` events: and for those). F is 0 for a
 /// recording without events. Surfaces are taken at the last microsecond of the window, or else at the latest event; voxels lie between the
-/// first and last microsecond of the window, or else between the earliest and the latest event of the frame. The file is read once more when it does not say its sensor's size, and for voxels of all.
+/// first and last microsecond of the window, or else between the earliest and the latest event of the frame. The file is read once more
+/// when it does not say its sensor's size, and for voxels of all. Usage error, and no file, for what `how` does not allow.
 EventRepresented represent_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventRepresentation& how,
                                   const formats::EventTick& tick = {});
 

@@ -33,7 +33,8 @@ std::vector<Event> some_events(std::size_t n) {
   Random random(3, "representations");
   std::vector<Event> events;
   for (std::size_t i = 0; i < n; ++i)
-    events.push_back(event(random.below(1025), static_cast<int>(random.below(6)), static_cast<int>(random.below(4)), static_cast<int>(random.below(2))));
+    events.push_back({random.below(1025), static_cast<std::uint16_t>(random.below(6)), static_cast<std::uint16_t>(random.below(4)),
+                      static_cast<std::uint8_t>(random.below(2))});
   return events;
 }
 
@@ -88,7 +89,8 @@ TEST(EventRepresentations, SurfaceIsEquation3) {
   int empty = 0;
   for_each(rows, [&](float v, int x, int y, int channel) {
     double youngest = -1;  // exp falls with age: the largest is that of the latest event
-    sum_at(events, x, y, channel == 0, [&](const Event& e) { return youngest = std::max(youngest, std::exp((static_cast<double>(e.t) - 1100) / 300)); });
+    sum_at(events, x, y, channel == 0,
+           [&](const Event& e) { return youngest = std::max(youngest, std::exp((static_cast<double>(e.t) - 1100) / 300)); });
     empty += youngest < 0;
     EXPECT_FLOAT_EQ(v, static_cast<float>(std::max(0.0, youngest)));
   });
@@ -214,7 +216,8 @@ TEST_F(RepresentFiles, NumbersOfEventsAndAll) {
   std::vector<std::pair<std::int64_t, std::int64_t>> spans;
   std::int64_t end = 0;
   for (std::size_t i = 0; i < inside.size(); i += 777) {
-    frames.emplace_back(inside.begin() + static_cast<std::ptrdiff_t>(i), inside.begin() + static_cast<std::ptrdiff_t>(std::min(inside.size(), i + 777)));
+    const auto some = std::span(inside).subspan(i, std::min<std::size_t>(inside.size() - i, 777));
+    frames.emplace_back(some.begin(), some.end());
     std::int64_t first = latest, last = earliest;
     for (const Event& e : frames.back()) first = std::min(first, e.t), last = std::max(last, e.t);
     spans.emplace_back(first, last);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cstring>
 #include <limits>
 #include <string_view>
 
@@ -109,15 +111,45 @@ class Literal {
     return shape;
   }
   void descr(NpyHeader& h) {
-    if (peek() == '[') fail("structured NPY types are not supported");
-    const std::string s = string();
+    if (peek() == '[') return fields(h);
+    type(string(), h.dtype, h.big_endian);
+  }
+  // [('x', '<i2'), ('', '|V2'), ...]
+  void fields(NpyHeader& h) {
+    expect('[');
+    while (peek() != ']') {
+      expect('(');
+      NpyField f;
+      f.name = string();
+      expect(',');
+      const std::string code = string();
+      expect(')');
+      if (f.name.empty() && code.starts_with("|V")) {
+        const auto [end, error] = std::from_chars(code.data() + 2, code.data() + code.size(), f.size);
+        if (error != std::errc() || end != code.data() + code.size() || f.size < 1 || f.size > 1 << 16) fail("the NPY type has strange padding");
+      } else {
+        type(code, f.dtype, f.big_endian);
+        f.size = size_of(f.dtype);
+        const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+        if (f.name.empty() || !std::all_of(f.name.begin(), f.name.end(), plain) ||
+            std::any_of(h.fields.begin(), h.fields.end(), [&](const NpyField& g) { return g.name == f.name; }))
+          fail("a field of the NPY type needs a name of its own, of letters, digits and _");
+      }
+      h.fields.push_back(std::move(f));
+      if (h.fields.size() > 256) fail("the NPY type has more than 256 fields");
+      if (peek() != ']') expect(',');
+    }
+    expect(']');
+    if (h.fields.empty()) fail("the NPY type has no fields");
+  }
+  void type(const std::string& s, DType& dtype, bool& big_endian) {
     if (s.find('O') != std::string::npos) fail("NPY files of pickled Python objects are refused");
     for (const Descr& d : descrs) {
       if (s.size() != 3 || s.substr(1) != d.code) continue;
       const char order = s[0];
       if (order != '<' && order != '>' && order != '=' && !(order == '|' && size_of(d.dtype) == 1)) break;
-      h.dtype = d.dtype;
-      h.big_endian = order == '>';
+      dtype = d.dtype;
+      big_endian = order == '>';
       return;
     }
     fail("the NPY type '" + s + "' is not supported");
@@ -154,6 +186,12 @@ std::vector<std::uint8_t> transpose(std::span<const std::uint8_t> in, std::span<
   return out;
 }
 
+std::uint64_t record_size(const NpyHeader& h) {
+  std::uint64_t size = 0;
+  for (const NpyField& f : h.fields) size += f.size;
+  return size;
+}
+
 constexpr std::uint8_t magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 }  // namespace
@@ -173,30 +211,66 @@ bool parse_npy_header(std::span<const std::uint8_t> b, const std::string& where,
   if (b.size() - start < length) return false;
   Literal({reinterpret_cast<const char*>(b.data()) + start, length}, start, where).read(h);
   h.offset = start + length;
-  h.bytes = checked_bytes(h.shape, h.dtype, at_byte(where, start));
+  h.bytes = checked_bytes(h.shape, h.fields.empty() ? h.dtype : DType::u8, at_byte(where, start));
+  if (!h.fields.empty() && __builtin_mul_overflow(h.bytes, record_size(h), &h.bytes))
+    throw data_error("the shape of the NPY header is too large", at_byte(where, start));
   return true;
 }
 
-Array parse_npy(std::span<const std::uint8_t> bytes, const std::string& where) {
-  NpyHeader h;
+namespace {
+
+// Header and elements, as many as it promises.
+std::span<const std::uint8_t> elements(std::span<const std::uint8_t> bytes, const std::string& where, bool structured, NpyHeader& h) {
   if (!parse_npy_header(bytes, where, h))
     throw data_error("the NPY header is cut off", at_byte(where, bytes.size()), "Get the file again.");
+  if (!structured && !h.fields.empty()) throw data_error("structured NPY types are not supported here", at_byte(where, 10));
   const auto data = bytes.subspan(h.offset);
   if (data.size() != h.bytes)
-    throw data_error("the NPY header promises " + shape_text(h.shape) + " of " + name(h.dtype) + ", " + std::to_string(h.bytes) +
-                         " bytes, but " + std::to_string(data.size()) + " follow",
+    throw data_error("the NPY header promises " + shape_text(h.shape) + " of " + (h.fields.empty() ? name(h.dtype) : "records") + ", " +
+                         std::to_string(h.bytes) + " bytes, but " + std::to_string(data.size()) + " follow",
                      at_byte(where, h.offset), "The file is cut off or damaged.");
-  const std::size_t item = size_of(h.dtype);
-  Array a{h.dtype, std::move(h.shape), {}};
-  if (h.fortran)
-    a.bytes = transpose(data, a.shape, item, true);
-  else
-    a.bytes.assign(data.begin(), data.end());
-  if (h.big_endian) swap_bytes(a.bytes, item);
+  return data;
+}
+
+Array finished(Array a, bool big_endian, const std::string& where) {
+  if (big_endian) swap_bytes(a.bytes, size_of(a.dtype));
   if (a.dtype == DType::boolean)
     if (const auto bad = std::find_if(a.bytes.begin(), a.bytes.end(), [](std::uint8_t v) { return v > 1; }); bad != a.bytes.end())
       throw data_error("a bool of the NPY file is neither 0 nor 1", where);
   return a;
+}
+
+}  // namespace
+
+Array parse_npy(std::span<const std::uint8_t> bytes, const std::string& where) {
+  NpyHeader h;
+  const auto data = elements(bytes, where, false, h);
+  Array a{h.dtype, std::move(h.shape), {}};
+  if (h.fortran)
+    a.bytes = transpose(data, a.shape, size_of(h.dtype), true);
+  else
+    a.bytes.assign(data.begin(), data.end());
+  return finished(std::move(a), h.big_endian, where);
+}
+
+Npz parse_npy_fields(std::span<const std::uint8_t> bytes, const std::string& where) {
+  NpyHeader h;
+  const auto data = elements(bytes, where, true, h);
+  if (h.fields.empty()) return {{"", parse_npy(bytes, where)}};
+  const auto record = static_cast<std::size_t>(record_size(h));
+  const auto moved = h.fortran ? transpose(data, h.shape, record, true) : std::vector<std::uint8_t>();
+  const std::uint8_t* from = h.fortran ? moved.data() : data.data();
+  Npz result;
+  std::size_t at = 0;
+  for (const NpyField& f : h.fields) {
+    if (!f.name.empty()) {
+      Array a{f.dtype, h.shape, std::vector<std::uint8_t>(data.size() / record * f.size)};
+      for (std::size_t i = 0; i < data.size() / record; ++i) std::memcpy(a.bytes.data() + i * f.size, from + i * record + at, f.size);
+      result.emplace(f.name, finished(std::move(a), f.big_endian, where));
+    }
+    at += f.size;
+  }
+  return result;
 }
 
 Array read_npy(const std::filesystem::path& path) {

@@ -13,6 +13,8 @@ namespace apical::formats {
 /// Types b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8, both byte orders, C and Fortran order (returned in C order). Data error for anything
 /// else: structured types, pickled objects, a header that is no exact dict of descr, fortran_order and shape, a wrong length.
 Array parse_npy(std::span<const std::uint8_t> bytes, const std::string& where);
+/// The same, and structured types of such fields: an array of the whole's shape for each field, by name. A plain array has the name "".
+std::map<std::string, Array> parse_npy_fields(std::span<const std::uint8_t> bytes, const std::string& where);
 Array read_npy(const std::filesystem::path& path);
 
 /// How to write. Version 0 takes the oldest that fits.
@@ -29,7 +31,8 @@ void write_npy(const std::filesystem::path& path, const Array& array, NpyLayout 
 using Npz = std::map<std::string, Array>;  ///< by name, without the ".npy" of the member
 inline constexpr std::size_t npz_limit = std::size_t{1} << 34;
 
-/// Every member must be an NPY file; `limit` is the sum of all unpacked bytes. Checksums are checked.
+/// Every member must be an NPY file; a structured one gives an array "member.field" for each field. `limit` is the sum of all unpacked
+/// bytes. Checksums are checked.
 Npz parse_npz(std::span<const std::uint8_t> bytes, const std::string& where, std::size_t limit = npz_limit);
 Npz read_npz(const std::filesystem::path& path, std::size_t limit = npz_limit);
 /// Deflated like numpy.savez_compressed, or stored like numpy.savez. Same arrays, same bytes.

@@ -111,6 +111,33 @@ TEST(Npy, TheHeaderIsReadStrictly) {
   EXPECT_THAT(error_of([&] { parse_npy(npy("{'descr': '|b1', " + order + "'shape': (1,)}", {2}), "file"); }), HasSubstr("neither 0 nor 1"));
 }
 
+TEST(Npy, StructuredTypesAreArraysByField) {
+  const std::string order = "'fortran_order': False, ", type = "[('x', '<i2'), ('', '|V3'), ('t', '>u4'), ('p', '|b1')]";
+  const Bytes records = {1, 0, 9, 9, 9, 0, 0, 1, 2, 1, 0xfe, 0xff, 9, 9, 9, 0, 0, 0, 7, 0};
+  const auto fields = parse_npy_fields(npy("{'descr': " + type + ", " + order + "'shape': (2,), }", records), "file");
+  const std::int16_t x[] = {1, -2};
+  const std::uint32_t t[] = {258, 7};
+  EXPECT_EQ(fields, (Npz{{"x", Array::of<std::int16_t>({2}, x)},
+                         {"t", Array::of<std::uint32_t>({2}, t)},
+                         {"p", Array{DType::boolean, {2}, {1, 0}}}}));
+  const Bytes plane = {1, 2, 3, 4, 5, 6, 7, 8};  // in Fortran order: records (1, 2) at (0, 0), (3, 4) at (1, 0), ...
+  EXPECT_EQ(parse_npy_fields(npy("{'descr': [('a', '|u1'), ('b', '|u1')], 'fortran_order': True, 'shape': (2, 2), }", plane), "file").at("a"),
+            (Array{DType::u8, {2, 2}, {1, 5, 3, 7}}));
+  EXPECT_EQ(parse_npy_fields(npy("{'descr': '|u1', " + order + "'shape': (1,), }", {4}), "file"), (Npz{{"", Array{DType::u8, {1}, {4}}}}));
+  const auto message = [&](const std::string& descr, const std::string& shape = "(1,)") {
+    return error_of([&] { parse_npy_fields(npy("{'descr': " + descr + ", " + order + "'shape': " + shape + ", }", {1}), "file"); });
+  };
+  EXPECT_THAT(message("[]"), HasSubstr("no fields"));
+  EXPECT_THAT(message("[('x', '<i2'), ('x', '<i2')]"), HasSubstr("name of its own"));
+  EXPECT_THAT(message("[('', '<i2')]"), HasSubstr("name of its own"));
+  EXPECT_THAT(message("[('a/b', '<i2')]"), HasSubstr("letters"));
+  EXPECT_THAT(message("[('x', '|O')]"), HasSubstr("pickled"));
+  EXPECT_THAT(message("[('', '|V99999999')]"), HasSubstr("padding"));
+  EXPECT_THAT(message("[('x', '<i2', (3,))]"), HasSubstr("needs ')'"));
+  EXPECT_THAT(message("[('x', '<i2')]"), HasSubstr("2 bytes, but 1 follow"));
+  EXPECT_THAT(message("[('x', '<i8'), ('y', '<i8')]", "(2305843009213693952,)"), HasSubstr("too large"));
+}
+
 TEST(Npz, RoundTripsAndIsReproducible) {
   const Folder folder;
   Random random(3, "npz");

@@ -75,7 +75,9 @@ Npz parse_npz(std::span<const std::uint8_t> bytes, const std::string& where, std
     const std::vector<std::uint8_t> npy = read_member(a.get(), inside, limit - total);
     total += npy.size();
     member.resize(member.size() - 4);
-    if (!result.emplace(member, parse_npy(npy, inside)).second) throw data_error("the NPZ file has a member twice", inside);
+    for (auto& [field, array] : parse_npy_fields(npy, inside))
+      if (!result.emplace(field.empty() ? member : member + "." + field, std::move(array)).second)
+        throw data_error("the NPZ file has a member twice", inside);
   }
   return result;
 }

@@ -107,9 +107,15 @@ class Events(ApicalTest):
         self.run_ok("events", "convert", "a.bin", "a.npz")
         import zipfile
         with zipfile.ZipFile(self.dir / "a.npz") as z:
-            self.assertEqual(sorted(z.namelist()), ["p.npy", "t.npy", "x.npy", "y.npy"])
+            self.assertEqual(sorted(z.namelist()), ["p.npy", "sensor_size.npy", "t.npy", "x.npy", "y.npy"])
             t = z.read("t.npy")
         self.assertEqual(struct.unpack("<3000q", t[-24000:]), tuple(e[0] for e in self.events))
+        self.assertEqual(self.csv("a.npz"), self.events)
+        with zipfile.ZipFile(self.dir / "b.npz", "w") as z:  # numpy.savez(events=...) of a structured array
+            descr = "{'descr': [('x', '<i2'), ('y', '<i2'), ('t', '<i8'), ('p', '|b1')], 'fortran_order': False, 'shape': (3000,), }\n"
+            z.writestr("events.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(descr)) + descr.encode() +
+                       b"".join(struct.pack("<hhq?", x, y, t, p) for t, x, y, p in self.events))
+        self.assertEqual(self.csv("b.npz"), self.events)
 
     def test_dense_arrays(self):
         def array(name):

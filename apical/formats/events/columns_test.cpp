@@ -253,7 +253,8 @@ TEST_F(Columns, Aedat4TablesAreNotTrusted) {
   check(with({{7, 1 << 22}}));
   Bytes without(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(table));
   const std::int64_t none = -1, place = static_cast<std::int64_t>(table);
-  const auto at = std::search(without.begin(), without.end(), reinterpret_cast<const std::uint8_t*>(&place), reinterpret_cast<const std::uint8_t*>(&place) + 8);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&place);
+  const auto at = std::search(without.begin(), without.end(), bytes, bytes + sizeof place);
   ASSERT_NE(at, without.end());
   std::memcpy(&*at, &none, sizeof none);
   check(without);

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <lz4frame.h>
 
+#include <limits>
+#include <optional>
+
 #include "apical/base/files.h"
 #include "apical/base/log.h"
 #include "apical/formats/bytes.h"
@@ -9,6 +12,7 @@
 #include "apical/formats/events/dv_codec.h"
 #include "apical/formats/events/dv_info.h"
 #include "apical/formats/events/event_test_tools.h"
+#include "apical/formats/npy.h"
 
 namespace apical::formats {
 namespace {
@@ -253,6 +257,31 @@ TEST(Aedat4, BombsStopAtTheLimit) {
   EXPECT_EQ(state(1, std::span(packed).first(packed.size() - 5), zeros.size()), detail::DvUnpack::cut_off);
   EXPECT_EQ(state(1, bytes_of("no LZ4 frame at all"), zeros.size()), detail::DvUnpack::damaged);
   EXPECT_EQ(state(3, bytes_of("no zstd frame at all"), zeros.size()), detail::DvUnpack::damaged);
+}
+
+TEST(NpzEvents, ArraysOfAnyWholeNumbers) {
+  const std::uint64_t t[] = {5, 4, ~std::uint64_t{0}, 7};
+  const std::int32_t x[] = {3, 65536, 9, -1}, p[] = {-1, 1, 2, 1};
+  const std::uint8_t y[] = {1, 2, 0, 0}, fewer[] = {1, 2};
+  const float f[] = {1, 2, 3, 4};
+  const Npz good = {{"t", Array::of<std::uint64_t>({4}, t)}, {"x", Array::of<std::int32_t>({4}, x)}, {"y", Array::of<std::uint8_t>({4}, y)},
+                    {"p", Array::of<std::int32_t>({4}, p)}};
+  const Bytes bytes = npz_bytes(good);
+  const auto reader = open_events(bytes, "memory");
+  EXPECT_EQ(read_all(*reader), (std::vector<Event>{{5, 3, 1, 0}, {std::numeric_limits<std::int64_t>::max(), 9, 0, 1}}));
+  EXPECT_EQ(reader->info().outside, 2u);
+  const auto message = [&](const char* name, std::optional<Array> array) {
+    Npz arrays = good;
+    arrays.erase(name);
+    if (array) arrays[name] = *array;
+    return error_of([&] { open_events(npz_bytes(arrays), "a.npz"); }, ExitCode::data);
+  };
+  EXPECT_THAT(message("p", {}), HasSubstr("no array 'p'"));
+  EXPECT_THAT(message("t", {}), HasSubstr("no array 't'"));
+  EXPECT_THAT(message("y", Array::of<std::uint8_t>({2}, fewer)), HasSubstr("'y' [2] of"));
+  EXPECT_THAT(message("x", Array::of<std::int32_t>({2, 2}, x)), HasSubstr("'x' [2, 2]"));
+  EXPECT_THAT(message("t", Array::of<float>({4}, f)), HasSubstr("holds no events"));
+  EXPECT_THAT(error_of([&] { open_events(std::span(bytes).first(bytes.size() - 9), "a.npz"); }, ExitCode::data), HasSubstr("a.npz"));
 }
 
 class DamagedEvents : public EventFiles {

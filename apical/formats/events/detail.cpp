@@ -76,7 +76,7 @@ void WriterBase::write(std::span<const Event> events) {
   if (finished_) throw internal_error("events written after finish()", where_);
   for (const Event& e : events) {
     const auto which = [&] { return "event " + std::to_string(count_) + " "; };
-    if (e.t < last_ && format_ != EventFormat::csv) {  // text shows any time
+    if (e.t < last_ && format_ != EventFormat::csv && format_ != EventFormat::npz) {  // these show any time
       if (e.t < 0)
         throw refuse(which() + "has the negative time " + std::to_string(e.t) + " us", "Shift the times so that they begin at 0.");
       throw refuse(which() + "at " + std::to_string(e.t) + " us comes after " + std::to_string(last_) + " us",
@@ -115,6 +115,7 @@ std::pair<int, int> largest_sensor(EventFormat format) {
     case EventFormat::aedat4:
       return {32768, 32768};
     case EventFormat::csv:
+    case EventFormat::npz:
       return {65536, 65536};
     case EventFormat::dat:
       return {16384, 16384};

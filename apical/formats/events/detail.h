@@ -128,6 +128,7 @@ std::unique_ptr<EventReader> open_evt2(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt21(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt3(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_nmnist(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_npz(std::shared_ptr<ByteSource> source);
 
 std::unique_ptr<EventWriter> create_aedat2(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_aedat3(const std::filesystem::path& path, int width, int height);
@@ -139,5 +140,6 @@ std::unique_ptr<EventWriter> create_evt2(const std::filesystem::path& path, int 
 std::unique_ptr<EventWriter> create_evt21(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_evt3(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_nmnist(const std::filesystem::path& path, int width, int height);
+std::unique_ptr<EventWriter> create_npz(const std::filesystem::path& path, int width, int height);
 
 }  // namespace apical::formats::detail

@@ -13,6 +13,7 @@
 // | evt21  | EVT 2.1    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt3   | EVT 3.0    | .raw           | 24 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | nmnist | N-MNIST    | .bin           | 23 bits us, unwrapped          | 8 bits, y != 240     | largest address in the file  |
+// | npz    | NPZ        | .npz           | 64 bits us                     | 16 bits              | array sensor_size of ours    |
 //
 // All of them are read and written. Coordinates always have the origin in the upper left corner: AEDAT 2 stores the mirrored x and
 // the y counted from below, which is undone here as jAER does; ES (Event Stream) counts y from below too.
@@ -36,7 +37,7 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
-enum class EventFormat { aedat2, aedat3, aedat4, csv, dat, es, evt2, evt21, evt3, nmnist };
+enum class EventFormat { aedat2, aedat3, aedat4, csv, dat, es, evt2, evt21, evt3, nmnist, npz };
 std::string name(EventFormat format);                  ///< "evt3"
 EventFormat event_format(const std::string& name);     ///< usage error with a did-you-mean
 const std::vector<std::string>& event_format_names();  ///< in the order of the enumeration
@@ -57,7 +58,7 @@ struct EventInfo {
   std::vector<std::string> header;                           ///< header lines as found, without line ends
 };
 
-/// Reads a file piece by piece in constant memory.
+/// Reads a file piece by piece in constant memory (npz: all of it at once).
 class EventReader {
  public:
   virtual ~EventReader() = default;
@@ -71,12 +72,13 @@ class EventReader {
   virtual std::uint64_t size() const = 0;
 };
 
-/// Writes piece by piece; nothing is left behind unless finish() returned. Memory is constant (AEDAT 4: 32 bytes for 10,000 events).
+/// Writes piece by piece; nothing is left behind unless finish() returned. Memory is constant (AEDAT 4: 32 bytes for 10,000 events; npz: 13
+/// bytes an event).
 class EventWriter {
  public:
   virtual ~EventWriter() = default;
   /// Usage error when times step back or are negative, when x or y is outside the sensor, or when a time cannot be expressed: formats
-  /// whose clock wraps after P us (nmnist 2^23, dat and aedat2 2^32) take any t < P, and beyond it gaps below P / 2. csv takes any times.
+  /// whose clock wraps after P us (nmnist 2^23, dat and aedat2 2^32) take any t < P, and beyond it gaps below P / 2. csv and npz take any times.
   virtual void write(std::span<const Event> events) = 0;
   virtual void finish() = 0;
 };

@@ -10,9 +10,9 @@
 namespace apical::formats {
 namespace {
 
-const std::vector<std::string> names = {"aedat2", "aedat3", "aedat4", "csv", "dat", "es", "evt2", "evt21", "evt3", "nmnist"};
+const std::vector<std::string> names = {"aedat2", "aedat3", "aedat4", "csv", "dat", "es", "evt2", "evt21", "evt3", "nmnist", "npz"};
 constexpr const char* readable =
-    "Formats that are read: AEDAT 2, AEDAT 3.1, AEDAT 4, CSV, Prophesee DAT, EVT 2, EVT 2.1, EVT 3, Event Stream .es, N-MNIST .bin.";
+    "Formats that are read: AEDAT 2, AEDAT 3.1, AEDAT 4, CSV, Prophesee DAT, EVT 2, EVT 2.1, EVT 3, Event Stream .es, N-MNIST .bin, NPZ.";
 
 std::string extension(const std::string& path) {
   std::string e = std::filesystem::path(path).extension().string();
@@ -58,6 +58,7 @@ EventFormat sniff(const std::shared_ptr<ByteSource>& source) {
   if (starts("#!AER-DAT3.")) throw not_yet("AEDAT 3.0");
   if (starts("#!AER-DAT1.") || (ext == ".aedat" && n > 0)) throw not_yet("AEDAT 1");
   if (starts("Event Stream")) return EventFormat::es;
+  if (starts("PK\x03\x04")) return EventFormat::npz;
   if (starts("MATLAB 5.0")) throw not_yet("MATLAB event");
   if (starts("\x89HDF\r\n\x1a\n")) throw not_yet("HDF5 event");
   if (starts("% ")) return by_percent_header(source);
@@ -89,6 +90,8 @@ std::unique_ptr<EventReader> open_as(std::shared_ptr<ByteSource> source, EventFo
       return detail::open_evt3(std::move(source));
     case EventFormat::nmnist:
       return detail::open_nmnist(std::move(source));
+    case EventFormat::npz:
+      return detail::open_npz(std::move(source));
   }
   throw internal_error("no such event format");
 }
@@ -145,6 +148,8 @@ std::unique_ptr<EventWriter> create_events(const std::filesystem::path& path, Ev
       return detail::create_evt3(path, width, height);
     case EventFormat::nmnist:
       return detail::create_nmnist(path, width, height);
+    case EventFormat::npz:
+      return detail::create_npz(path, width, height);
   }
   throw internal_error("no such event format");
 }

@@ -5,56 +5,11 @@
 #include "apical/base/error.h"
 #include "apical/base/text.h"
 #include "apical/formats/events/walk.h"
-#include "apical/formats/npy.h"
 
 namespace apical::formats {
 namespace {
 
 constexpr std::int64_t peak_window_us = 10'000;
-
-// Where converted events go.
-struct Sink {
-  virtual ~Sink() = default;
-  virtual void write(std::span<const Event> events) = 0;
-  virtual void finish() = 0;
-};
-
-class FormatSink final : public Sink {
- public:
-  explicit FormatSink(std::unique_ptr<EventWriter> writer) : writer_(std::move(writer)) {}
-  void write(std::span<const Event> events) override { writer_->write(events); }
-  void finish() override { writer_->finish(); }
-
- private:
-  std::unique_ptr<EventWriter> writer_;
-};
-
-class NpzSink final : public Sink {
- public:
-  explicit NpzSink(std::filesystem::path path) : path_(std::move(path)) {}
-  void write(std::span<const Event> events) override {
-    for (const Event& e : events) {
-      t_.push_back(e.t);
-      x_.push_back(e.x);
-      y_.push_back(e.y);
-      p_.push_back(e.polarity);
-    }
-  }
-  void finish() override {
-    Npz arrays;
-    arrays["t"] = Array::of<std::int64_t>({t_.size()}, t_);
-    arrays["x"] = Array::of<std::uint16_t>({x_.size()}, x_);
-    arrays["y"] = Array::of<std::uint16_t>({y_.size()}, y_);
-    arrays["p"] = Array::of<std::uint8_t>({p_.size()}, p_);
-    write_npz(path_, arrays);
-  }
-
- private:
-  std::filesystem::path path_;
-  std::vector<std::int64_t> t_;
-  std::vector<std::uint16_t> x_, y_;
-  std::vector<std::uint8_t> p_;
-};
 
 }  // namespace
 
@@ -100,7 +55,7 @@ std::string conversion_for(const std::filesystem::path& out) {
   if (ext == ".raw")
     throw usage_error("a .raw file may be EVT 2, 2.1 or 3", out.string(), "Say which: --to evt2, --to evt21 or --to evt3.");
   throw usage_error("the ending '" + ext + "' does not say which format is wanted", out.string(),
-                    "Give --to: " + join(event_format_names(), ", ") + ", npz.");
+                    "Give --to: " + join(event_format_names(), ", ") + ".");
 }
 
 EventConverted convert_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventConversion& how,
@@ -118,27 +73,18 @@ EventConverted convert_events(const std::filesystem::path& in, const std::filesy
     if (how.height <= 0) result.height = sensor.height;
     result.size_guessed = sensor.guessed;
   }
-  std::unique_ptr<Sink> sink;
-  if (how.to == "npz")
-    sink = std::make_unique<NpzSink>(out);
-  else {
-    std::vector<std::string> known = event_format_names();
-    known.push_back("npz");
-    if (std::find(known.begin(), known.end(), how.to) == known.end())
-      throw usage_error("'" + how.to + "' is no format to convert to", "--to", did_you_mean(how.to, known));
-    sink = std::make_unique<FormatSink>(create_events(out, event_format(how.to), result.width, result.height));
-  }
+  const auto writer = create_events(out, event_format(how.to), result.width, result.height);
   std::vector<Event> shifted;
   std::optional<std::int64_t> first;
   walk(*reader, how.range, tick, [&](std::span<const Event> events) {
     result.events += events.size();
-    if (!how.rebase) return sink->write(events);
+    if (!how.rebase) return writer->write(events);
     if (!first) first = events.front().t;
     shifted.assign(events.begin(), events.end());
     for (Event& e : shifted) e.t = microseconds_between(*first, e.t);
-    sink->write(shifted);
+    writer->write(shifted);
   });
-  sink->finish();
+  writer->finish();
   return result;
 }
 

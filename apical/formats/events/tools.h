@@ -29,7 +29,7 @@ struct EventRange {
 };
 
 struct EventConversion {
-  std::string to;             ///< an event format's name or "npz"
+  std::string to;             ///< an event format's name
   int width = 0, height = 0;  ///< 0: what the file says, or else the smallest that holds its events
   EventRange range;
   bool rebase = false;  ///< times count from the beginning of the range
@@ -42,7 +42,6 @@ struct EventConverted {
   int width = 0, height = 0;
   bool size_guessed = false;  ///< from the largest coordinates
 };
-/// npz: arrays t (int64), x, y (uint16), p (uint8), gathered in memory (13 bytes an event).
 EventConverted convert_events(const std::filesystem::path& in, const std::filesystem::path& out, const EventConversion& how,
                               const EventTick& tick = {});
 
