@@ -81,7 +81,7 @@ class Events(ApicalTest):
     def test_every_format_gives_back_the_events(self):
         self.assertEqual(self.csv("a.bin"), self.events)
         for name, kind in (("a.aedat", "aedat2"), ("3.aedat", "aedat3"), ("a.aedat3", "aedat3"), ("a.aedat4", "aedat4"), ("a.csv", "csv"), ("a.dat", "dat"),
-                           ("a.es", "es"), ("2.raw", "evt2"), ("21.raw", "evt21"), ("3.raw", "evt3"), ("b.bin", "nmnist")):
+                           ("a.es", "es"), ("2.raw", "evt2"), ("21.raw", "evt21"), ("3.raw", "evt3"), ("b.bin", "nmnist"), ("a.npz", "npz")):
             options = () if name.startswith(("a.", "b.")) else ("--to", kind)
             out = self.run_ok("events", "convert", "a.bin", name, *options).out
             self.assertIn("3000 events", out)
