@@ -231,7 +231,7 @@ EventRepresented represent_events(const std::filesystem::path& in, const std::fi
   if (static_cast<std::uint64_t>(result.channels) * pixels(sensor.width, sensor.height) > most_values)
     throw usage_error("a frame would be [" + std::to_string(result.channels) + ", " + std::to_string(sensor.height) + ", " +
                           std::to_string(sensor.width) + "] numbers",
-                      in.string(), "Choose fewer --bins.");
+                      in.string(), how.as == "voxels" ? "Choose fewer --bins." : "");
   Frame frame(how, result.channels, sensor.width, sensor.height);
   if (how.as == "voxels" && how.window_us == 0 && how.per_frame == 0) {  // a grid of all: between which times?
     std::int64_t first = Limits::max(), last = Limits::min();

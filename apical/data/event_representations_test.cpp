@@ -237,7 +237,7 @@ TEST_F(RepresentFiles, NoEventsOneEventAndAnyTimes) {
       EXPECT_TRUE(made({}, {.as = as, .window_us = window}).empty());
       const auto one = made({event(5, 1, 0, 1)}, {.as = as, .window_us = window, .tau_us = 1e9});
       EXPECT_NEAR(one[1], 1, 1e-6);
-      EXPECT_EQ(std::count(one.begin(), one.end(), 0.0f), std::ptrdiff_t{one.size() - 1});
+      EXPECT_EQ(std::count(one.begin(), one.end(), 0.0f), std::ssize(one) - 1);
     }
   EXPECT_EQ(made({event(-3, 0, 0, 1), event(latest, 0, 0, 1)}, {.as = "frames", .window_us = latest}).size(), 2 * 2 * plane);
 }
