@@ -96,7 +96,8 @@ TEST(Model, WeightsOfAQuantisedNetworkAreInt8) {
     std::vector<std::int8_t> q(6, 1);
     const auto bytes = [&](const auto& w) {
       using T = std::remove_const_t<typename std::remove_reference_t<decltype(w)>::value_type>;
-      const std::vector<formats::NamedTensor> named{formats::named<T>("w", {2, 3}, w), formats::named<float>("b", {2}, g.tensors.at("b").values)};
+      const std::vector<float> b(2, 0.5f);
+      const std::vector<formats::NamedTensor> named{formats::named<T>("w", {2, 3}, w), formats::named<float>("b", {2}, b)};
       return formats::safetensors_bytes(named, {{"apical.graph", text}});
     };
     EXPECT_EQ(refused(bytes(q)), "accepted");

@@ -73,7 +73,7 @@ void gather_groups(const Conv2d& s, const Run<float>* runs, size_t rows, const u
 }
 
 void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts, float* y) {
-  each_window(s, s.row(), prepared, bias, starts, y, [&](Run<float>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
+  each_window(s, s.row(), prepared, bias, starts, 0, s.out_height(), y, [&](Run<float>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
     if (s.groups > 1)
       gather_groups(s, runs, rows, list, value, from, to);
     else if (value)

@@ -11,7 +11,7 @@
 
 namespace apical::kernels {
 void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index, const std::int16_t* value,
-                    std::size_t count, std::int32_t* y);
+                    std::size_t count, std::size_t first_y, std::size_t last_y, std::int32_t* y);
 }
 
 HWY_BEFORE_NAMESPACE();
@@ -19,8 +19,9 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 #if HWY_TARGET == HWY_SCALAR  // one lane holds no pair of bytes
 
-void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t count, uint32_t*, int32_t* y) {
-  int8_reference(s, prepared, bias, list, value, count, y);
+void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t count, const uint32_t*,
+          size_t first_y, size_t last_y, int32_t* y) {
+  int8_reference(s, prepared, bias, list, value, count, first_y, last_y, y);
 }
 
 #else
@@ -36,22 +37,18 @@ using Half = hn::Rebind<uint16_t, D32>;
 
 HWY_INLINE size_t output_of(size_t pair) { return pair / 16 * 32 + pair % 16; }  // of the lower half of 16-bit number `pair`
 
-HWY_INLINE void put(hn::Vec<D32> sum, const int32_t* from, int32_t* y, size_t o) {
-  const D32 d;
+template <class D>
+HWY_INLINE void put(D d, hn::Vec<D> sum, const int32_t* from, int32_t* y, size_t o) {
   hn::StoreU(from ? hn::Add(hn::LoadU(d, from + o), sum) : sum, d, y + o);
 }
 
-// y = from + the sums of `events` events: pairs lie as in a row.
-HWY_INLINE void widen(const uint16_t* all, const uint16_t* high, size_t pairs, size_t events, const int32_t* from, int32_t* y) {
-  const D32 d;
-  const Half half;
-  const auto taken = hn::Set(d, static_cast<int32_t>(128 * events));
-  for (size_t p = 0; p < pairs; p += hn::Lanes(d)) {
-    const size_t o = output_of(p);
-    const auto upper = hn::Load(half, high + p), lower = hn::Sub(hn::Load(half, all + p), hn::ShiftLeft<8>(upper));
-    put(hn::Sub(hn::PromoteTo(d, lower), taken), from, y, o);
-    put(hn::Sub(hn::PromoteTo(d, upper), taken), from, y, o + 16);
-  }
+// Both halves of 16-bit sums, of which the first is of output o.
+template <class D>
+HWY_INLINE void widen(D d, hn::Vec<D> sums, const int32_t* from, int32_t* y, size_t o, size_t o_upper) {
+  const hn::RepartitionToWide<D> wide;
+  put(wide, hn::PromoteTo(wide, hn::LowerHalf(sums)), from, y, o);
+  put(wide, hn::PromoteTo(wide, hn::UpperHalf(hn::Half<D>(), sums)), from, y, o_upper);
+  static_cast<void>(d);
 }
 
 // K vectors of one output's channels. y and from hold all of them.
@@ -60,14 +57,18 @@ HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, c
   const hn::Repartition<uint8_t, D> bytes;
   constexpr size_t L = hn::MaxLanes(D());
   hn::Vec<D> all[K], high[K];
-  HWY_ALIGN uint16_t sums[2][K * L];
   size_t events = 0;
   const auto start = [&]() HWY_ATTR {
     for (size_t k = 0; k < K; ++k) all[k] = high[k] = hn::Zero(d);
   };
   const auto finish = [&]() HWY_ATTR {
-    for (size_t k = 0; k < K; ++k) hn::Store(all[k], d, sums[0] + k * L), hn::Store(high[k], d, sums[1] + k * L);
-    widen(sums[0], sums[1], K * L, events, from, y);
+    const hn::RebindToSigned<D> ds;
+    const auto taken = hn::Set(d, static_cast<uint16_t>(128 * events));  // what is left lies within int16
+    for (size_t k = 0; k < K; ++k) {
+      const size_t o = output_of(k * L), o_upper = output_of(k * L + L / 2);
+      widen(ds, hn::BitCast(ds, hn::Sub(hn::Sub(all[k], hn::ShiftLeft<8>(high[k])), taken)), from, y, o, o_upper);
+      widen(ds, hn::BitCast(ds, hn::Sub(high[k], taken)), from, y, o + 16, o_upper + 16);
+    }
     from = y, events = 0;
   };
   start();
@@ -113,8 +114,8 @@ HWY_INLINE void gather_graded(const Run<uint8_t>* runs, size_t rows, size_t row,
   const auto taken = hn::Set(d, static_cast<int32_t>(128 * factors));
   for (size_t k = 0; k < K; ++k) {
     const size_t o = output_of(k * L);
-    put(hn::Sub(lower[k], taken), from, y, o);
-    put(hn::Sub(upper[k], taken), from, y, o + 16);
+    put(d, hn::Sub(lower[k], taken), from, y, o);
+    put(d, hn::Sub(upper[k], taken), from, y, o + 16);
   }
 }
 
@@ -128,7 +129,9 @@ void block(D d, Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* lis
     else
       gather<K>(d, runs, rows, row, list, base, to);
   };
-  if (n >= all) {
+  if constexpr (all % 32 != 0) {
+    // Short vectors come in numbers that fill rows.
+  } else if (n >= all) {
     gathered(from, y);
   } else {
     int32_t edge[all] = {};
@@ -171,11 +174,10 @@ void gather_groups(const Conv2d& s, const Run<uint8_t>* runs, size_t rows, const
     }
 }
 
-void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t count, uint32_t* starts,
-          int32_t* y) {
-  find_starts(s, list, count, starts);
+void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t, const uint32_t* starts,
+          size_t first_y, size_t last_y, int32_t* y) {
   const size_t row = int8_row(s);
-  each_window(s, row, prepared, bias, starts, y, [&](Run<uint8_t>* runs, size_t rows, const int32_t* from, int32_t* to) HWY_ATTR {
+  each_window(s, row, prepared, bias, starts, first_y, last_y, y, [&](Run<uint8_t>* runs, size_t rows, const int32_t* from, int32_t* to) HWY_ATTR {
     if (s.groups > 1)
       gather_groups(s, runs, rows, list, value, from, to);
     else if (value)
@@ -198,17 +200,17 @@ HWY_EXPORT(conv);
 
 // Plain reference: each event looks for the outputs whose windows it lies in.
 void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index, const std::int16_t* value,
-                    std::size_t count, std::int32_t* y) {
+                    std::size_t count, std::size_t first_y, std::size_t last_y, std::int32_t* y) {
   const std::size_t each = s.out_channels / s.groups;
-  for (std::size_t i = 0; i < s.outputs(); ++i) y[i] = bias ? bias[i % s.out_channels] : 0;
+  for (std::size_t i = 0; i < (last_y - first_y) * s.out_width() * s.out_channels; ++i) y[i] = bias ? bias[i % s.out_channels] : 0;
   for (std::size_t e = 0; e < count; ++e) {
     const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
-    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+    for (std::size_t oy = first_y; oy < last_y; ++oy)
       for (std::size_t ox = 0; ox < s.out_width(); ++ox)
         for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
           for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
             if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
-            std::int32_t* a = y + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
+            std::int32_t* a = y + ((oy - first_y) * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
             const std::uint8_t* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * int8_row(s);
             for (std::size_t o = 0; o < each; ++o) a[o] += (value ? value[e] : 1) * (w[int8_place(o)] - 128);
           }
@@ -226,9 +228,10 @@ void prepare_int8(const Conv2d& s, const std::int8_t* weight, std::uint8_t* prep
 }
 
 void event_conv_int8(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index,
-                     const std::int16_t* value, std::size_t count, std::uint32_t* starts, std::int32_t* y) noexcept {
-  if (scalar_level()) return int8_reference(s, prepared, bias, index, value, count, y);
-  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, y);
+                     const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
+                     std::int32_t* y) noexcept {
+  if (scalar_level()) return int8_reference(s, prepared, bias, index, value, count, first_y, last_y, y);
+  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, first_y, last_y, y);
 }
 
 }  // namespace apical::kernels

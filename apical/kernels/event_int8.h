@@ -4,7 +4,7 @@
 //
 // A weight w lies as the byte w + 128. Two neighbouring bytes are one 16-bit number, low + 256 high: adding it to one sum and its
 // upper half to another adds both, three instructions for twice as many weights as a vector has 16-bit lanes. Both sums hold 256
-// events, (256 * 255 < 2^16; the first one modulo 2^16), are then widened to 32 bits, and 128 an event is taken off.
+// events, (256 * 255 < 2^16; the first one modulo 2^16); then 128 an event is taken off, and the rest widened to 32 bits.
 #include <cstddef>
 #include <cstdint>
 
@@ -25,10 +25,11 @@ constexpr std::size_t int8_weights(const Conv2d& s) noexcept { return s.kernel_h
 /// Weights [O, I / groups, KH, KW] to [KH, KW, I, int8_row()]. Done once.
 void prepare_int8(const Conv2d& shape, const std::int8_t* weight, std::uint8_t* prepared) noexcept;
 
-/// y [OH, OW, O] = bias [O] (null: 0) + the weights of the events. index: ascending, of the input [H, W, I]; an event may stand there
+/// y [last_y - first_y, OW, O], some rows of the output, = bias [O] (null: 0) + the weights of the events. index: ascending, of the input [H, W, I]; an event may stand there
 /// several times. value: a factor of each event, null: 1. No sum, finished or not, may leave the range of int32 (callers prove it by the
-/// sums of magnitudes). starts: scratch of H * W + 1. One sample, one thread.
+/// sums of magnitudes). starts: of find_starts. One sample, one thread.
 void event_conv_int8(const Conv2d& shape, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index,
-                     const std::int16_t* value, std::size_t count, std::uint32_t* starts, std::int32_t* y) noexcept;
+                     const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
+                     std::int32_t* y) noexcept;
 
 }  // namespace apical::kernels

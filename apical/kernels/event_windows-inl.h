@@ -13,13 +13,15 @@ struct Run {
   }
 };
 
-// Calls gather(runs, rows, from, y) for the channels y of each output, which are `from` (null: 0) plus the events of the runs.
+// Calls gather(runs, rows, from, y) for the channels y of each output of the rows [first_y, last_y), which are `from` (null: 0) plus the
+// events of the runs. y begins with those rows.
 template <class W, class T, class Gather>
-HWY_INLINE void each_window(const Conv2d& s, size_t row, const W* prepared, const T* bias, const uint32_t* starts, T* y, Gather gather) {
+HWY_INLINE void each_window(const Conv2d& s, size_t row, const W* prepared, const T* bias, const uint32_t* starts, size_t first_y, size_t last_y, T* y,
+                            Gather gather) {
   constexpr size_t kRows = 16;  // of a kernel, at a time
   Run<W> runs[kRows];
   const size_t w_row = s.kernel_w * s.in_channels * row;
-  for (size_t oy = 0; oy < s.out_height(); ++oy)
+  for (size_t oy = first_y; oy < last_y; ++oy)
     for (size_t ox = 0; ox < s.out_width(); ++ox, y += s.out_channels) {
       const ptrdiff_t left = static_cast<ptrdiff_t>(ox * s.stride_w) - static_cast<ptrdiff_t>(s.pad_w);
       const size_t x = static_cast<size_t>(std::max<ptrdiff_t>(left, 0));

@@ -76,8 +76,11 @@ TEST(EventInt8, IsTheDenseConvolution) {
           SCOPED_TRACE(level + " " + std::to_string(s.in_channels) + " to " + std::to_string(s.out_channels) + ", inputs " + std::to_string(int(kind)));
           Ints y(s.outputs() + 1, 42);
           std::vector<uint32_t> starts(s.height * s.width + 1);
-          event_conv_int8(s, prepared.data(), bias.empty() ? nullptr : bias.data(), index.data(), kind == Inputs::graded ? value.data() : nullptr,
-                          index.size(), starts.data(), y.data());
+          find_starts(s, index.data(), index.size(), starts.data());
+          const size_t cut = s.out_height() / 3, row = s.out_width() * s.out_channels;
+          for (const auto& [first, last] : {std::pair(size_t{0}, cut), std::pair(cut, s.out_height())})
+            event_conv_int8(s, prepared.data(), bias.empty() ? nullptr : bias.data(), index.data(), kind == Inputs::graded ? value.data() : nullptr,
+                            index.size(), starts.data(), first, last, y.data() + first * row);
           EXPECT_EQ(y.back(), 42);  // behind the last output nothing is written
           y.pop_back();
           EXPECT_EQ(y, want);
@@ -127,7 +130,7 @@ TEST(IntegerLif, IsItsEquationAtEveryLevel) {
                 std::vector<int64_t> want(start.begin(), start.end());
                 size_t spikes = 0;
                 for (const auto& current : currents) {
-                  std::vector<uint64_t> bits(words_per_row(n), ~0ull), fired(bits.size());
+                  std::vector<uint64_t> bits((n + 63) / 64, ~0ull), fired(bits.size());
                   integer_lif_step(lif, each ? decays.data() : nullptr, current.data(), n, v.data(), bits.data());
                   for (size_t i = 0; i < n; ++i)
                     if (step(lif, each ? decays[i] : lif.decay, current[i], want[i])) fired[i / 64] |= uint64_t{1} << (i % 64), ++spikes;

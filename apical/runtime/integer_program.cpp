@@ -35,6 +35,7 @@ class Builder {
       program_.slots.push_back(std::move(slot));
     }
     source(program_.slots.size() - 1).wants_values = true;  // the output
+    choose_rows();
   }
 
  private:
@@ -103,6 +104,17 @@ class Builder {
     }
     if (s.kind == Kind::neuron && program_.options.record_spikes) s.wants_list = true;
   }
+  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words.
+  void choose_rows() {
+    std::vector<int> readers(program_.slots.size());
+    for (const IntegerSlot& s : program_.slots)
+      for (const auto i : s.inputs) ++readers[i];
+    for (const IntegerSlot& s : program_.slots) {
+      if (s.kind != Kind::neuron) continue;
+      IntegerSlot& in = program_.slots[s.inputs[0]];
+      in.by_rows = in.kind == Kind::conv && in.changing && readers[s.inputs[0]] == 1 && in.row() % 64 == 0;
+    }
+  }
   IntegerSlot& source(std::size_t i) {
     while (program_.slots[i].kind == Kind::flatten) i = program_.slots[i].inputs[0];
     return program_.slots[i];
@@ -129,7 +141,7 @@ void IntegerProgram::plan_memory() {
   for (IntegerSlot& s : slots) {
     most = std::max(most, s.n);
     if (s.kind == Kind::flatten) continue;  // it is its input's buffer
-    if (s.form == Form::values || s.wants_values) s.values_at = memory.take<std::int32_t>(s.n);
+    if (s.form == Form::values || s.wants_values) s.values_at = memory.take<std::int32_t>(s.by_rows ? s.row() : s.n);
     if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
     if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);

@@ -21,6 +21,7 @@ struct IntegerSlot {
   int channels = 1, height = 1, width = 1;        // of the output; [N] is N channels of one pixel
   Form form{};
   bool changing = true;                           // differs from step to step even when the frame does not
+  bool by_rows = false;                           // of a convolution: only neurons read it, who ask for it row by row
   bool wants_values = false, wants_list = false;  // some reader needs this form of the output
   std::vector<std::uint32_t> order;               // graph index of each element; empty: the same
   kernels::Pool2d pool;
@@ -33,6 +34,7 @@ struct IntegerSlot {
   double unit = 1;
   std::size_t state_at = 0;  // first element in IntegerState::values
   std::size_t list_size = 0;
+  std::size_t row() const noexcept { return static_cast<std::size_t>(width * channels); }
   // Offsets of its buffers: int32[n], uint64[words_per_row(n)], uint32[list_size], int16[n] (factors of listed values), uint32[pixels + 1] of
   // its input, and its state: int32[n] of a neuron, int64[n] of a readout.
   std::size_t values_at = MemoryPlan::none, bits_at = MemoryPlan::none, list_at = MemoryPlan::none, factors_at = MemoryPlan::none,

@@ -120,8 +120,8 @@ struct IntegerSession::Impl {
         break;
       case Kind::conv:
       case Kind::linear:
-        kernels::event_conv_int8(s.conv, s.weight.data(), s.bias.empty() ? nullptr : s.bias.data(), in->list.data(),
-                                 in->ones ? nullptr : in->factors.data(), in->count, b.starts.data(), b.values.data());
+        kernels::find_starts(s.conv, in->list.data(), in->count, b.starts.data());
+        if (!s.by_rows) product(s, 0, s.conv.out_height(), b);
         break;
       case Kind::avg_pool:
         if (s.form == Form::sums)
@@ -136,7 +136,7 @@ struct IntegerSession::Impl {
           pool(s.pool, in->values.data(), b.values.data(), [](std::int32_t x, std::int32_t y) { return std::max(x, y); });
         break;
       case Kind::neuron:
-        kernels::integer_lif_step(s.lif, s.decay.empty() ? nullptr : s.decay.data(), in->values.data(), s.n, b.membranes.data(), b.bits.data());
+        neurons(s, slot(s.inputs[0]), of(s.inputs[0]), b);
         break;
       case Kind::add:
         add(s, b.values);
@@ -153,6 +153,22 @@ struct IntegerSession::Impl {
       case Kind::affine:  // there is none
       case Kind::flatten:
         break;
+    }
+  }
+
+  // Rows of the output of a weight layer.
+  void product(const IntegerSlot& s, std::size_t first_y, std::size_t last_y, Buffer& b) {
+    const Buffer& in = of(s.inputs[0]);
+    kernels::event_conv_int8(s.conv, s.weight.data(), s.bias.empty() ? nullptr : s.bias.data(), in.list.data(),
+                             in.ones ? nullptr : in.factors.data(), in.count, b.starts.data(), first_y, last_y, b.values.data());
+  }
+
+  void neurons(const IntegerSlot& s, const IntegerSlot& from, Buffer& in, Buffer& b) {
+    const std::size_t step = from.by_rows ? from.row() : s.n;
+    for (std::size_t at = 0; at < s.n; at += step) {
+      if (from.by_rows) product(from, at / step, at / step + 1, in);
+      kernels::integer_lif_step(s.lif, s.decay.empty() ? nullptr : s.decay.data() + at, in.values.data(), step, b.membranes.data() + at,
+                                b.bits.data() + at / 64);
     }
   }
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/lif_scalar.h"
 #include "apical/kernels/simd.h"
 
@@ -27,7 +26,7 @@ struct Fixed {
   static HWY_INLINE V add(V a, V b) { return hn::Add(a, b); }
   static HWY_INLINE V sub(V a, V b) { return hn::Sub(a, b); }
   static HWY_INLINE V mul(V a, V b) { return hn::ShiftRight<integer_decay_bits>(hn::Add(hn::Mul(a, b), set(1 << (integer_decay_bits - 1)))); }
-  static HWY_INLINE M ge(V a, V b) { return hn::Not(hn::Gt(b, a)); }
+  static HWY_INLINE M ge(V a, V b) { return hn::Gt(a, hn::Sub(b, set(1))); }  // b is v_th, far from the least
   static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
   static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
   static HWY_INLINE V clamp(V a) { return hn::Min(hn::Max(a, set(-integer_limit)), set(integer_limit)); }
@@ -115,7 +114,7 @@ HWY_EXPORT(neurons);
 
 void integer_lif_step(const IntegerLif& lif, const std::int32_t* decay, const std::int32_t* current, std::size_t n, std::int32_t* v,
                       std::uint64_t* bits) noexcept {
-  std::fill(bits, bits + words_per_row(n), 0);
+  std::fill(bits, bits + (n + 63) / 64, 0);
   HWY_DYNAMIC_DISPATCH(neurons)(lif, decay, current, n, v, reinterpret_cast<std::uint8_t*>(bits), !scalar_level());  // little endian, as every target of this build
 }
 

@@ -30,8 +30,8 @@ struct IntegerLif {
   bool operator==(const IntegerLif&) const = default;
 };
 
-/// One step of n neurons: current [n]; v [n] in and out, within the limit; decay: [n] of each neuron, or null (lif.decay); bits: one row of
-/// SpikeBits (bits.h), overwritten.
+/// One step of n neurons: current [n]; v [n] in and out, within the limit; decay: [n] of each neuron, or null (lif.decay); bits: as in
+/// SpikeBits (bits.h), the (n + 63) / 64 words that hold neurons.
 void integer_lif_step(const IntegerLif& lif, const std::int32_t* decay, const std::int32_t* current, std::size_t n, std::int32_t* v,
                       std::uint64_t* bits) noexcept;
 
