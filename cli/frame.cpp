@@ -26,7 +26,7 @@ namespace {
 
 const std::map<std::string, std::string> groups = {
     {"run", "Train and judge"},       {"verify", "Train and judge"},    {"train", "Train and judge"},  {"recipes", "Train and judge"},
-    {"infer", "Use a trained model"}, {"compile", "Use a trained model"}, {"energy", "Use a trained model"},
+    {"infer", "Use a trained model"}, {"quantise", "Use a trained model"}, {"compile", "Use a trained model"}, {"energy", "Use a trained model"},
     {"events", "Data and files"},     {"data", "Data and files"},
     {"doctor", "This machine"},       {"completion", "This machine"}};
 

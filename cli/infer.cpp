@@ -10,6 +10,7 @@
 #include "apical/base/stop.h"
 #include "apical/base/text.h"
 #include "apical/exchange/model.h"
+#include "apical/graph/integer.h"
 #include "apical/report/statistics.h"
 #include "apical/runtime/evaluate.h"
 #include "cli/verbs.h"
@@ -80,10 +81,12 @@ void infer(const InferOptions& o) {
   const graph::Graph graph = exchange::load_model(o.model);
   const data::Set set = runtime::samples_for(graph, o.data, o.split, o.limit);
   Progress progress("infer", set.size(), "samples");
-  const Evaluation e = runtime::evaluate(graph, set, {.plan = plans.at(o.plan)}, [&](std::size_t n) {
+  const auto advance = [&](std::size_t n) {
     if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
     progress.advance(n);
-  });
+  };
+  const Evaluation e = graph.integer && o.plan == "auto" ? runtime::evaluate(graph::integer_network(graph), set, advance)
+                                                         : runtime::evaluate(graph, set, {.plan = plans.at(o.plan)}, advance);
   progress.finish();
   o.json ? print_json(o, graph, set, e) : print(graph, set, e);
 }
@@ -93,11 +96,11 @@ void infer(const InferOptions& o) {
 void add_infer(CLI::App& app) {
   auto o = std::make_shared<InferOptions>();
   auto* sub = app.add_subcommand("infer", "Run a trained network on data, without torch");
-  sub->add_option("MODEL", o->model, "The model, a .safetensors file of apical run or train")->required();
+  sub->add_option("MODEL", o->model, "The model, a .safetensors file of apical run, train or quantise")->required();
   sub->add_option("DATA", o->data, "A set's name, a folder, or one file (picture, recording, IDX, NPZ)")->required();
   sub->add_option("--limit", o->limit, "Take at most this many samples (0: all)");
   sub->add_option("--split", o->split, "Which part of the data")->check(CLI::IsMember({"train", "test"}))->capture_default_str();
-  sub->add_option("--plan", o->plan, "How layers are computed (same results)")
+  sub->add_option("--plan", o->plan, "How layers are computed (same results; auto: a quantised model in integers, the others as float32)")
       ->check(CLI::IsMember({"auto", "dense", "event"}))
       ->default_str("auto");
   sub->add_flag("--json", o->json, "Print one JSON document");

@@ -1,5 +1,8 @@
 #include "apical/exchange/model.h"
 
+#include <cmath>
+#include <map>
+
 #include "apical/base/error.h"
 #include "apical/base/text.h"
 #include "apical/formats/safetensors.h"
@@ -9,6 +12,19 @@ namespace apical::exchange {
 namespace {
 
 constexpr const char* graph_key = "apical.graph";
+
+std::vector<float> from_int8(const formats::TensorView& view, const graph::Integer& integer, int exponent, const std::string& where) {
+  const int most = (1 << (integer.bits - 1)) - 1;
+  const auto q = view.as<std::int8_t>(where);
+  std::vector<float> values(q.size());
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    if (q[i] < -most || q[i] > most)
+      throw data_error("element " + std::to_string(i) + " is " + std::to_string(q[i]) + ", weights of " + std::to_string(integer.bits) +
+                           " bits lie within " + std::to_string(most), where);
+    values[i] = std::ldexp(static_cast<float>(q[i]), -exponent);
+  }
+  return values;
+}
 
 graph::Graph from_file(const formats::SafeTensors& file, const std::string& where) {
   const auto text = file.metadata().find(graph_key);
@@ -24,7 +40,9 @@ graph::Graph from_file(const formats::SafeTensors& file, const std::string& wher
     if (shape != tensor.shape)
       throw data_error("the network says shape " + graph::shape_text(tensor.shape) + ", the file holds " + graph::shape_text(shape), here,
                        "The file was put together from two models; export it again.");
-    if (file.keeper() && view.aligned<float>())
+    if (graph.integer && graph.integer->exponents.count(name))
+      tensor.values = from_int8(view, *graph.integer, graph.integer->exponents.at(name), here);
+    else if (file.keeper() && view.aligned<float>())
       tensor.values = graph::Floats(view.as<float>(here), file.keeper());
     else
       tensor.values = view.copy<float>(here);
@@ -46,8 +64,17 @@ void save_model(const std::filesystem::path& path, const graph::Graph& graph) {
   graph::Graph checked = graph;
   graph::validate(checked);
   std::vector<formats::NamedTensor> tensors;
-  for (const auto& [name, tensor] : checked.tensors)
-    tensors.push_back(formats::named<float>(name, {tensor.shape.begin(), tensor.shape.end()}, tensor.values));
+  std::map<std::string, std::vector<std::int8_t>> integers;
+  for (const auto& [name, tensor] : checked.tensors) {
+    const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+    if (!checked.integer || !checked.integer->exponents.count(name)) {
+      tensors.push_back(formats::named<float>(name, shape, tensor.values));
+      continue;
+    }
+    std::vector<std::int8_t>& q = integers[name];
+    for (const float w : tensor.values) q.push_back(static_cast<std::int8_t>(std::ldexp(w, checked.integer->exponents.at(name))));
+    tensors.push_back(formats::named<std::int8_t>(name, shape, q));
+  }
   formats::write_safetensors(path, tensors, {{graph_key, graph::to_json(checked)}, {"format", "pt"}});
 }
 

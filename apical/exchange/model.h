@@ -1,5 +1,6 @@
 #pragma once
-// A model is one .safetensors file: the weights, and the network as JSON text in __metadata__["apical.graph"].
+// A model is one .safetensors file: the weights, and the network as JSON text in __metadata__["apical.graph"]. Weights of a quantised
+// network (Graph::integer) are I8 tensors q, of q * 2^-exponent; those of 4 bits too, one a byte. All others are F32.
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -13,7 +14,7 @@ namespace apical::exchange {
 void save_model(const std::filesystem::path& path, const graph::Graph& graph);
 
 /// Reads and validates. Data error naming the file and, as may be, the key, node or tensor: not a safetensors file, no
-/// "apical.graph", a tensor that is missing, unread, not float32, or of another shape than the graph says.
+/// "apical.graph", a tensor that is missing, unread, of another type or shape than the graph says, an integer beyond its bits.
 /// The file is mapped and its tensors are read in place (graph::Floats) for as long as a copy of them lives; a tensor that a foreign
 /// writer did not align to four bytes is copied. Who replaces the file must do so by rename, as everything here does: a file that is
 /// cut short under a map ends the program.

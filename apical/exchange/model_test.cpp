@@ -10,6 +10,7 @@
 #include "apical/formats/bytes.h"
 #include "apical/formats/safetensors.h"
 #include "apical/graph/graph_json.h"
+#include "apical/graph/quantise.h"
 
 namespace apical::exchange {
 namespace {
@@ -76,6 +77,35 @@ TEST(Model, TensorsMustBeThoseOfTheGraph) {
   std::vector<formats::NamedTensor> mixed{formats::named<double>("w", {2, 3}, wide),
                                           formats::named<float>("b", {2}, g.tensors.at("b").values)};
   EXPECT_THAT(refused(formats::safetensors_bytes(mixed, {{"apical.graph", text}})), ::testing::AllOf(HasSubstr("'w'"), HasSubstr("f64")));
+}
+
+TEST(Model, WeightsOfAQuantisedNetworkAreInt8) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-int8.safetensors";
+  for (const int bits : {8, 4}) {
+    Graph g = two_layers();
+    graph::quantise(g, bits, {1, false});
+    save_model(path, g);
+    const auto file = formats::SafeTensors::open(path);
+    EXPECT_EQ(file.at("w").dtype, formats::DType::i8);
+    EXPECT_EQ(file.at("b").dtype, formats::DType::f32);
+    const Graph back = load_model(path);
+    EXPECT_EQ(graph::to_json(back), graph::to_json(g));
+    for (const auto& [name, t] : g.tensors) EXPECT_EQ(back.tensors.at(name).values, t.values);
+
+    const std::string text = graph::to_json(g);
+    std::vector<std::int8_t> q(6, 1);
+    const auto bytes = [&](const auto& w) {
+      using T = std::remove_const_t<typename std::remove_reference_t<decltype(w)>::value_type>;
+      const std::vector<float> b(2, 0.5f);
+      const std::vector<formats::NamedTensor> named{formats::named<T>("w", {2, 3}, w), formats::named<float>("b", {2}, b)};
+      return formats::safetensors_bytes(named, {{"apical.graph", text}});
+    };
+    EXPECT_EQ(refused(bytes(q)), "accepted");
+    q[4] = bits == 8 ? -128 : 8;
+    EXPECT_THAT(refused(bytes(q)), ::testing::AllOf(HasSubstr("'w'"), HasSubstr("element 4")));
+    EXPECT_THAT(refused(bytes(std::vector<float>(6, 1.0f))), ::testing::AllOf(HasSubstr("'w'"), HasSubstr("f32, not i8")));
+  }
+  std::filesystem::remove(path);
 }
 
 TEST(Model, OtherFilesAreSaidToBeOther) {

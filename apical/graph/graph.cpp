@@ -33,6 +33,12 @@ const Node& node(const Graph& graph, const std::string& name) {
   throw data_error("the network has no node '" + name + "'", graph.name, did_you_mean(name, names));
 }
 
+std::string weight_name(const Op& op) {
+  if (const auto* c = std::get_if<Conv2d>(&op)) return c->weight;
+  if (const auto* l = std::get_if<Linear>(&op)) return l->weight;
+  return "";
+}
+
 std::vector<std::string> tensor_names(const Op& op) {
   std::vector<std::string> names;
   const auto add = [&](const std::string& n) {

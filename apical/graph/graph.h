@@ -2,6 +2,7 @@
 // A network as a value: the only thing runtime, energy and exchange know of it.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -62,6 +63,14 @@ struct Node {
 using data::Encoder;     ///< how a sample becomes T frames
 using data::Preprocess;  ///< from stored sample to the values of a frame
 
+/// What makes a graph's weights integers (quantise.h, integer.h): weight = q * 2^-exponent, |q| <= 2^(bits - 1) - 1.
+struct Integer {
+  int bits = 8;                          ///< 8 or 4
+  int input_exponent = 0;                ///< inputs are int8 numbers times 2^-input_exponent
+  std::map<std::string, int> exponents;  ///< of every weight tensor
+};
+inline constexpr int max_exponent = 60;  ///< of |exponent|: floats hold q * 2^-exponent exactly
+
 struct Graph {
   int schema = 1;
   std::string name;         ///< e.g. "digits"
@@ -74,6 +83,7 @@ struct Graph {
   Encoder encoder;
   std::vector<std::string> classes;
   std::map<std::string, double> densities;  ///< measured share of nonzero inputs per weight layer, by node name (for plans)
+  std::optional<Integer> integer;           ///< of a quantised graph
 };
 
 /// Whether validate also looks at the tensors' values, or at their shapes alone (a graph read from JSON, before the tensors).
@@ -92,6 +102,8 @@ std::int64_t elements(const Shape& shape) noexcept;
 std::string shape_text(const Shape& shape);  ///< "[16, 28, 28]"
 /// The node of that name; data error with a did-you-mean.
 const Node& node(const Graph& graph, const std::string& name);
+/// Name of the weight tensor of a Conv2d or Linear; "" of others.
+std::string weight_name(const Op& op);
 /// Names of the tensors a node reads.
 std::vector<std::string> tensor_names(const Op& op);
 

@@ -236,6 +236,15 @@ void read_encoder(Reader r, Encoder& encoder) {
   r.finish();
 }
 
+Integer read_integer(Reader r) {
+  Integer integer;
+  integer.bits = r.small("bits"), integer.input_exponent = r.small("input_exponent");
+  const Reader e = r.object("exponents");
+  for (const auto& [key, value] : e.json().items()) integer.exponents[key] = e.small(key, value);
+  r.finish();
+  return integer;
+}
+
 // Brackets outside of texts, counted before the parser sees them.
 void check_depth(std::string_view text, const std::string& where) {
   int depth = 0;
@@ -297,6 +306,11 @@ std::string to_json(const Graph& graph) {
     j["nodes"].push_back(std::move(n));
   }
   j["tensors"] = tensors, j["densities"] = densities;
+  if (graph.integer) {
+    Ordered exponents = Ordered::object();
+    for (const auto& [k, v] : graph.integer->exponents) exponents[k] = v;
+    j["integer"] = {{"bits", graph.integer->bits}, {"input_exponent", graph.integer->input_exponent}, {"exponents", exponents}};
+  }
   try {
     return j.dump(1);
   } catch (const nlohmann::json::exception&) {
@@ -331,6 +345,7 @@ Graph parse_json(std::string_view text, const std::string& where) {
   for (const auto& [key, value] : tensors.json().items()) g.tensors[key].shape = tensors.shape(key, value);
   const Reader densities = r.object("densities");
   for (const auto& [key, value] : densities.json().items()) g.densities[key] = densities.real(key, value);
+  if (r.find("integer")) g.integer = read_integer(r.object("integer"));
   r.finish();
   std::vector<Shape> stated;
   for (const auto& node : g.nodes) stated.push_back(node.shape);

@@ -38,6 +38,7 @@ class Validator {
     for (const auto& [name, tensor] : graph_.tensors)
       if (!used.count(name)) fail("no node reads the tensor '" + name + "'", "Remove it, or name it in the node that needs it.");
     check_densities();
+    if (graph_.integer) check_integer(*graph_.integer);
   }
 
  private:
@@ -248,6 +249,33 @@ class Validator {
     }
     if (!graph_.classes.empty() && static_cast<std::int64_t>(graph_.classes.size()) != elements(graph_.nodes.back().shape))
       fail(std::to_string(graph_.classes.size()) + " class names for " + std::to_string(elements(graph_.nodes.back().shape)) + " outputs");
+  }
+
+  void check_integer(const Integer& integer) {
+    if (integer.bits != 8 && integer.bits != 4) fail("integer.bits is " + std::to_string(integer.bits) + ", it must be 8 or 4");
+    if (std::abs(integer.input_exponent) > max_exponent) fail("integer.input_exponent is " + std::to_string(integer.input_exponent) + ": -60 to 60 are possible");
+    std::set<std::string> weights;
+    for (const auto& node : graph_.nodes)
+      if (const auto name = weight_name(node.op); !name.empty()) weights.insert(name);
+    for (const auto& name : weights)
+      if (!integer.exponents.count(name)) fail("no integer exponent is given for the weight '" + name + "'");
+    for (const auto& [name, exponent] : integer.exponents) {
+      where_ = "tensor '" + name.substr(0, max_name) + "'";
+      if (!weights.count(name)) fail("an integer exponent is given, but no conv2d or linear reads it as its weight");
+      if (std::abs(exponent) > max_exponent) fail("its integer exponent is " + std::to_string(exponent) + ": -60 to 60 are possible");
+      if (values_ == Values::shapes_only) continue;
+      const float most = integer.bits == 8 ? 127 : 7;
+      const Floats& values = graph_.tensors.at(name).values;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (const float q = std::ldexp(values[i], exponent); q != std::nearbyint(q) || std::fabs(q) > most)
+          fail("element " + std::to_string(i) + " is no whole number within " + number(most) + " times 2^" + std::to_string(-exponent));
+    }
+    for (const auto& node : graph_.nodes) {
+      if (std::holds_alternative<Affine>(node.op)) fail("a quantised network has no affines, but '" + node.name + "' is one", "Fold it, then quantise.");
+      for (const auto& name : tensor_names(node.op))
+        if (weights.count(name) && name != weight_name(node.op)) fail("the weight '" + name + "' is something else to the node '" + node.name + "'");
+    }
+    where_.clear();
   }
 
   Graph& graph_;

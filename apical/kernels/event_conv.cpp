@@ -14,16 +14,11 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The events in a row of a window: list[first .. last), whose weight rows are weights + (list[e] - base) * row.
-struct Run {
-  const float* weights;
-  size_t first, last;
-  ptrdiff_t base;
-};
+#include "apical/kernels/event_windows-inl.h"
 
 // K vectors of one output's channels, n of them to be written: weight rows are padded, biases and outputs are not.
 template <size_t K, bool Graded>
-void gather(const Run* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+void gather(const Run<float>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
   const hn::ScalableTag<float> d;
   constexpr size_t L = hn::MaxLanes(d);
   const bool whole = n >= K * L;
@@ -36,7 +31,7 @@ void gather(const Run* runs, size_t rows, size_t row, const uint32_t* list, cons
   for (size_t k = 0; k < K; ++k) sum[k] = bias ? hn::LoadU(d, bias + k * L) : hn::Zero(d);
   for (size_t r = 0; r < rows; ++r)
     for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const float* w = runs[r].weights + static_cast<size_t>(static_cast<ptrdiff_t>(list[e]) - runs[r].base) * row;
+      const float* w = runs[r].row_of(list[e], row);
       if constexpr (Graded) {
         const auto v = hn::Set(d, value[e]);
         for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::Mul(v, hn::LoadU(d, w + k * L)));
@@ -50,9 +45,9 @@ void gather(const Run* runs, size_t rows, size_t row, const uint32_t* list, cons
 }
 
 template <bool Graded>
-void gather_all(Run* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+void gather_all(Run<float>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
   constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), kBlock = 8;
-  using Gather = void (*)(const Run*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
+  using Gather = void (*)(const Run<float>*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
   static constexpr Gather of[] = {gather<1, Graded>, gather<2, Graded>, gather<3, Graded>, gather<4, Graded>,
                                   gather<5, Graded>, gather<6, Graded>, gather<7, Graded>, gather<kBlock, Graded>};
   for (size_t o = 0; o < n; o += kBlock * L) {
@@ -62,14 +57,14 @@ void gather_all(Run* runs, size_t rows, size_t row, const uint32_t* list, const 
 }
 
 // Several groups: an event reaches the channels of its own group alone.
-void gather_groups(const Conv2d& s, const Run* runs, size_t rows, const uint32_t* list, const float* value, const float* bias, float* y) {
+void gather_groups(const Conv2d& s, const Run<float>* runs, size_t rows, const uint32_t* list, const float* value, const float* bias, float* y) {
   const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
   const hn::ScalableTag<float> d;
   const size_t L = hn::Lanes(d);
   for (size_t o = 0; o < s.out_channels; ++o) y[o] = bias ? bias[o] : 0.0f;
   for (size_t r = 0; r < rows; ++r)
     for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const float* w = runs[r].weights + static_cast<size_t>(static_cast<ptrdiff_t>(list[e]) - runs[r].base) * s.row();
+      const float* w = runs[r].row_of(list[e], s.row());
       float *to = y + list[e] % s.in_channels / in_each * each, *end = to + each;
       const float v = value ? value[e] : 1.0f;
       for (; to + L <= end; to += L, w += L) hn::StoreU(hn::Add(hn::LoadU(d, to), hn::Mul(hn::Set(d, v), hn::LoadU(d, w))), d, to);
@@ -78,31 +73,14 @@ void gather_groups(const Conv2d& s, const Run* runs, size_t rows, const uint32_t
 }
 
 void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts, float* y) {
-  constexpr size_t kRows = 16;  // of a kernel, at a time
-  Run runs[kRows];
-  const size_t w_row = s.kernel_w * s.in_channels * s.row();
-  for (size_t oy = 0; oy < s.out_height(); ++oy)
-    for (size_t ox = 0; ox < s.out_width(); ++ox, y += s.out_channels) {
-      const ptrdiff_t left = static_cast<ptrdiff_t>(ox * s.stride_w) - static_cast<ptrdiff_t>(s.pad_w);
-      const size_t x = static_cast<size_t>(std::max<ptrdiff_t>(left, 0));
-      const size_t x_end = static_cast<size_t>(std::clamp<ptrdiff_t>(left + static_cast<ptrdiff_t>(s.kernel_w), 0, static_cast<ptrdiff_t>(s.width)));
-      size_t ky = 0, done = 0;
-      do {
-        size_t rows = 0;
-        for (; ky < s.kernel_h && rows < kRows; ++ky) {
-          const size_t down = oy * s.stride_h + ky, at = (down - s.pad_h) * s.width;
-          if (down < s.pad_h || down >= s.height + s.pad_h || x >= x_end || starts[at + x] == starts[at + x_end]) continue;
-          runs[rows++] = {prepared + ky * w_row, starts[at + x], starts[at + x_end], (static_cast<ptrdiff_t>(at) + left) * static_cast<ptrdiff_t>(s.in_channels)};
-        }
-        const float* from = done++ ? y : bias;  // a kernel of many rows goes on where it was
-        if (s.groups > 1)
-          gather_groups(s, runs, rows, list, value, from, y);
-        else if (value)
-          gather_all<true>(runs, rows, s.row(), list, value, from, s.out_channels, y);
-        else
-          gather_all<false>(runs, rows, s.row(), list, value, from, s.out_channels, y);
-      } while (ky < s.kernel_h);
-    }
+  each_window(s, s.row(), prepared, bias, starts, 0, s.out_height(), y, [&](Run<float>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
+    if (s.groups > 1)
+      gather_groups(s, runs, rows, list, value, from, to);
+    else if (value)
+      gather_all<true>(runs, rows, s.row(), list, value, from, s.out_channels, to);
+    else
+      gather_all<false>(runs, rows, s.row(), list, value, from, s.out_channels, to);
+  });
 }
 
 }  // namespace
@@ -144,14 +122,18 @@ void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcep
         prepared[(k * s.in_channels + o / each * in_each + i) * s.row() + o % each] = weight[(o * in_each + i) * area + k];
 }
 
-void event_conv(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
-                std::uint32_t* starts, float* y) noexcept {
-  if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, y);
+void find_starts(const Conv2d& s, const std::uint32_t* index, std::size_t count, std::uint32_t* starts) noexcept {
   const std::size_t pixels = s.height * s.width;
-  std::size_t pixel = 0;  // starts[pixel]: the first event at this pixel or behind it
+  std::size_t pixel = 0;
   for (std::size_t e = 0; e < count; ++e)
     for (const std::size_t at = index[e] / s.in_channels; pixel <= at; ++pixel) starts[pixel] = static_cast<std::uint32_t>(e);
   for (; pixel <= pixels; ++pixel) starts[pixel] = static_cast<std::uint32_t>(count);
+}
+
+void event_conv(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                std::uint32_t* starts, float* y) noexcept {
+  if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, y);
+  find_starts(s, index, count, starts);
   HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, starts, y);
 }
 

@@ -34,6 +34,9 @@ struct Conv2d {
 /// Weights [O, I / groups, KH, KW] (as trained) to [KH, KW, I, row()], padding zero. Done once.
 void prepare_conv(const Conv2d& shape, const float* weight, float* prepared) noexcept;
 
+/// starts[p], p in [0, H * W]: the first of `count` ascending events that lies at pixel p or behind it.
+void find_starts(const Conv2d& shape, const std::uint32_t* index, std::size_t count, std::uint32_t* starts) noexcept;
+
 /// y [OH, OW, O] = bias [O] (null: 0) + the weights of the events. index: ascending, of the input [H, W, I]; value: of each event, null:
 /// spikes (1). starts: scratch of H * W + 1. One sample, one thread: callers share out samples.
 void event_conv(const Conv2d& shape, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,

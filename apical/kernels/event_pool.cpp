@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apical/kernels/bits.h"
+#include "apical/kernels/event_conv.h"
 
 namespace apical::kernels {
 namespace {
@@ -38,6 +39,45 @@ void event_average_pool(const Pool2d& s, const std::uint32_t* index, const float
   visit_outputs(s, index, count, [&](std::size_t e, std::size_t o) { y[o] += value ? value[e] : 1.0f; });
   const float area = static_cast<float>(s.kernel_h * s.kernel_w);
   for (std::size_t o = 0; o < s.outputs(); ++o) y[o] /= area;
+}
+
+void max_pool_spikes(const Pool2d& s, const std::uint64_t* in, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept {
+  std::fill(bits, bits + words_per_row(s.outputs()), 0);
+  if (const std::size_t words = s.channels / 64; s.channels % 64 == 0) {  // whole words of a pixel are joined instead of spikes
+    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+      for (std::size_t ox = 0; ox < s.out_width(); ++ox, bits += words)
+        for (std::size_t k = 0; k < s.kernel_h * s.kernel_w; ++k) {
+          const std::uint64_t* from = in + ((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * words;
+          for (std::size_t w = 0; w < words; ++w) bits[w] |= from[w];
+        }
+    return;
+  }
+  for (std::size_t e = 0; e < count; ++e) {
+    const std::size_t c = index[e] % s.channels, pixel = index[e] / s.channels;
+    const Range down = windows(pixel / s.width, s.kernel_h, s.stride_h, s.out_height()), right = windows(pixel % s.width, s.kernel_w, s.stride_w, s.out_width());
+    for (std::size_t oy = down.first; oy < down.last; ++oy)
+      for (std::size_t ox = right.first; ox < right.last; ++ox) {
+        const std::size_t at = (oy * s.out_width() + ox) * s.channels + c;
+        bits[at / 64] |= std::uint64_t{1} << (at % 64);
+      }
+  }
+}
+
+std::size_t sum_pool_spikes(const Pool2d& s, const std::uint32_t* index, std::size_t count, std::uint32_t* starts, std::uint32_t* sums) noexcept {
+  find_starts({.in_channels = s.channels, .height = s.height, .width = s.width}, index, count, starts);
+  std::size_t n = 0;
+  for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+    for (std::size_t ox = 0; ox < s.out_width(); ++ox) {
+      const std::uint32_t to = static_cast<std::uint32_t>((oy * s.out_width() + ox) * s.channels);
+      for (std::size_t ky = 0; ky < s.kernel_h; ++ky) {
+        const std::size_t pixel = (oy * s.stride_h + ky) * s.width + ox * s.stride_w;
+        for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
+          const auto moved = to - static_cast<std::uint32_t>((pixel + kx) * s.channels);  // modulo 2^32
+          for (std::size_t e = starts[pixel + kx]; e < starts[pixel + kx + 1]; ++e) sums[n++] = index[e] + moved;
+        }
+      }
+    }
+  return n;
 }
 
 }  // namespace apical::kernels

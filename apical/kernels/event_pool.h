@@ -21,6 +21,14 @@ struct Pool2d {
 /// Maximum of 0/1 spikes is their OR: SpikeBits (bits.h, one row of outputs() neurons, channel first), overwritten.
 void event_max_pool(const Pool2d& shape, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept;
 
+/// The same channel last, [H, W, C] to [OH, OW, C], without padding; the input both as bits and as a list.
+void max_pool_spikes(const Pool2d& shape, const std::uint64_t* in, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept;
+
+/// The sums of windows of spikes, channel last, without padding, as a list: an output of [OH, OW, C] stands there as often as its window has
+/// spikes; pixels ascend, channels of a pixel do not. index: ascending, of [H, W, C]; sums: room for outputs() * KH * KW. starts: scratch of
+/// H * W + 1. Returns how many.
+std::size_t sum_pool_spikes(const Pool2d& shape, const std::uint32_t* index, std::size_t count, std::uint32_t* starts, std::uint32_t* sums) noexcept;
+
 /// y [C, OH, OW] = sum of the window / (KH * KW), padding counted as zeros (as torch does by default); value null: spikes (1).
 void event_average_pool(const Pool2d& shape, const std::uint32_t* index, const float* value, std::size_t count, float* y) noexcept;
 

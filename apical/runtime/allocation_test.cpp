@@ -5,7 +5,8 @@
 #include <cstdlib>
 
 #include "apical/base/thread_pool.h"
-#include "apical/runtime/session.h"
+#include "apical/graph/quantise.h"
+#include "apical/runtime/integer_session.h"
 #include "apical/runtime/testing_nets.h"
 
 namespace {
@@ -59,15 +60,26 @@ Graph wide_net() {
   return g;
 }
 
-std::size_t allocations_of(const Graph& g, const Options& options, bool constant) {
-  const auto frames = apical::testing::random_frames(g, 3, constant);
+template <class Session>
+std::size_t allocations_of(Session session, const Graph& g, const std::vector<float>& frames) {
   const auto n = static_cast<std::size_t>(elements(g.input_shape));
-  Session session(g, options);
   allocations = 0, counting = true;
   for (int round = 0; round < 2; ++round, session.reset())
     for (std::size_t at = 0; at < frames.size(); at += n) session.step(std::span(frames).subspan(at, n));
   counting = false;
   return allocations;
+}
+
+std::size_t allocations_of(const Graph& g, const Options& options, bool constant) {
+  return allocations_of(Session(g, options), g, apical::testing::random_frames(g, 3, constant));
+}
+
+std::size_t integer_allocations_of(Graph g, const Options& options, bool constant) {
+  const auto frames = apical::testing::random_frames(g, 3, constant);
+  InputRange range;
+  range.see(frames);
+  quantise(g, 8, range);
+  return allocations_of(IntegerSession(integer_network(g), options), g, frames);
 }
 
 TEST(Allocation, StepsAllocateNothing) {
@@ -81,6 +93,9 @@ TEST(Allocation, StepsAllocateNothing) {
         for (const bool constant : {false, true})
           EXPECT_EQ(allocations_of(g, options, constant), 0u) << g.name << ", " << threads << " threads";
   }
+  for (const Graph& g : {apical::testing::small_net(), wide_net()})
+    for (const bool record : {false, true})
+      for (const bool constant : {false, true}) EXPECT_EQ(integer_allocations_of(g, {.record_spikes = record}, constant), 0u) << g.name;
   set_thread_count(1);
   allocations = 0, counting = true;
   const Session session(apical::testing::small_net());

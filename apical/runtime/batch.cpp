@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "apical/base/thread_pool.h"
-#include "apical/runtime/program.h"
+#include "apical/runtime/integer_program.h"
 
 namespace apical::runtime {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t samples_a_chunk = 8;
 
 // Sessions not in use: a chunk takes one and brings it back. Counts are whole numbers, so it does not matter which.
+template <class Session, class Program>
 class Sessions {
  public:
   explicit Sessions(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
@@ -37,16 +38,11 @@ class Sessions {
   std::vector<Session> free_;
 };
 
-}  // namespace
-
-BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames& frames, const Options& options, const Advance& advance) {
-  Options quiet = options;
-  quiet.record_spikes = false;
-  const auto program = prepare(graph, quiet);
-  const std::size_t outputs = program->slots.back().n, values = program->frame_size * static_cast<std::size_t>(program->T);
+template <class Session, class Program>
+BatchResult run(Sessions<Session, Program>& sessions, const Program& program, std::size_t n, const FillFrames& frames, const Advance& advance) {
+  const std::size_t outputs = program.slots.back().n, values = program.frame_size * static_cast<std::size_t>(program.T);
   BatchResult result;
   result.outputs = outputs, result.scores.resize(n * outputs), result.predicted.resize(n);
-  Sessions sessions(program);
   std::mutex progress;
   parallel_for(0, n, samples_a_chunk, [&](std::size_t begin, std::size_t end) {
     Session session = sessions.take();
@@ -63,6 +59,17 @@ BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames
       advance(end - begin);
     }
   });
+  return result;
+}
+
+}  // namespace
+
+BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames& frames, const Options& options, const Advance& advance) {
+  Options quiet = options;
+  quiet.record_spikes = false;
+  const auto program = prepare(graph, quiet);
+  Sessions<Session, Program> sessions(program);
+  BatchResult result = run(sessions, *program, n, frames, advance);
   if (sessions.all().empty()) sessions.give(Session(program));
   for (const Session& s : sessions.all()) {
     result.counts += s.counts();
@@ -73,6 +80,12 @@ BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames
       for (std::size_t k = 0; k < layers.size(); ++k) result.layers[k].counts += layers[k].counts;
   }
   return result;
+}
+
+BatchResult run_batch(const graph::IntegerNetwork& network, std::size_t n, const FillFrames& frames, const Advance& advance) {
+  const auto program = prepare(network);
+  Sessions<IntegerSession, IntegerProgram> sessions(program);
+  return run(sessions, *program, n, frames, advance);
 }
 
 }  // namespace apical::runtime

@@ -2,7 +2,7 @@
 // Many samples: sessions that share one program, samples cut over the threads. Results do not depend on the number of threads.
 #include <functional>
 
-#include "apical/runtime/session.h"
+#include "apical/runtime/integer_session.h"
 
 namespace apical::runtime {
 
@@ -22,5 +22,7 @@ using Advance = std::function<void(std::size_t samples)>;
 /// Runs samples 0..n-1. Spikes are not recorded here.
 BatchResult run_batch(const graph::Graph& graph, std::size_t n, const FillFrames& frames, const Options& options = {},
                       const Advance& advance = {});
+/// The same in integers; nothing is counted.
+BatchResult run_batch(const graph::IntegerNetwork& network, std::size_t n, const FillFrames& frames, const Advance& advance = {});
 
 }  // namespace apical::runtime

@@ -77,14 +77,15 @@ std::optional<double> Evaluation::accuracy() const noexcept {
   return static_cast<double>(correct) / static_cast<double>(labelled);
 }
 
-Evaluation evaluate(const graph::Graph& graph, const data::Set& set, const Options& options, const Advance& advance) {
+namespace {
+
+// run(fill) gives a BatchResult.
+template <class Run>
+Evaluation evaluated(const graph::Graph& graph, const data::Set& set, const Run& run) {
   check_fits(graph, set);
   Evaluation e;
   const auto start = std::chrono::steady_clock::now();
-  e.batch = run_batch(
-      graph, set.size(),
-      [&](std::size_t i, std::span<float> frames) { data::encode(graph.encoder, graph.preprocess, set, i, graph.T, frames.data()); },
-      options, advance);
+  e.batch = run([&](std::size_t i, std::span<float> frames) { data::encode(graph.encoder, graph.preprocess, set, i, graph.T, frames.data()); });
   e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (std::size_t i = 0; i < set.size(); ++i) {
     e.ids.push_back(set.ids.empty() ? std::to_string(i) : set.ids[i]);
@@ -93,6 +94,16 @@ Evaluation evaluate(const graph::Graph& graph, const data::Set& set, const Optio
     e.correct += e.batch.predicted[i] == set.labels[i];
   }
   return e;
+}
+
+}  // namespace
+
+Evaluation evaluate(const graph::Graph& graph, const data::Set& set, const Options& options, const Advance& advance) {
+  return evaluated(graph, set, [&](const FillFrames& fill) { return run_batch(graph, set.size(), fill, options, advance); });
+}
+
+Evaluation evaluate(const graph::IntegerNetwork& network, const data::Set& set, const Advance& advance) {
+  return evaluated(network.graph, set, [&](const FillFrames& fill) { return run_batch(network, set.size(), fill, advance); });
 }
 
 std::string class_name(const graph::Graph& graph, std::int64_t i) {

@@ -27,6 +27,9 @@ struct Evaluation {
 /// Encodes (Graph::encoder, preprocess, T) and runs every sample.
 Evaluation evaluate(const graph::Graph& graph, const data::Set& set, const Options& options = {}, const Advance& advance = {});
 
+/// The same in integers.
+Evaluation evaluate(const graph::IntegerNetwork& network, const data::Set& set, const Advance& advance = {});
+
 /// Name of class i: Graph::classes, or the number.
 std::string class_name(const graph::Graph& graph, std::int64_t i);
 

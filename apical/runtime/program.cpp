@@ -13,16 +13,6 @@ namespace {
 
 using graph::Graph, graph::Node, graph::Shape;
 
-/// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
-std::vector<std::uint32_t> channel_last(const Shape& shape) {
-  if (shape.size() != 3 || shape[0] == 1 || shape[1] * shape[2] == 1) return {};
-  const auto C = static_cast<std::size_t>(shape[0]), plane = static_cast<std::size_t>(shape[1] * shape[2]);
-  std::vector<std::uint32_t> order(C * plane);
-  for (std::size_t p = 0; p < plane; ++p)
-    for (std::size_t c = 0; c < C; ++c) order[p * C + c] = static_cast<std::uint32_t>(c * plane + p);
-  return order;
-}
-
 class Builder {
  public:
   Builder(const Graph& graph, Program& program) : graph_(graph), program_(program) {}
@@ -201,6 +191,15 @@ class Builder {
 };
 
 }  // namespace
+
+std::vector<std::uint32_t> channel_last(const graph::Shape& shape) {
+  if (shape.size() != 3 || shape[0] == 1 || shape[1] * shape[2] == 1) return {};
+  const auto C = static_cast<std::size_t>(shape[0]), plane = static_cast<std::size_t>(shape[1] * shape[2]);
+  std::vector<std::uint32_t> order(C * plane);
+  for (std::size_t p = 0; p < plane; ++p)
+    for (std::size_t c = 0; c < C; ++c) order[p * C + c] = static_cast<std::uint32_t>(c * plane + p);
+  return order;
+}
 
 Program::Program(const graph::Graph& graph, const Options& o) : options(o), T(graph.T) {
   graph::Graph checked = graph;

@@ -15,6 +15,9 @@ namespace apical::runtime {
 
 enum class Kind : std::uint8_t { input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout };
 
+/// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
+std::vector<std::uint32_t> channel_last(const graph::Shape& shape);
+
 /// The memory of a session, laid out when a program is made: buffers one behind the other in one block, each at its own cache lines.
 /// None is used twice: a step may need any output of the step before (Slot::changing).
 class MemoryPlan {

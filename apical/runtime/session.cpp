@@ -7,6 +7,7 @@
 #include "apical/base/error.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_linear.h"
+#include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/runtime/program.h"
 
@@ -29,30 +30,6 @@ struct alignas(MemoryPlan::line) Line {
 };
 
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
-
-// A spike makes every window it lies in fire. Where a pixel's channels are whole words, words are joined instead of spikes.
-void pool_spikes(const kernels::Pool2d& s, const Buffer& in, std::span<std::uint64_t> out) noexcept {
-  std::fill(out.begin(), out.end(), 0);
-  if (const std::size_t words = s.channels / 64; s.channels % 64 == 0) {
-    std::uint64_t* to = out.data();
-    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
-      for (std::size_t ox = 0; ox < s.out_width(); ++ox, to += words)
-        for (std::size_t k = 0; k < s.kernel_h * s.kernel_w; ++k) {
-          const std::uint64_t* from = &in.bits[((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * words];
-          for (std::size_t w = 0; w < words; ++w) to[w] |= from[w];
-        }
-    return;
-  }
-  const auto first = [](std::size_t at, std::size_t kernel, std::size_t stride) { return at < kernel ? 0 : (at - kernel) / stride + 1; };
-  for (std::size_t e = 0; e < in.count; ++e) {
-    const std::size_t c = in.list[e] % s.channels, pixel = in.list[e] / s.channels, y = pixel / s.width, x = pixel % s.width;
-    for (std::size_t oy = first(y, s.kernel_h, s.stride_h); oy * s.stride_h <= y && oy < s.out_height(); ++oy)
-      for (std::size_t ox = first(x, s.kernel_w, s.stride_w); ox * s.stride_w <= x && ox < s.out_width(); ++ox) {
-        const std::size_t at = (oy * s.out_width() + ox) * s.channels + c;
-        out[at / 64] |= std::uint64_t{1} << (at % 64);
-      }
-  }
-}
 
 }  // namespace
 
@@ -136,7 +113,7 @@ struct Session::Impl {
         break;
       case Kind::max_pool:
         if (s.spikes)
-          pool_spikes(s.pool, *in, b.bits);
+          kernels::max_pool_spikes(s.pool, in->bits.data(), in->list.data(), in->count, b.bits.data());
         else
           kernels::max_pool(s.pool, 1, in->x.data(), b.x.data());
         break;

@@ -17,6 +17,7 @@
 #include "apical/formats/png.h"
 #include "apical/formats/safetensors.h"
 #include "apical/graph/graph_json.h"
+#include "apical/graph/quantise.h"
 #include "apical/runtime/testing_nets.h"
 
 using namespace apical::formats;
@@ -138,6 +139,9 @@ void networks() {
     std::filesystem::create_directories(root / "model");
     apical::exchange::save_model(root / "model" / g.name, g);
   }
+  Graph integer = apical::testing::small_net();
+  quantise(integer, 8, {1, false});
+  apical::exchange::save_model(root / "model" / "int8", integer);
 }
 
 }  // namespace

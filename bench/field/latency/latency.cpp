@@ -1,11 +1,13 @@
 // Our side of the workload `latency`: steps of a model, one sample at a time. Reads model.safetensors and x.npy [T, n] in a folder; writes
 // spikes<i>.npy [T, neurons] of each neuron layer; prints the times of a step (mean of a run over all T), and the least time in which the
-// weights of its synaptic operations can be read, as one JSON line.
+// weights of its synaptic operations can be read, as one JSON line; the same of the network quantised to int8.
 #include <CLI/CLI.hpp>
 
 #include "apical/base/thread_pool.h"
 #include "apical/exchange/model.h"
 #include "apical/formats/npy.h"
+#include "apical/graph/quantise.h"
+#include "apical/runtime/integer_reference.h"
 #include "apical/runtime/session.h"
 #include "bench/field/field.h"
 
@@ -40,7 +42,26 @@ int main(int argc, char** argv) {
     kernels::unpack_bits(record.bits.data(), T, neurons, fired.data());
     formats::write_npy(folder + "/spikes" + std::to_string(i) + ".npy", formats::Array::of<float>({T, neurons}, {fired.data(), fired.size()}));
   }
+
+  // The same network in int8, and whether every spike and score is the reference's.
+  graph::Graph quantised = graph;
+  graph::InputRange range;
+  range.see(x);
+  graph::quantise(quantised, 8, range);
+  const auto integer = graph::integer_network(quantised);
+  runtime::IntegerSession int8(integer), int8_watched(integer, {.record_spikes = true});
+  auto int8_step = bench::seconds(runs, [&] {
+    int8.reset();
+    for (std::size_t t = 0; t < T; ++t) int8.step(x.subspan(t * n, n));
+  });
+  for (double& s : int8_step) s /= static_cast<double>(T);
+  const auto said = int8_watched.run(x);
+  const auto reference = runtime::run_integer_reference(integer, x);
+  const bool exact = said.scores == reference.scores && int8_watched.spikes() == reference.spikes;
+
   const auto counts = watched.counts();
   const double bytes = (counts.effective_acs + counts.effective_macs) * sizeof(float) / static_cast<double>(T);
-  bench::print({{"step_s", step}, {"limit_s", {bench::read_seconds(bytes, threads)}}});
+  const double int8_bytes = bytes / sizeof(float);
+  bench::print({{"step_s", step}, {"limit_s", {bench::read_seconds(bytes, threads)}}, {"int8_step_s", int8_step},
+                {"int8_limit_s", {bench::read_seconds(int8_bytes, threads)}}, {"int8_exact", {exact ? 1.0 : 0.0}}});
 }

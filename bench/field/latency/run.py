@@ -4,7 +4,8 @@ mlp: 2312-800-10 (N-MNIST). conv: the network of DVS-Gesture shapes at 32 x 32 (
 channels, LIF, max pool 2; dense to 512, LIF; dense to 11, LIF). Random weights; thresholds are set so that about 5 % of the inputs of each
 weight layer are active, behind a pool if there is one. LIF: h[t] = v[t-1] / 2 + x[t], s = h >= v_th, soft reset. onnxruntime runs one step as a graph with the membranes as
 inputs and outputs, bound to memory once; torch runs the same step in eager mode. The limit is the time to read the weights of
-all synaptic operations from the second level cache.
+all synaptic operations from the second level cache. int8: the same network quantised (graph/quantise.h), run in integers; its spikes and
+scores are those of the integer reference, all of them, not those of float32.
 """
 import json
 import pathlib
@@ -223,7 +224,11 @@ def measure(args, net):
             equal &= share <= MAY_DIFFER
         peers[peer] = field.summary([t / STEPS for t in field.seconds(run)])
     config = {"network": net.name, "threads": 1, "activity": activity(net, ours), "neurons_that_differ": worst}
-    return field.row("latency", config, equal, mine["step_s"], peers, {"kind": "weights of all synaptic operations read from the second level cache", "value": mine["limit_s"][0]})
+    kind = "weights of all synaptic operations read from the second level cache"
+    int8 = {"network": net.name + ", int8", "threads": 1, "activity": config["activity"]}
+    return [field.row("latency", config, equal, mine["step_s"], peers, {"kind": kind, "value": mine["limit_s"][0]}),
+            field.row("latency", int8, equal and mine["int8_exact"] == [1], mine["int8_step_s"], {"Apical float32": field.summary(mine["step_s"]), **peers},
+                      {"kind": kind, "value": mine["int8_limit_s"][0]})]
 
 
 def main():
@@ -233,7 +238,7 @@ def main():
     nets = [Net("mlp", (2312,), [{"kind": "dense", "out": 800}, {"kind": "dense", "out": 10}]),
             Net("conv", (2, 32, 32), [{"kind": "conv", "out": 128}, {"kind": "pool"}, {"kind": "conv", "out": 128}, {"kind": "pool"}, {"kind": "conv", "out": 128},
                                       {"kind": "pool"}, {"kind": "dense", "out": 512}, {"kind": "dense", "out": 11}])]
-    field.publish(args, "latency", [measure(args, net) for net in nets], ["network", "activity"], __doc__)
+    field.publish(args, "latency", [row for net in nets for row in measure(args, net)], ["network", "activity"], __doc__)
 
 
 if __name__ == "__main__":

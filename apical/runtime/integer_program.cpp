@@ -1,0 +1,161 @@
+#include "apical/runtime/integer_program.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "apical/kernels/bits.h"
+#include "apical/kernels/simd.h"
+
+namespace apical::runtime {
+namespace {
+
+using graph::IntegerNode, graph::Node, graph::Shape;
+
+std::size_t size(std::int64_t v) { return static_cast<std::size_t>(v); }
+
+class Builder {
+ public:
+  Builder(const graph::IntegerNetwork& network, IntegerProgram& program) : graph_(network.graph), nodes_(network.nodes), program_(program) {}
+
+  void run() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      IntegerSlot slot;
+      slot.name = node.name, slot.kind = static_cast<Kind>(node.op.index()), slot.n = size(graph::elements(node.shape));
+      slot.channels = static_cast<int>(node.shape[0]), slot.unit = nodes_[i].unit;
+      if (node.shape.size() == 3) slot.height = static_cast<int>(node.shape[1]), slot.width = static_cast<int>(node.shape[2]);
+      for (const auto& name : node.inputs) slot.inputs.push_back(index_.at(name));
+      slot.changing = slot.kind == Kind::neuron || slot.kind == Kind::readout;
+      for (const auto k : slot.inputs) slot.changing |= program_.slots[k].changing;
+      slot.order = node.shape.size() == 3 || slot.inputs.empty() ? channel_last(node.shape) : program_.slots[slot.inputs[0]].order;
+      slot.list_size = slot.n;
+      std::visit([&](const auto& op) { fill(op, nodes_[i], slot); }, node.op);
+      index_[node.name] = i;
+      say_needs(slot);
+      program_.slots.push_back(std::move(slot));
+    }
+    source(program_.slots.size() - 1).wants_values = true;  // the output
+    choose_rows();
+  }
+
+ private:
+  const IntegerSlot& input(const IntegerSlot& s) const { return program_.slots[s.inputs[0]]; }
+
+  void fill(const graph::Input&, const IntegerNode& node, IntegerSlot&) { program_.input_scale = static_cast<float>(1 / node.unit); }
+  void fill(const graph::Flatten&, const IntegerNode&, IntegerSlot& s) { s.form = input(s).form; }
+  void fill(const graph::Add&, const IntegerNode& node, IntegerSlot& s) { s.shifts = node.shifts; }
+  void fill(const graph::Affine&, const IntegerNode&, IntegerSlot&) {}  // there is none
+
+  void fill(const graph::Conv2d& op, const IntegerNode& node, IntegerSlot& s) {
+    const IntegerSlot& in = input(s);
+    const Shape& w = graph_.tensors.at(op.weight).shape;
+    s.conv = {size(in.channels), size(s.channels),  size(in.height), size(in.width), size(w[2]),     size(w[3]),
+              size(op.stride_h), size(op.stride_w), size(op.pad_h),  size(op.pad_w), size(op.groups)};
+    prepare(node.weight, node, s);
+  }
+  void fill(const graph::Linear&, const IntegerNode& node, IntegerSlot& s) {
+    const IntegerSlot& in = input(s);
+    std::vector<std::int8_t> ordered(node.weight.size());  // [O, I] with the inputs in our order
+    for (std::size_t o = 0; o < s.n; ++o)
+      for (std::size_t i = 0; i < in.n; ++i) ordered[o * in.n + i] = node.weight[o * in.n + (in.order.empty() ? i : in.order[i])];
+    s.conv = kernels::linear_shape(s.n, in.n);
+    s.order.clear();
+    prepare(ordered, node, s);
+  }
+  void prepare(const std::vector<std::int8_t>& weight, const IntegerNode& node, IntegerSlot& s) const {
+    s.weight.resize(kernels::int8_weights(s.conv));
+    kernels::prepare_int8(s.conv, weight.data(), s.weight.data());
+    s.bias = node.bias;
+  }
+
+  void fill(const graph::AvgPool2d& op, const IntegerNode&, IntegerSlot& s) {
+    pool(op, s);
+    if (input(s).form != Form::spikes) return;
+    s.form = Form::sums, s.wants_list = true, s.list_size = s.n * size(op.kernel) * size(op.kernel);
+  }
+  void fill(const graph::MaxPool2d& op, const IntegerNode&, IntegerSlot& s) {
+    pool(op, s);
+    if (input(s).form == Form::spikes) s.form = Form::spikes;
+  }
+  template <class Pool>
+  void pool(const Pool& op, IntegerSlot& s) const {
+    const IntegerSlot& in = input(s);
+    s.pool = {size(in.channels), size(in.height), size(in.width), size(op.kernel), size(op.kernel), size(op.stride), size(op.stride), 0, 0};
+  }
+
+  void fill(const graph::Neuron&, const IntegerNode& node, IntegerSlot& s) {
+    s.form = Form::spikes, s.lif = node.lif;
+    s.state_at = program_.state_size, program_.state_size += s.n;
+    s.decay = node.decay;
+    for (std::size_t i = 0; i < s.decay.size() && !s.order.empty(); ++i) s.decay[i] = node.decay[s.order[i]];
+  }
+  void fill(const graph::Readout& op, const IntegerNode&, IntegerSlot& s) {
+    s.readout = op.kind;
+    s.state_at = program_.state_size, program_.state_size += s.n;
+  }
+
+  void say_needs(IntegerSlot& s) {
+    const bool pool = s.kind == Kind::max_pool || s.kind == Kind::avg_pool;
+    for (const auto i : s.inputs) {
+      IntegerSlot& in = source(i);
+      if (s.kind == Kind::flatten) continue;  // its readers say
+      const bool list = s.kind == Kind::conv || s.kind == Kind::linear || (pool && in.form == Form::spikes);
+      (list ? in.wants_list : in.wants_values) = true;
+    }
+    if (s.kind == Kind::neuron && program_.options.record_spikes) s.wants_list = true;
+  }
+  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words.
+  void choose_rows() {
+    std::vector<int> readers(program_.slots.size());
+    for (const IntegerSlot& s : program_.slots)
+      for (const auto i : s.inputs) ++readers[i];
+    for (const IntegerSlot& s : program_.slots) {
+      if (s.kind != Kind::neuron) continue;
+      IntegerSlot& in = program_.slots[s.inputs[0]];
+      in.by_rows = in.kind == Kind::conv && in.changing && readers[s.inputs[0]] == 1 && in.row() % 64 == 0;
+    }
+  }
+  IntegerSlot& source(std::size_t i) {
+    while (program_.slots[i].kind == Kind::flatten) i = program_.slots[i].inputs[0];
+    return program_.slots[i];
+  }
+
+  const graph::Graph& graph_;
+  const std::vector<IntegerNode>& nodes_;
+  IntegerProgram& program_;
+  std::unordered_map<std::string, std::size_t> index_;
+};
+
+}  // namespace
+
+IntegerProgram::IntegerProgram(const graph::IntegerNetwork& network, const Options& o) : options(o), T(network.graph.T) {
+  frame_size = size(graph::elements(network.graph.input_shape));
+  slots.reserve(network.nodes.size());
+  Builder(network, *this).run();
+  plan_memory();
+  kernels::scalar_level();  // the level is chosen now, not by the first step
+}
+
+void IntegerProgram::plan_memory() {
+  std::size_t most = 0;
+  for (IntegerSlot& s : slots) {
+    most = std::max(most, s.n);
+    if (s.kind == Kind::flatten) continue;  // it is its input's buffer
+    if (s.form == Form::values || s.wants_values) s.values_at = memory.take<std::int32_t>(s.by_rows ? s.row() : s.n);
+    if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
+    if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
+    if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);
+    if (s.kind == Kind::conv || s.kind == Kind::linear) s.starts_at = memory.take<std::uint32_t>(s.conv.height * s.conv.width + 1);
+    if (s.form == Form::sums && s.kind == Kind::avg_pool) s.starts_at = memory.take<std::uint32_t>(s.pool.height * s.pool.width + 1);
+    if (s.kind == Kind::neuron) s.kept_at = memory.take<std::int32_t>(s.n);
+    if (s.kind == Kind::readout) s.kept_at = memory.take<std::int64_t>(s.n);
+  }
+  frame_at = memory.take<float>(frame_size), ordered_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);
+  reordered_at = memory.take<std::int32_t>(most);
+}
+
+std::shared_ptr<const IntegerProgram> prepare(const graph::IntegerNetwork& network, const Options& options) {
+  return std::make_shared<const IntegerProgram>(network, options);
+}
+
+}  // namespace apical::runtime

@@ -1,0 +1,294 @@
+#include "apical/runtime/integer_session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "apical/base/error.h"
+#include "apical/kernels/bits.h"
+#include "apical/kernels/event_pool.h"
+#include "apical/kernels/int_values.h"
+#include "apical/runtime/integer_program.h"
+
+namespace apical::runtime {
+namespace {
+
+/// The memory of one slot, in the session's block. Empty where there is none.
+struct Buffer {
+  std::span<std::int32_t> values;
+  std::span<std::uint64_t> bits;
+  std::span<std::uint32_t> list;  // the first `count` are set
+  std::span<std::int16_t> factors;
+  std::span<std::uint32_t> starts;
+  std::span<std::int32_t> membranes;
+  std::span<std::int64_t> kept;
+  std::size_t count = 0;
+  bool ones = true;  // every element listed counts 1; else factors
+};
+
+struct alignas(MemoryPlan::line) Line {
+  std::byte bytes[MemoryPlan::line];
+};
+
+template <class Join>
+void pool(const kernels::Pool2d& s, const std::int32_t* x, std::int32_t* y, const Join& join) {
+  for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+    for (std::size_t ox = 0; ox < s.out_width(); ++ox, y += s.channels)
+      for (std::size_t k = 0; k < s.kernel_h * s.kernel_w; ++k) {
+        const std::int32_t* from = x + ((oy * s.stride_h + k / s.kernel_w) * s.width + ox * s.stride_w + k % s.kernel_w) * s.channels;
+        for (std::size_t c = 0; c < s.channels; ++c) y[c] = k == 0 ? from[c] : join(y[c], from[c]);
+      }
+}
+
+}  // namespace
+
+struct IntegerSession::Impl {
+  std::shared_ptr<const IntegerProgram> program;
+  std::vector<Line> block;  // all that a step writes, as program->memory lays it out
+  std::vector<Buffer> buffers;
+  std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
+  std::span<float> frame, ordered, output;
+  std::span<std::int32_t> reordered;
+  std::vector<SpikeRecord> records;
+  std::vector<std::size_t> record_of;  // of each slot
+  int steps = 0;
+  bool have_frame = false;
+
+  template <class T>
+  std::span<T> at(std::size_t offset, std::size_t n) {
+    if (offset == MemoryPlan::none) return {};
+    return {reinterpret_cast<T*>(reinterpret_cast<std::byte*>(block.data()) + offset), n};
+  }
+
+  explicit Impl(std::shared_ptr<const IntegerProgram> p) : program(std::move(p)), block(program->memory.bytes() / MemoryPlan::line) {
+    const auto& slots = program->slots;
+    buffers.resize(slots.size()), source.resize(slots.size()), record_of.resize(slots.size());
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const IntegerSlot& s = slots[i];
+      most = std::max(most, s.n);
+      source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
+      Buffer& b = buffers[i];
+      b.values = at<std::int32_t>(s.values_at, s.n), b.bits = at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
+      b.list = at<std::uint32_t>(s.list_at, s.list_size), b.factors = at<std::int16_t>(s.factors_at, s.n);
+      b.starts = at<std::uint32_t>(s.starts_at, 1);  // as many as its input has pixels, and one
+      if (s.kind == Kind::neuron) b.membranes = at<std::int32_t>(s.kept_at, s.n);
+      if (s.kind == Kind::readout) b.kept = at<std::int64_t>(s.kept_at, s.n);
+      if (s.kind == Kind::neuron && program->options.record_spikes) {
+        record_of[i] = records.size();
+        SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
+        record.bits.reserve(record.words() * static_cast<std::size_t>(program->T));
+        records.push_back(std::move(record));
+      }
+    }
+    frame = at<float>(program->frame_at, program->frame_size), ordered = at<float>(program->ordered_at, program->frame_size);
+    output = at<float>(program->output_at, slots.back().n), reordered = at<std::int32_t>(program->reordered_at, most);
+  }
+
+  const IntegerSlot& slot(std::size_t i) const { return program->slots[i]; }
+  Buffer& of(std::size_t i) { return buffers[source[i]]; }
+
+  void step(std::span<const float> next) {
+    const bool same = have_frame && std::memcmp(frame.data(), next.data(), next.size_bytes()) == 0;
+    if (!same) std::copy(next.begin(), next.end(), frame.begin());
+    have_frame = true;
+    for (std::size_t i = 0; i < program->slots.size(); ++i) {
+      const IntegerSlot& s = slot(i);
+      if ((!s.changing && same) || s.kind == Kind::flatten) continue;
+      compute(s, buffers[i]);
+      finish(i, s, buffers[i]);
+    }
+    ++steps;
+    write_output();
+  }
+
+  void write_output() {
+    const std::size_t i = program->slots.size() - 1;
+    const IntegerSlot& s = slot(i);
+    const bool rate = s.kind == Kind::readout && s.readout == graph::ReadoutKind::rate;
+    for (std::size_t k = 0; k < s.n; ++k) {
+      const double q = s.kind == Kind::readout ? static_cast<double>(buffers[i].kept[k]) : of(i).values[k];
+      output[s.order.empty() ? k : s.order[k]] = static_cast<float>(rate ? q * s.unit / steps : q * s.unit);
+    }
+  }
+
+  void compute(const IntegerSlot& s, Buffer& b) {
+    const Buffer* in = s.inputs.empty() ? nullptr : &of(s.inputs[0]);
+    switch (s.kind) {
+      case Kind::input:
+        for (std::size_t k = 0; k < s.order.size(); ++k) ordered[k] = frame[s.order[k]];
+        kernels::quantise_values(s.order.empty() ? frame.data() : ordered.data(), s.n, program->input_scale, b.values.data());
+        break;
+      case Kind::conv:
+      case Kind::linear:
+        kernels::find_starts(s.conv, in->list.data(), in->count, b.starts.data());
+        if (!s.by_rows) product(s, 0, s.conv.out_height(), b);
+        break;
+      case Kind::avg_pool:
+        if (s.form == Form::sums)
+          b.count = kernels::sum_pool_spikes(s.pool, in->list.data(), in->count, b.starts.data(), b.list.data());
+        else
+          pool(s.pool, in->values.data(), b.values.data(), [](std::int32_t x, std::int32_t y) { return x + y; });
+        break;
+      case Kind::max_pool:
+        if (s.form == Form::spikes)
+          kernels::max_pool_spikes(s.pool, in->bits.data(), in->list.data(), in->count, b.bits.data());
+        else
+          pool(s.pool, in->values.data(), b.values.data(), [](std::int32_t x, std::int32_t y) { return std::max(x, y); });
+        break;
+      case Kind::neuron:
+        neurons(s, slot(s.inputs[0]), of(s.inputs[0]), b);
+        break;
+      case Kind::add:
+        add(s, b.values);
+        break;
+      case Kind::readout:
+        for (std::size_t k = 0; k < s.n; ++k) {
+          const std::int64_t x = in->values[k];
+          if (steps == 0 || s.readout == graph::ReadoutKind::last)
+            b.kept[k] = x;
+          else
+            b.kept[k] = s.readout == graph::ReadoutKind::rate ? b.kept[k] + x : std::max(b.kept[k], x);
+        }
+        break;
+      case Kind::affine:  // there is none
+      case Kind::flatten:
+        break;
+    }
+  }
+
+  // Rows of the output of a weight layer.
+  void product(const IntegerSlot& s, std::size_t first_y, std::size_t last_y, Buffer& b) {
+    const Buffer& in = of(s.inputs[0]);
+    kernels::event_conv_int8(s.conv, s.weight.data(), s.bias.empty() ? nullptr : s.bias.data(), in.list.data(),
+                             in.ones ? nullptr : in.factors.data(), in.count, b.starts.data(), first_y, last_y, b.values.data());
+  }
+
+  void neurons(const IntegerSlot& s, const IntegerSlot& from, Buffer& in, Buffer& b) {
+    const std::size_t step = from.by_rows ? from.row() : s.n;
+    for (std::size_t at = 0; at < s.n; at += step) {
+      if (from.by_rows) product(from, at / step, at / step + 1, in);
+      kernels::integer_lif_step(s.lif, s.decay.empty() ? nullptr : s.decay.data() + at, in.values.data(), step, b.membranes.data() + at,
+                                b.bits.data() + at / 64);
+    }
+  }
+
+  // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
+  void add(const IntegerSlot& s, std::span<std::int32_t> y) {
+    std::fill(y.begin(), y.end(), 0);
+    for (std::size_t i = 0; i < s.inputs.size(); ++i) {
+      const auto& from = slot(s.inputs[i]).order;
+      const std::int32_t *x = of(s.inputs[i]).values.data(), factor = 1 << s.shifts[i];
+      if (from == s.order) {
+        for (std::size_t k = 0; k < s.n; ++k) y[k] += x[k] * factor;
+        continue;
+      }
+      for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
+      for (std::size_t k = 0; k < s.n; ++k) y[k] += reordered[s.order.empty() ? k : s.order[k]] * factor;
+    }
+  }
+
+  // The other forms of the output that its readers want.
+  void finish(std::size_t i, const IntegerSlot& s, Buffer& b) {
+    if (s.form == Form::spikes) {
+      if (s.wants_list || s.wants_values) {
+        if (s.wants_list) b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
+        for (std::size_t k = 0; k < (s.wants_values ? s.n : 0); ++k) b.values[k] = static_cast<std::int32_t>(b.bits[k / 64] >> (k % 64) & 1);
+      }
+    } else if (s.form == Form::sums) {
+      if (s.wants_values) {
+        std::fill(b.values.begin(), b.values.end(), 0);
+        for (std::size_t e = 0; e < b.count; ++e) ++b.values[b.list[e]];
+      }
+    } else if (s.wants_list) {
+      kernels::nonzero_bits(b.values.data(), s.n, b.bits.data());
+      b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
+      b.ones = true;
+      for (std::size_t e = 0; e < b.count; ++e) b.factors[e] = static_cast<std::int16_t>(b.values[b.list[e]]), b.ones &= b.factors[e] == 1;
+    }
+    if (s.kind == Kind::neuron && program->options.record_spikes) record(s, b, records[record_of[i]]);
+  }
+
+  static void record(const IntegerSlot& s, const Buffer& b, SpikeRecord& r) {
+    const std::size_t at = r.bits.size();
+    r.bits.resize(at + r.words());
+    for (std::size_t e = 0; e < b.count; ++e) {
+      const std::uint32_t k = s.order.empty() ? b.list[e] : s.order[b.list[e]];
+      r.bits[at + k / 64] |= std::uint64_t{1} << (k % 64);
+    }
+    ++r.steps;
+  }
+
+  void reset() {
+    for (Buffer& b : buffers) std::fill(b.membranes.begin(), b.membranes.end(), 0), std::fill(b.kept.begin(), b.kept.end(), 0);
+    steps = 0, have_frame = false;
+    for (auto& r : records) r.bits.clear(), r.steps = 0;
+  }
+
+  // Calls visit(place in IntegerState::values, buffer, element, whether it is a membrane).
+  template <class Visit>
+  void each_state(const Visit& visit) {
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      const IntegerSlot& s = slot(i);
+      if (s.kind != Kind::neuron && s.kind != Kind::readout) continue;
+      for (std::size_t k = 0; k < s.n; ++k) visit(s.state_at + (s.order.empty() ? k : s.order[k]), buffers[i], k, s.kind == Kind::neuron);
+    }
+  }
+};
+
+IntegerSession::IntegerSession(const graph::IntegerNetwork& network, const Options& options) : IntegerSession(prepare(network, options)) {}
+IntegerSession::IntegerSession(std::shared_ptr<const IntegerProgram> program) : impl_(std::make_unique<Impl>(std::move(program))) {}
+IntegerSession::~IntegerSession() = default;
+IntegerSession::IntegerSession(IntegerSession&&) noexcept = default;
+IntegerSession& IntegerSession::operator=(IntegerSession&&) noexcept = default;
+
+void IntegerSession::reset() { impl_->reset(); }
+
+std::span<const float> IntegerSession::step(std::span<const float> frame) {
+  if (frame.size() != impl_->program->frame_size)
+    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " +
+                      std::to_string(frame.size()));
+  impl_->step(frame);
+  return impl_->output;
+}
+
+Result IntegerSession::run(std::span<const float> frames) {
+  const std::size_t n = impl_->program->frame_size;
+  if (frames.empty() || frames.size() % n)
+    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) +
+                      " values are no multiple of it");
+  reset();
+  for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
+  Result r{{impl_->output.begin(), impl_->output.end()}, 0};
+  r.predicted = std::max_element(r.scores.begin(), r.scores.end()) - r.scores.begin();
+  return r;
+}
+
+std::span<const float> IntegerSession::scores() const noexcept { return impl_->output; }
+int IntegerSession::steps() const noexcept { return impl_->steps; }
+const std::vector<SpikeRecord>& IntegerSession::spikes() const noexcept { return impl_->records; }
+
+IntegerState IntegerSession::state() const {
+  IntegerState s{std::vector<std::int64_t>(impl_->program->state_size), impl_->steps};
+  impl_->each_state([&](std::size_t at, const Buffer& b, std::size_t k, bool membrane) { s.values[at] = membrane ? b.membranes[k] : b.kept[k]; });
+  return s;
+}
+
+void IntegerSession::set_state(const IntegerState& state) {
+  if (state.values.size() != impl_->program->state_size || state.steps < 0)
+    throw usage_error("the state of this network has " + std::to_string(impl_->program->state_size) + " values, not " +
+                      std::to_string(state.values.size()));
+  impl_->each_state([&](std::size_t at, const Buffer&, std::size_t, bool membrane) {
+    // Readouts: sums of 2^31 steps of 30 bits at most.
+    const std::int64_t limit = membrane ? kernels::integer_limit : std::int64_t{1} << 61;
+    if (state.values[at] < -limit || state.values[at] > limit) throw usage_error("value " + std::to_string(at) + " of the state is beyond its limit");
+  });
+  impl_->each_state([&](std::size_t at, Buffer& b, std::size_t k, bool membrane) {
+    if (membrane)
+      b.membranes[k] = static_cast<std::int32_t>(state.values[at]);
+    else
+      b.kept[k] = state.values[at];
+  });
+  impl_->steps = state.steps, impl_->have_frame = false;
+}
+
+}  // namespace apical::runtime
