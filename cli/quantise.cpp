@@ -46,7 +46,7 @@ graph::InputRange input_range(const graph::Graph& graph, const std::string& what
 struct Outcome {
   Evaluation before, after;
   std::size_t agree = 0;
-  double bytes_before = 0, bytes_after = 0;
+  std::uintmax_t bytes_before = 0, bytes_after = 0;
 };
 
 void print_json(const QuantiseOptions& o, const graph::Graph& graph, const data::Set& set, const Outcome& r) {
@@ -64,7 +64,7 @@ void print(const QuantiseOptions& o, const data::Set& set, const Outcome& r) {
     std::printf("accuracy %.2f %% in float, %.2f %% in int%d (%+.2f points)%s\n", 100 * *before, 100 * *after, o.bits, 100 * (*after - *before),
                 set.synthetic ? "  on the synthetic twin" : "");
   std::printf("%zu of %zu predictions are the same\n", r.agree, set.size());
-  std::printf("wrote %s, %s (was %s)\n", o.out.c_str(), bytes_text(r.bytes_after).c_str(), bytes_text(r.bytes_before).c_str());
+  std::printf("wrote %s, %s (was %s)\n", o.out.c_str(), bytes_text(static_cast<double>(r.bytes_after)).c_str(), bytes_text(static_cast<double>(r.bytes_before)).c_str());
 }
 
 void quantise(QuantiseOptions o) {
@@ -83,9 +83,9 @@ void quantise(QuantiseOptions o) {
   progress.finish();
   for (std::size_t i = 0; i < set.size(); ++i) r.agree += r.before.batch.predicted[i] == r.after.batch.predicted[i];
   if (o.out.empty()) o.out = std::filesystem::path(o.model).stem().string() + ".int" + std::to_string(o.bits) + ".safetensors";
-  r.bytes_before = static_cast<double>(std::filesystem::file_size(o.model));
+  r.bytes_before = std::filesystem::file_size(o.model);
   exchange::save_model(o.out, graph);
-  r.bytes_after = static_cast<double>(std::filesystem::file_size(o.out));
+  r.bytes_after = std::filesystem::file_size(o.out);
   o.json ? print_json(o, graph, set, r) : print(o, set, r);
 }
 

@@ -63,6 +63,7 @@ class Reference {
 
   void step(const graph::Conv2d& op, const Node& node, std::size_t n, Values& y) const {
     const Shape &x = in_shape(node), &w = graph_.tensors.at(op.weight).shape;
+    const Values& from = in(node);
     std::size_t at = 0;
     for (std::int64_t o = 0; o < w[0]; ++o)
       for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
@@ -74,7 +75,7 @@ class Reference {
                 const std::int64_t iy = oy * op.stride_h + kh - op.pad_h, ix = ox * op.stride_w + kw - op.pad_w;
                 if (iy < 0 || ix < 0 || iy >= x[1] || ix >= x[2]) continue;
                 const std::int64_t channel = o / (w[0] / op.groups) * w[1] + i;
-                y[at] += in(node)[size((channel * x[1] + iy) * x[2] + ix)] * nodes_[n].weight[size(((o * w[1] + i) * w[2] + kh) * w[3] + kw)];
+                y[at] += from[size((channel * x[1] + iy) * x[2] + ix)] * nodes_[n].weight[size(((o * w[1] + i) * w[2] + kh) * w[3] + kw)];
               }
         }
   }
