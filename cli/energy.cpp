@@ -162,7 +162,7 @@ void run(const EnergyOptions& o) {
   Progress progress("count", set.size(), "samples");
   meter.start();
   const Evaluation e = runtime::evaluate(graph, set, {.count = true}, [&](std::size_t n) {
-    if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
+    end_if_stopped();
     progress.advance(n);
   });
   const auto measured = meter.joules();

@@ -36,7 +36,7 @@ EventTick ticking(const std::string& title) {
   auto progress = std::make_shared<std::unique_ptr<Progress>>();
   auto shown = std::make_shared<std::uint64_t>(0);
   return [=](std::uint64_t done, std::uint64_t total) {
-    if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
+    end_if_stopped();
     if (!*progress || done < *shown) {  // a second pass begins again
       *progress = std::make_unique<Progress>(title, total, "bytes");
       *shown = 0;

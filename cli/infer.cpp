@@ -82,7 +82,7 @@ void infer(const InferOptions& o) {
   const data::Set set = runtime::samples_for(graph, o.data, o.split, o.limit);
   Progress progress("infer", set.size(), "samples");
   const auto advance = [&](std::size_t n) {
-    if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
+    end_if_stopped();
     progress.advance(n);
   };
   const Evaluation e = graph.integer && o.plan == "auto" ? runtime::evaluate(graph::integer_network(graph), set, advance)

@@ -75,7 +75,7 @@ void quantise(QuantiseOptions o) {
   graph::quantise(graph, o.bits, input_range(graph, o.data));
   Progress progress("quantise", 2 * set.size(), "samples");
   const auto advance = [&](std::size_t n) {
-    if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
+    end_if_stopped();
     progress.advance(n);
   };
   Outcome r;

@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include "apical/base/error.h"
+
 namespace apical {
 namespace {
 volatile std::sig_atomic_t requested = 0;
@@ -21,4 +23,7 @@ void install_stop_handler() {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then shows as an error of write()
 }
 bool stop_requested() noexcept { return requested != 0; }
+void end_if_stopped() {
+  if (stop_requested()) throw Error(ExitCode::interrupted, "stopped; nothing was written");
+}
 }  // namespace apical

@@ -4,4 +4,5 @@
 namespace apical {
 void install_stop_handler();  ///< the second signal ends the process at once
 bool stop_requested() noexcept;
+void end_if_stopped();  ///< for jobs with nothing to save: throws the Error that ends with exit code 130
 }  // namespace apical

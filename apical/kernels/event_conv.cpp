@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "apical/kernels/event_conv_plain.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -93,33 +94,20 @@ namespace {
 
 HWY_EXPORT(conv);
 
-// Plain reference, event by event on purpose: each looks for the outputs whose windows it lies in.
 void conv_reference(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
-  const std::size_t each = s.out_channels / s.groups;
   for (std::size_t i = 0; i < s.outputs(); ++i) y[i] = bias ? bias[i % s.out_channels] : 0.0f;
-  for (std::size_t e = 0; e < count; ++e) {
-    const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
-    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
-      for (std::size_t ox = 0; ox < s.out_width(); ++ox)
-        for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
-          for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
-            if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
-            float* a = y + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
-            const float* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * s.row();
-            for (std::size_t o = 0; o < each; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * w[o];
-          }
-  }
+  each_reached(s, index, count, 0, s.out_height(), [&](std::size_t e, std::size_t row, std::size_t to) {
+    float* a = y + to;
+    const float* w = prepared + row * s.row();
+    for (std::size_t o = 0; o < s.out_channels / s.groups; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * w[o];
+  });
 }
 
 }  // namespace
 
 void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcept {
-  const std::size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, area = s.kernel_h * s.kernel_w;
   std::fill(prepared, prepared + s.weights(), 0.0f);
-  for (std::size_t o = 0; o < s.out_channels; ++o)
-    for (std::size_t i = 0; i < in_each; ++i)
-      for (std::size_t k = 0; k < area; ++k)
-        prepared[(k * s.in_channels + o / each * in_each + i) * s.row() + o % each] = weight[(o * in_each + i) * area + k];
+  each_weight(s, [&](std::size_t row, std::size_t o, std::size_t at) { prepared[row * s.row() + o] = weight[at]; });
 }
 
 void find_starts(const Conv2d& s, const std::uint32_t* index, std::size_t count, std::uint32_t* starts) noexcept {

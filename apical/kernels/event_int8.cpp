@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "apical/kernels/event_conv_plain.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -198,33 +199,21 @@ namespace {
 HWY_EXPORT(conv);
 }
 
-// Plain reference: each event looks for the outputs whose windows it lies in.
 void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index, const std::int16_t* value,
                     std::size_t count, std::size_t first_y, std::size_t last_y, std::int32_t* y) {
-  const std::size_t each = s.out_channels / s.groups;
   for (std::size_t i = 0; i < (last_y - first_y) * s.out_width() * s.out_channels; ++i) y[i] = bias ? bias[i % s.out_channels] : 0;
-  for (std::size_t e = 0; e < count; ++e) {
-    const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
-    for (std::size_t oy = first_y; oy < last_y; ++oy)
-      for (std::size_t ox = 0; ox < s.out_width(); ++ox)
-        for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
-          for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
-            if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
-            std::int32_t* a = y + ((oy - first_y) * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
-            const std::uint8_t* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * int8_row(s);
-            for (std::size_t o = 0; o < each; ++o) a[o] += (value ? value[e] : 1) * (w[int8_place(o)] - 128);
-          }
-  }
+  each_reached(s, index, count, first_y, last_y, [&](std::size_t e, std::size_t row, std::size_t to) {
+    std::int32_t* a = y + to;
+    const std::uint8_t* w = prepared + row * int8_row(s);
+    for (std::size_t o = 0; o < s.out_channels / s.groups; ++o) a[o] += (value ? value[e] : 1) * (w[int8_place(o)] - 128);
+  });
 }
 
 void prepare_int8(const Conv2d& s, const std::int8_t* weight, std::uint8_t* prepared) noexcept {
-  const std::size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, area = s.kernel_h * s.kernel_w;
   std::fill(prepared, prepared + int8_weights(s), std::uint8_t{128});
-  for (std::size_t o = 0; o < s.out_channels; ++o)
-    for (std::size_t i = 0; i < in_each; ++i)
-      for (std::size_t k = 0; k < area; ++k)
-        prepared[(k * s.in_channels + o / each * in_each + i) * int8_row(s) + int8_place(o % each)] =
-            static_cast<std::uint8_t>(weight[(o * in_each + i) * area + k] + 128);
+  each_weight(s, [&](std::size_t row, std::size_t o, std::size_t at) {
+    prepared[row * int8_row(s) + int8_place(o)] = static_cast<std::uint8_t>(weight[at] + 128);
+  });
 }
 
 void event_conv_int8(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index,

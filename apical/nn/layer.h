@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apical/graph/graph.h"
+#include "apical/kernels/event_pool.h"
 #include "apical/nn/sequence.h"
 
 namespace apical::nn {
@@ -21,6 +22,8 @@ class LayerImpl : public torch::nn::Module {
   std::string label;  ///< e.g. "conv1": names of nodes, messages, plots
 };
 
+/// The shape of a pool without padding over images [B, C, H, W].
+kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride);
 /// A tensor as a graph tensor (float32, row-major).
 graph::Tensor graph_tensor(const torch::Tensor& t);
 

@@ -25,6 +25,11 @@ std::string add_node(graph::Graph& graph, const std::string& label, graph::Op op
 
 }  // namespace
 
+kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride) {
+  const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
+  return {size(sizes[1]), size(sizes[2]), size(sizes[3]), size(kernel), size(kernel), size(stride), size(stride), 0, 0};
+}
+
 graph::Tensor graph_tensor(const torch::Tensor& t) {
   const auto c = t.detach().to(torch::kFloat32).contiguous();
   return {c.sizes().vec(), std::vector<float>(c.data_ptr<float>(), c.data_ptr<float>() + c.numel())};
@@ -156,10 +161,6 @@ struct AveragePool : torch::autograd::Function<AveragePool> {
     kernels::average_pool_backward(pool_shape(sizes, ctx->saved_data["kernel"].toInt(), ctx->saved_data["stride"].toInt()),
                                    static_cast<std::size_t>(sizes[0]), g.data_ptr<float>(), grad_x.data_ptr<float>());
     return {grad_x, torch::Tensor(), torch::Tensor()};
-  }
-  static kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride) {
-    const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
-    return {size(sizes[1]), size(sizes[2]), size(sizes[3]), size(kernel), size(kernel), size(stride), size(stride), 0, 0};
   }
 };
 

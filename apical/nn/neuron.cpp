@@ -32,8 +32,7 @@ float* data_or_null(torch::Tensor& t) { return t.defined() ? t.data_ptr<float>()
 // The windows of s.pool x s.pool pixels of images x.
 std::optional<kernels::Pool2d> windows(const torch::Tensor& x, const Setting& s) {
   if (s.pool == 1) return std::nullopt;
-  const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
-  return kernels::Pool2d{size(x.size(1)), size(x.size(2)), size(x.size(3)), size(s.pool), size(s.pool), size(s.pool), size(s.pool)};
+  return pool_shape(x.sizes(), s.pool, s.pool);
 }
 
 // Spikes (or their averages) and last membrane of a sequence; backward computes the membrane again from x.

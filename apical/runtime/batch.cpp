@@ -4,6 +4,7 @@
 
 #include "apical/base/thread_pool.h"
 #include "apical/runtime/integer_program.h"
+#include "apical/runtime/program.h"
 
 namespace apical::runtime {
 namespace {

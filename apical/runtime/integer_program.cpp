@@ -9,7 +9,7 @@
 namespace apical::runtime {
 namespace {
 
-using graph::IntegerNode, graph::Node, graph::Shape;
+using graph::IntegerNode, graph::Node;
 
 std::size_t size(std::int64_t v) { return static_cast<std::size_t>(v); }
 
@@ -21,13 +21,8 @@ class Builder {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Node& node = graph_.nodes[i];
       IntegerSlot slot;
-      slot.name = node.name, slot.kind = static_cast<Kind>(node.op.index()), slot.n = size(graph::elements(node.shape));
-      slot.channels = static_cast<int>(node.shape[0]), slot.unit = nodes_[i].unit;
-      if (node.shape.size() == 3) slot.height = static_cast<int>(node.shape[1]), slot.width = static_cast<int>(node.shape[2]);
-      for (const auto& name : node.inputs) slot.inputs.push_back(index_.at(name));
-      slot.changing = slot.kind == Kind::neuron || slot.kind == Kind::readout;
-      for (const auto k : slot.inputs) slot.changing |= program_.slots[k].changing;
-      slot.order = node.shape.size() == 3 || slot.inputs.empty() ? channel_last(node.shape) : program_.slots[slot.inputs[0]].order;
+      place(node, index_, program_.slots, slot);
+      slot.unit = nodes_[i].unit;
       slot.list_size = slot.n;
       std::visit([&](const auto& op) { fill(op, nodes_[i], slot); }, node.op);
       index_[node.name] = i;
@@ -47,17 +42,12 @@ class Builder {
   void fill(const graph::Affine&, const IntegerNode&, IntegerSlot&) {}  // there is none
 
   void fill(const graph::Conv2d& op, const IntegerNode& node, IntegerSlot& s) {
-    const IntegerSlot& in = input(s);
-    const Shape& w = graph_.tensors.at(op.weight).shape;
-    s.conv = {size(in.channels), size(s.channels),  size(in.height), size(in.width), size(w[2]),     size(w[3]),
-              size(op.stride_h), size(op.stride_w), size(op.pad_h),  size(op.pad_w), size(op.groups)};
+    s.conv = conv_shape(op, graph_.tensors.at(op.weight).shape, input(s), s);
     prepare(node.weight, node, s);
   }
   void fill(const graph::Linear&, const IntegerNode& node, IntegerSlot& s) {
     const IntegerSlot& in = input(s);
-    std::vector<std::int8_t> ordered(node.weight.size());  // [O, I] with the inputs in our order
-    for (std::size_t o = 0; o < s.n; ++o)
-      for (std::size_t i = 0; i < in.n; ++i) ordered[o * in.n + i] = node.weight[o * in.n + (in.order.empty() ? i : in.order[i])];
+    const auto ordered = in_order_of<std::int8_t>(in, node.weight);
     s.conv = kernels::linear_shape(s.n, in.n);
     s.order.clear();
     prepare(ordered, node, s);
@@ -69,20 +59,14 @@ class Builder {
   }
 
   void fill(const graph::AvgPool2d& op, const IntegerNode&, IntegerSlot& s) {
-    pool(op, s);
+    s.pool = pool_shape(op.kernel, op.stride, input(s));
     if (input(s).form != Form::spikes) return;
     s.form = Form::sums, s.wants_list = true, s.list_size = s.n * size(op.kernel) * size(op.kernel);
   }
   void fill(const graph::MaxPool2d& op, const IntegerNode&, IntegerSlot& s) {
-    pool(op, s);
+    s.pool = pool_shape(op.kernel, op.stride, input(s));
     if (input(s).form == Form::spikes) s.form = Form::spikes;
   }
-  template <class Pool>
-  void pool(const Pool& op, IntegerSlot& s) const {
-    const IntegerSlot& in = input(s);
-    s.pool = {size(in.channels), size(in.height), size(in.width), size(op.kernel), size(op.kernel), size(op.stride), size(op.stride), 0, 0};
-  }
-
   void fill(const graph::Neuron&, const IntegerNode& node, IntegerSlot& s) {
     s.form = Form::spikes, s.lif = node.lif;
     s.state_at = program_.state_size, program_.state_size += s.n;
@@ -115,10 +99,7 @@ class Builder {
       in.by_rows = in.kind == Kind::conv && in.changing && readers[s.inputs[0]] == 1 && in.row() % 64 == 0;
     }
   }
-  IntegerSlot& source(std::size_t i) {
-    while (program_.slots[i].kind == Kind::flatten) i = program_.slots[i].inputs[0];
-    return program_.slots[i];
-  }
+  IntegerSlot& source(std::size_t i) { return program_.slots[program_.source(i)]; }
 
   const graph::Graph& graph_;
   const std::vector<IntegerNode>& nodes_;
@@ -128,7 +109,8 @@ class Builder {
 
 }  // namespace
 
-IntegerProgram::IntegerProgram(const graph::IntegerNetwork& network, const Options& o) : options(o), T(network.graph.T) {
+IntegerProgram::IntegerProgram(const graph::IntegerNetwork& network, const Options& o) {
+  options = o, T = network.graph.T;
   frame_size = size(graph::elements(network.graph.input_shape));
   slots.reserve(network.nodes.size());
   Builder(network, *this).run();

@@ -1,38 +1,28 @@
 #pragma once
-// Private to the runtime: an integer network laid out for running. Channel last, as program.h; weight layers all run event by event.
+// Private to the runtime: an integer network laid out for running. Weight layers all run event by event.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "apical/kernels/event_int8.h"
 #include "apical/runtime/integer_session.h"
-#include "apical/runtime/program.h"
+#include "apical/runtime/layout.h"
 
 namespace apical::runtime {
 
 /// What a slot's output is made as. `sums`: a list in which an element stands as often as its value says (average pool of spikes).
 enum class Form : std::uint8_t { values, spikes, sums };
 
-struct IntegerSlot {
-  std::string name;
-  Kind kind{};
-  std::vector<std::size_t> inputs;
-  std::size_t n = 0;                              // elements of the output
-  int channels = 1, height = 1, width = 1;        // of the output; [N] is N channels of one pixel
+struct IntegerSlot : NodeSlot {
   Form form{};
-  bool changing = true;                           // differs from step to step even when the frame does not
   bool by_rows = false;                           // of a convolution: only neurons read it, who ask for it row by row
   bool wants_values = false, wants_list = false;  // some reader needs this form of the output
-  std::vector<std::uint32_t> order;               // graph index of each element; empty: the same
-  kernels::Pool2d pool;
   kernels::Conv2d conv;
   std::vector<std::uint8_t> weight;  // as kernels::prepare_int8 lays them out
   std::vector<std::int32_t> bias, decay;
   kernels::IntegerLif lif;
   std::vector<int> shifts;
-  graph::ReadoutKind readout{};
   double unit = 1;
-  std::size_t state_at = 0;  // first element in IntegerState::values
   std::size_t list_size = 0;
   std::size_t row() const noexcept { return static_cast<std::size_t>(width * channels); }
   // Offsets of its buffers: int32[n], uint64[words_per_row(n)], uint32[list_size], int16[n] (factors of listed values), uint32[pixels + 1] of
@@ -41,18 +31,12 @@ struct IntegerSlot {
               starts_at = MemoryPlan::none, kept_at = MemoryPlan::none;
 };
 
-class IntegerProgram {
+class IntegerProgram : public ProgramOf<IntegerSlot> {
  public:
   IntegerProgram(const graph::IntegerNetwork& network, const Options& options);
 
-  Options options;
-  std::vector<IntegerSlot> slots;
-  std::size_t state_size = 0;
-  int T = 1;
-  std::size_t frame_size = 0;
   float input_scale = 1;  // 1 / unit of the input
 
-  MemoryPlan memory;
   std::size_t frame_at = 0, ordered_at = 0, output_at = 0;  // float[frame_size] twice, float[n of the last slot]
   std::size_t reordered_at = 0;                             // int32[largest n]
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "apical/base/error.h"
+#include "apical/runtime/plain_layers.h"
 
 namespace apical::runtime {
 namespace {
@@ -54,6 +55,10 @@ class Reference {
   const Values& in(const Node& node, std::size_t i = 0) const { return out_[index_.at(node.inputs[i])]; }
   const Shape& in_shape(const Node& node) const { return graph_.nodes[index_.at(node.inputs[0])].shape; }
 
+  auto bias(std::size_t n) const {
+    return [&values = nodes_[n].bias](std::size_t o) { return values.empty() ? std::int64_t{0} : std::int64_t{values[o]}; };
+  }
+
   void step(const graph::Input&, const Node&, std::size_t i, Values& y) const {
     for (std::size_t k = 0; k < y.size(); ++k) {
       const double v = frame_[k] / nodes_[i].unit;
@@ -62,49 +67,18 @@ class Reference {
   }
 
   void step(const graph::Conv2d& op, const Node& node, std::size_t n, Values& y) const {
-    const Shape &x = in_shape(node), &w = graph_.tensors.at(op.weight).shape;
-    const Values& from = in(node);
-    std::size_t at = 0;
-    for (std::int64_t o = 0; o < w[0]; ++o)
-      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
-        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox, ++at) {
-          y[at] = nodes_[n].bias.empty() ? 0 : nodes_[n].bias[size(o)];
-          for (std::int64_t i = 0; i < w[1]; ++i)
-            for (std::int64_t kh = 0; kh < w[2]; ++kh)
-              for (std::int64_t kw = 0; kw < w[3]; ++kw) {
-                const std::int64_t iy = oy * op.stride_h + kh - op.pad_h, ix = ox * op.stride_w + kw - op.pad_w;
-                if (iy < 0 || ix < 0 || iy >= x[1] || ix >= x[2]) continue;
-                const std::int64_t channel = o / (w[0] / op.groups) * w[1] + i;
-                y[at] += from[size((channel * x[1] + iy) * x[2] + ix)] * nodes_[n].weight[size(((o * w[1] + i) * w[2] + kh) * w[3] + kw)];
-              }
-        }
+    plain_conv(op, in_shape(node), graph_.tensors.at(op.weight).shape, node.shape, in(node), nodes_[n].weight, bias(n), y);
   }
 
   void step(const graph::Linear&, const Node& node, std::size_t n, Values& y) const {
-    const Values& x = in(node);
-    for (std::size_t o = 0; o < y.size(); ++o) {
-      y[o] = nodes_[n].bias.empty() ? 0 : nodes_[n].bias[o];
-      for (std::size_t i = 0; i < x.size(); ++i) y[o] += x[i] * nodes_[n].weight[o * x.size() + i];
-    }
+    plain_linear(in(node), nodes_[n].weight, bias(n), y);
   }
 
-  template <class Join>
-  void pool(int kernel, int stride, const Node& node, Values& y, const Join& join) const {
-    const Shape& x = in_shape(node);
-    std::size_t at = 0;
-    for (std::int64_t c = 0; c < node.shape[0]; ++c)
-      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
-        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox, ++at)
-          for (int k = 0; k < kernel * kernel; ++k) {
-            const std::int64_t v = in(node)[size((c * x[1] + oy * stride + k / kernel) * x[2] + ox * stride + k % kernel)];
-            y[at] = k == 0 ? v : join(y[at], v);
-          }
-  }
   void step(const graph::AvgPool2d& op, const Node& node, std::size_t, Values& y) const {
-    pool(op.kernel, op.stride, node, y, [](std::int64_t a, std::int64_t b) { return a + b; });
+    plain_pool(op.kernel, op.stride, in_shape(node), node.shape, in(node), y, [](std::int64_t a, std::int64_t b) { return a + b; });
   }
   void step(const graph::MaxPool2d& op, const Node& node, std::size_t, Values& y) const {
-    pool(op.kernel, op.stride, node, y, [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
+    plain_pool(op.kernel, op.stride, in_shape(node), node.shape, in(node), y, [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
   }
   void step(const graph::Flatten&, const Node& node, std::size_t, Values& y) const { y = in(node); }
   void step(const graph::Affine&, const Node& node, std::size_t, Values&) const { throw internal_error("an affine", node.name); }

@@ -1,13 +1,13 @@
 #include "apical/runtime/integer_session.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "apical/base/error.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/int_values.h"
 #include "apical/runtime/integer_program.h"
+#include "apical/runtime/stepping.h"
 
 namespace apical::runtime {
 namespace {
@@ -25,10 +25,6 @@ struct Buffer {
   bool ones = true;  // every element listed counts 1; else factors
 };
 
-struct alignas(MemoryPlan::line) Line {
-  std::byte bytes[MemoryPlan::line];
-};
-
 template <class Join>
 void pool(const kernels::Pool2d& s, const std::int32_t* x, std::int32_t* y, const Join& join) {
   for (std::size_t oy = 0; oy < s.out_height(); ++oy)
@@ -43,54 +39,39 @@ void pool(const kernels::Pool2d& s, const std::int32_t* x, std::int32_t* y, cons
 
 struct IntegerSession::Impl {
   std::shared_ptr<const IntegerProgram> program;
-  std::vector<Line> block;  // all that a step writes, as program->memory lays it out
+  MemoryBlock memory;
   std::vector<Buffer> buffers;
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
   std::span<float> frame, ordered, output;
   std::span<std::int32_t> reordered;
-  std::vector<SpikeRecord> records;
-  std::vector<std::size_t> record_of;  // of each slot
+  SpikeRecorder recorder;
   int steps = 0;
   bool have_frame = false;
 
-  template <class T>
-  std::span<T> at(std::size_t offset, std::size_t n) {
-    if (offset == MemoryPlan::none) return {};
-    return {reinterpret_cast<T*>(reinterpret_cast<std::byte*>(block.data()) + offset), n};
-  }
-
-  explicit Impl(std::shared_ptr<const IntegerProgram> p) : program(std::move(p)), block(program->memory.bytes() / MemoryPlan::line) {
+  explicit Impl(std::shared_ptr<const IntegerProgram> p) : program(std::move(p)), memory(program->memory), recorder(*program) {
     const auto& slots = program->slots;
-    buffers.resize(slots.size()), source.resize(slots.size()), record_of.resize(slots.size());
+    buffers.resize(slots.size()), source.resize(slots.size());
     std::size_t most = 0;
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const IntegerSlot& s = slots[i];
       most = std::max(most, s.n);
-      source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
+      source[i] = program->source(i);
       Buffer& b = buffers[i];
-      b.values = at<std::int32_t>(s.values_at, s.n), b.bits = at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
-      b.list = at<std::uint32_t>(s.list_at, s.list_size), b.factors = at<std::int16_t>(s.factors_at, s.n);
-      b.starts = at<std::uint32_t>(s.starts_at, 1);  // as many as its input has pixels, and one
-      if (s.kind == Kind::neuron) b.membranes = at<std::int32_t>(s.kept_at, s.n);
-      if (s.kind == Kind::readout) b.kept = at<std::int64_t>(s.kept_at, s.n);
-      if (s.kind == Kind::neuron && program->options.record_spikes) {
-        record_of[i] = records.size();
-        SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
-        record.bits.reserve(record.words() * static_cast<std::size_t>(program->T));
-        records.push_back(std::move(record));
-      }
+      b.values = memory.at<std::int32_t>(s.values_at, s.n), b.bits = memory.at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
+      b.list = memory.at<std::uint32_t>(s.list_at, s.list_size), b.factors = memory.at<std::int16_t>(s.factors_at, s.n);
+      b.starts = memory.at<std::uint32_t>(s.starts_at, 1);  // as many as its input has pixels, and one
+      if (s.kind == Kind::neuron) b.membranes = memory.at<std::int32_t>(s.kept_at, s.n);
+      if (s.kind == Kind::readout) b.kept = memory.at<std::int64_t>(s.kept_at, s.n);
     }
-    frame = at<float>(program->frame_at, program->frame_size), ordered = at<float>(program->ordered_at, program->frame_size);
-    output = at<float>(program->output_at, slots.back().n), reordered = at<std::int32_t>(program->reordered_at, most);
+    frame = memory.at<float>(program->frame_at, program->frame_size), ordered = memory.at<float>(program->ordered_at, program->frame_size);
+    output = memory.at<float>(program->output_at, slots.back().n), reordered = memory.at<std::int32_t>(program->reordered_at, most);
   }
 
   const IntegerSlot& slot(std::size_t i) const { return program->slots[i]; }
   Buffer& of(std::size_t i) { return buffers[source[i]]; }
 
   void step(std::span<const float> next) {
-    const bool same = have_frame && std::memcmp(frame.data(), next.data(), next.size_bytes()) == 0;
-    if (!same) std::copy(next.begin(), next.end(), frame.begin());
-    have_frame = true;
+    const bool same = same_frame(frame, next, have_frame);
     for (std::size_t i = 0; i < program->slots.size(); ++i) {
       const IntegerSlot& s = slot(i);
       if ((!s.changing && same) || s.kind == Kind::flatten) continue;
@@ -205,23 +186,13 @@ struct IntegerSession::Impl {
       b.ones = true;
       for (std::size_t e = 0; e < b.count; ++e) b.factors[e] = static_cast<std::int16_t>(b.values[b.list[e]]), b.ones &= b.factors[e] == 1;
     }
-    if (s.kind == Kind::neuron && program->options.record_spikes) record(s, b, records[record_of[i]]);
-  }
-
-  static void record(const IntegerSlot& s, const Buffer& b, SpikeRecord& r) {
-    const std::size_t at = r.bits.size();
-    r.bits.resize(at + r.words());
-    for (std::size_t e = 0; e < b.count; ++e) {
-      const std::uint32_t k = s.order.empty() ? b.list[e] : s.order[b.list[e]];
-      r.bits[at + k / 64] |= std::uint64_t{1} << (k % 64);
-    }
-    ++r.steps;
+    if (s.kind == Kind::neuron) recorder.add(i, s, b.bits, b.list.first(b.count));
   }
 
   void reset() {
     for (Buffer& b : buffers) std::fill(b.membranes.begin(), b.membranes.end(), 0), std::fill(b.kept.begin(), b.kept.end(), 0);
     steps = 0, have_frame = false;
-    for (auto& r : records) r.bits.clear(), r.steps = 0;
+    recorder.clear();
   }
 
   // Calls visit(place in IntegerState::values, buffer, element, whether it is a membrane).
@@ -244,28 +215,18 @@ IntegerSession& IntegerSession::operator=(IntegerSession&&) noexcept = default;
 void IntegerSession::reset() { impl_->reset(); }
 
 std::span<const float> IntegerSession::step(std::span<const float> frame) {
-  if (frame.size() != impl_->program->frame_size)
-    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " +
-                      std::to_string(frame.size()));
+  check_frame(impl_->program->frame_size, frame.size());
   impl_->step(frame);
   return impl_->output;
 }
 
 Result IntegerSession::run(std::span<const float> frames) {
-  const std::size_t n = impl_->program->frame_size;
-  if (frames.empty() || frames.size() % n)
-    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) +
-                      " values are no multiple of it");
-  reset();
-  for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
-  Result r{{impl_->output.begin(), impl_->output.end()}, 0};
-  r.predicted = std::max_element(r.scores.begin(), r.scores.end()) - r.scores.begin();
-  return r;
+  return run_frames(*impl_, impl_->program->frame_size, frames);
 }
 
 std::span<const float> IntegerSession::scores() const noexcept { return impl_->output; }
 int IntegerSession::steps() const noexcept { return impl_->steps; }
-const std::vector<SpikeRecord>& IntegerSession::spikes() const noexcept { return impl_->records; }
+const std::vector<SpikeRecord>& IntegerSession::spikes() const noexcept { return impl_->recorder.records(); }
 
 IntegerState IntegerSession::state() const {
   IntegerState s{std::vector<std::int64_t>(impl_->program->state_size), impl_->steps};
@@ -274,9 +235,7 @@ IntegerState IntegerSession::state() const {
 }
 
 void IntegerSession::set_state(const IntegerState& state) {
-  if (state.values.size() != impl_->program->state_size || state.steps < 0)
-    throw usage_error("the state of this network has " + std::to_string(impl_->program->state_size) + " values, not " +
-                      std::to_string(state.values.size()));
+  check_state(impl_->program->state_size, state.values.size(), state.steps);
   impl_->each_state([&](std::size_t at, const Buffer&, std::size_t, bool membrane) {
     // Readouts: sums of 2^31 steps of 30 bits at most.
     const std::int64_t limit = membrane ? kernels::integer_limit : std::int64_t{1} << 61;

@@ -11,7 +11,7 @@
 namespace apical::runtime {
 namespace {
 
-using graph::Graph, graph::Node, graph::Shape;
+using graph::Graph, graph::Node;
 
 class Builder {
  public:
@@ -20,14 +20,8 @@ class Builder {
   void run() {
     for (const Node& node : graph_.nodes) {
       Slot slot;
-      slot.name = node.name, slot.op = graph::op_name(node.op), slot.kind = static_cast<Kind>(node.op.index());
-      slot.n = static_cast<std::size_t>(graph::elements(node.shape));
-      slot.channels = static_cast<int>(node.shape[0]);
-      if (node.shape.size() == 3) slot.height = static_cast<int>(node.shape[1]), slot.width = static_cast<int>(node.shape[2]);
-      for (const auto& name : node.inputs) slot.inputs.push_back(index_.at(name));
-      slot.changing = slot.kind == Kind::neuron || slot.kind == Kind::readout;
-      for (const auto i : slot.inputs) slot.changing |= program_.slots[i].changing;
-      slot.order = node.shape.size() == 3 || slot.inputs.empty() ? channel_last(node.shape) : program_.slots[slot.inputs[0]].order;
+      place(node, index_, program_.slots, slot);
+      slot.op = graph::op_name(node.op);
       std::visit([&](const auto& op) { fill(op, slot); }, node.op);
       index_[node.name] = program_.slots.size();
       program_.slots.push_back(std::move(slot));
@@ -45,19 +39,7 @@ class Builder {
 
   void fill(const graph::Conv2d& op, Slot& s) {
     const Slot& in = input(s);
-    const Shape& w = graph_.tensors.at(op.weight).shape;
-    const auto size = [](auto v) { return static_cast<std::size_t>(v); };
-    s.conv.shape = {.in_channels = size(in.channels),
-                    .out_channels = size(s.channels),
-                    .height = size(in.height),
-                    .width = size(in.width),
-                    .kernel_h = size(w[2]),
-                    .kernel_w = size(w[3]),
-                    .stride_h = size(op.stride_h),
-                    .stride_w = size(op.stride_w),
-                    .pad_h = size(op.pad_h),
-                    .pad_w = size(op.pad_w),
-                    .groups = size(op.groups)};
+    s.conv.shape = conv_shape(op, graph_.tensors.at(op.weight).shape, in, s);
     const auto& from = values(op.weight);
     note_tensors(s, from.size(), op.bias);
     choose_plan(s, in);
@@ -77,9 +59,7 @@ class Builder {
   void fill(const graph::Linear& op, Slot& s) {
     const Slot& in = input(s);
     const auto& from = values(op.weight);
-    std::vector<float> ordered(from.size());  // [O, I] with the inputs in our order
-    for (std::size_t o = 0; o < s.n; ++o)
-      for (std::size_t i = 0; i < in.n; ++i) ordered[o * in.n + i] = from[o * in.n + (in.order.empty() ? i : in.order[i])];
+    const auto ordered = in_order_of<float>(in, {from.data(), from.size()});
     std::vector<float> rows(in.n * kernels::linear_stride(s.n));
     kernels::prepare_linear(ordered.data(), s.n, in.n, rows.data());
     s.weight = std::move(rows);
@@ -99,18 +79,11 @@ class Builder {
     s.tensor_elements = weights + s.biases;
   }
 
-  void fill(const graph::AvgPool2d& op, Slot& s) { pool(op, s); }
+  void fill(const graph::AvgPool2d& op, Slot& s) { s.pool = pool_shape(op.kernel, op.stride, input(s)); }
   void fill(const graph::MaxPool2d& op, Slot& s) {
-    pool(op, s);
+    s.pool = pool_shape(op.kernel, op.stride, input(s));
     s.spikes = input(s).spikes;
   }
-  template <class Pool>
-  void pool(const Pool& op, Slot& s) {
-    const Slot& in = input(s);
-    const auto size = [](int v) { return static_cast<std::size_t>(v); };
-    s.pool = {size(in.channels), size(in.height), size(in.width), size(op.kernel), size(op.kernel), size(op.stride), size(op.stride), 0, 0};
-  }
-
   void fill(const graph::Affine& op, Slot& s) {
     const std::size_t plane = s.n / static_cast<std::size_t>(s.channels);
     std::vector<float> scale(s.n), shift(s.n);
@@ -180,10 +153,7 @@ class Builder {
     if (s.kind == Kind::neuron && program_.options.record_spikes) program_.slots.back().wants_list = true;
     if (&s == &program_.slots[graph_.nodes.size() - 1]) source(program_.slots.size() - 1).wants_floats = true;  // the output
   }
-  Slot& source(std::size_t i) {
-    while (program_.slots[i].kind == Kind::flatten) i = program_.slots[i].inputs[0];
-    return program_.slots[i];
-  }
+  Slot& source(std::size_t i) { return program_.slots[program_.source(i)]; }
 
   const Graph& graph_;
   Program& program_;
@@ -192,16 +162,8 @@ class Builder {
 
 }  // namespace
 
-std::vector<std::uint32_t> channel_last(const graph::Shape& shape) {
-  if (shape.size() != 3 || shape[0] == 1 || shape[1] * shape[2] == 1) return {};
-  const auto C = static_cast<std::size_t>(shape[0]), plane = static_cast<std::size_t>(shape[1] * shape[2]);
-  std::vector<std::uint32_t> order(C * plane);
-  for (std::size_t p = 0; p < plane; ++p)
-    for (std::size_t c = 0; c < C; ++c) order[p * C + c] = static_cast<std::uint32_t>(c * plane + p);
-  return order;
-}
-
-Program::Program(const graph::Graph& graph, const Options& o) : options(o), T(graph.T) {
+Program::Program(const graph::Graph& graph, const Options& o) {
+  options = o, T = graph.T;
   graph::Graph checked = graph;
   graph::validate(checked);
   frame_size = static_cast<std::size_t>(graph::elements(checked.input_shape));

@@ -8,6 +8,7 @@
 
 #include "apical/base/error.h"
 #include "apical/kernels/neurons/lif_scalar.h"
+#include "apical/runtime/plain_layers.h"
 
 namespace apical::runtime {
 namespace {
@@ -52,59 +53,26 @@ class Reference {
   const Values& in(const Node& node, std::size_t i = 0) const { return out_.at(node.inputs[i]); }
   const Shape& in_shape(const Node& node) const { return graph::node(graph_, node.inputs[0]).shape; }
   const graph::Floats& tensor(const std::string& name) const { return graph_.tensors.at(name).values; }
+  auto bias(const std::string& name) const {
+    return [values = name.empty() ? nullptr : tensor(name).data()](std::size_t o) { return values ? static_cast<double>(values[o]) : 0.0; };
+  }
 
   void step(const graph::Input&, const Node&, Values& y, ReferenceResult&) const { std::copy(frame_.begin(), frame_.end(), y.begin()); }
 
   void step(const graph::Conv2d& op, const Node& node, Values& y, ReferenceResult&) const {
-    const Shape &x = in_shape(node), &w = graph_.tensors.at(op.weight).shape;
-    const Values& from = in(node);
-    const auto& weight = tensor(op.weight);
-    std::size_t at = 0;
-    for (std::int64_t o = 0; o < w[0]; ++o)
-      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
-        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox) {
-          double sum = op.bias.empty() ? 0.0 : tensor(op.bias)[static_cast<std::size_t>(o)];
-          for (std::int64_t i = 0; i < w[1]; ++i)
-            for (std::int64_t kh = 0; kh < w[2]; ++kh)
-              for (std::int64_t kw = 0; kw < w[3]; ++kw) {
-                const std::int64_t iy = oy * op.stride_h + kh - op.pad_h, ix = ox * op.stride_w + kw - op.pad_w;
-                if (iy < 0 || ix < 0 || iy >= x[1] || ix >= x[2]) continue;
-                const std::int64_t channel = o / (w[0] / op.groups) * w[1] + i;
-                sum += from[static_cast<std::size_t>((channel * x[1] + iy) * x[2] + ix)] *
-                       weight[static_cast<std::size_t>(((o * w[1] + i) * w[2] + kh) * w[3] + kw)];
-              }
-          y[at++] = sum;
-        }
+    plain_conv(op, in_shape(node), graph_.tensors.at(op.weight).shape, node.shape, in(node), tensor(op.weight), bias(op.bias), y);
   }
 
   void step(const graph::Linear& op, const Node& node, Values& y, ReferenceResult&) const {
-    const Values& from = in(node);
-    const auto& weight = tensor(op.weight);
-    for (std::size_t o = 0; o < y.size(); ++o) {
-      y[o] = op.bias.empty() ? 0.0 : tensor(op.bias)[o];
-      for (std::size_t i = 0; i < from.size(); ++i) y[o] += from[i] * weight[o * from.size() + i];
-    }
+    plain_linear(in(node), tensor(op.weight), bias(op.bias), y);
   }
 
-  template <class Join>
-  void pool(int kernel, int stride, const Node& node, Values& y, const Join& join) const {
-    const Shape& x = in_shape(node);
-    const Values& from = in(node);
-    std::size_t at = 0;
-    for (std::int64_t c = 0; c < node.shape[0]; ++c)
-      for (std::int64_t oy = 0; oy < node.shape[1]; ++oy)
-        for (std::int64_t ox = 0; ox < node.shape[2]; ++ox, ++at)
-          for (int k = 0; k < kernel * kernel; ++k) {
-            const double v = from[static_cast<std::size_t>((c * x[1] + oy * stride + k / kernel) * x[2] + ox * stride + k % kernel)];
-            y[at] = k == 0 ? v : join(y[at], v);
-          }
-  }
   void step(const graph::AvgPool2d& op, const Node& node, Values& y, ReferenceResult&) const {
-    pool(op.kernel, op.stride, node, y, [](double a, double b) { return a + b; });
+    plain_pool(op.kernel, op.stride, in_shape(node), node.shape, in(node), y, [](double a, double b) { return a + b; });
     for (double& v : y) v /= op.kernel * op.kernel;
   }
   void step(const graph::MaxPool2d& op, const Node& node, Values& y, ReferenceResult&) const {
-    pool(op.kernel, op.stride, node, y, [](double a, double b) { return std::max(a, b); });
+    plain_pool(op.kernel, op.stride, in_shape(node), node.shape, in(node), y, [](double a, double b) { return std::max(a, b); });
   }
   void step(const graph::Flatten&, const Node& node, Values& y, ReferenceResult&) const { y = in(node); }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "apical/base/error.h"
 #include "apical/kernels/bits.h"
@@ -10,6 +9,7 @@
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/runtime/program.h"
+#include "apical/runtime/stepping.h"
 
 namespace apical::runtime {
 namespace {
@@ -25,63 +25,44 @@ struct Buffer {
   bool ones = true;  // every nonzero listed is +1 or -1
 };
 
-struct alignas(MemoryPlan::line) Line {
-  std::byte bytes[MemoryPlan::line];
-};
-
 double stored_bytes(const Slot& s) { return s.spikes ? static_cast<double>((s.n + 7) / 8) : 4.0 * static_cast<double>(s.n); }
 
 }  // namespace
 
 struct Session::Impl {
   std::shared_ptr<const Program> program;
-  std::vector<Line> block;  // all that a step writes, as program->memory lays it out
+  MemoryBlock memory;
   std::vector<Buffer> buffers;
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
   std::span<float> values;          // State::values, channel last
   std::span<float> frame, output;
   std::span<float> reordered, listed;  // of one slot's inputs, used at once
   std::vector<graph::OpCounts> counts;
-  std::vector<SpikeRecord> records;
-  std::vector<std::size_t> record_of;  // of each slot
+  SpikeRecorder recorder;
   int steps = 0;
   bool have_frame = false;
 
-  template <class T>
-  std::span<T> at(std::size_t offset, std::size_t n) {
-    if (offset == MemoryPlan::none) return {};
-    return {reinterpret_cast<T*>(reinterpret_cast<std::byte*>(block.data()) + offset), n};
-  }
-
-  explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)), block(program->memory.bytes() / MemoryPlan::line) {
+  explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)), memory(program->memory), recorder(*program) {
     const auto& slots = program->slots;
-    buffers.resize(slots.size()), source.resize(slots.size()), counts.resize(slots.size()), record_of.resize(slots.size());
+    buffers.resize(slots.size()), source.resize(slots.size()), counts.resize(slots.size());
     std::size_t most = 0;
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const Slot& s = slots[i];
       most = std::max(most, s.n);
-      source[i] = s.kind == Kind::flatten ? source[s.inputs[0]] : i;
-      buffers[i] = {at<float>(s.at.x, s.n), at<std::uint64_t>(s.at.bits, kernels::words_per_row(s.n)), at<std::uint32_t>(s.at.list, s.n),
-                    at<float>(s.at.padded, s.conv.padded()), at<std::uint32_t>(s.at.starts, s.conv.shape.height * s.conv.shape.width + 1)};
-      if (s.kind == Kind::neuron && program->options.record_spikes) {
-        record_of[i] = records.size();
-        SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
-        record.bits.reserve(record.words() * static_cast<std::size_t>(program->T));
-        records.push_back(std::move(record));
-      }
+      source[i] = program->source(i);
+      buffers[i] = {memory.at<float>(s.at.x, s.n), memory.at<std::uint64_t>(s.at.bits, kernels::words_per_row(s.n)), memory.at<std::uint32_t>(s.at.list, s.n),
+                    memory.at<float>(s.at.padded, s.conv.padded()), memory.at<std::uint32_t>(s.at.starts, s.conv.shape.height * s.conv.shape.width + 1)};
     }
-    values = at<float>(program->values_at, program->state_size);
-    frame = at<float>(program->frame_at, program->frame_size), output = at<float>(program->output_at, slots.back().n);
-    reordered = at<float>(program->reordered_at, most), listed = at<float>(program->listed_at, most);
+    values = memory.at<float>(program->values_at, program->state_size);
+    frame = memory.at<float>(program->frame_at, program->frame_size), output = memory.at<float>(program->output_at, slots.back().n);
+    reordered = memory.at<float>(program->reordered_at, most), listed = memory.at<float>(program->listed_at, most);
   }
 
   const Slot& slot(std::size_t i) const { return program->slots[i]; }
   Buffer& of(std::size_t i) { return buffers[source[i]]; }
 
   void step(std::span<const float> next) {
-    const bool same = have_frame && std::memcmp(frame.data(), next.data(), next.size_bytes()) == 0;
-    if (!same) std::copy(next.begin(), next.end(), frame.begin());
-    have_frame = true;
+    const bool same = same_frame(frame, next, have_frame);
     for (std::size_t i = 0; i < program->slots.size(); ++i) {
       const Slot& s = slot(i);
       const bool run = s.changing || !same;
@@ -199,20 +180,7 @@ struct Session::Impl {
           if (b.x[k] != 0.0f) b.list[b.count++] = static_cast<std::uint32_t>(k), b.ones &= b.x[k] == 1.0f || b.x[k] == -1.0f;
       }
     }
-    if (s.kind == Kind::neuron && program->options.record_spikes) record(s, b, records[record_of[i]]);
-  }
-
-  static void record(const Slot& s, const Buffer& b, SpikeRecord& r) {
-    const std::size_t at = r.bits.size();
-    r.bits.resize(at + r.words());
-    if (s.order.empty())
-      std::copy(b.bits.begin(), b.bits.end(), r.bits.begin() + static_cast<std::ptrdiff_t>(at));
-    else
-      for (std::size_t e = 0; e < b.count; ++e) {
-        const std::uint32_t k = s.order[b.list[e]];
-        r.bits[at + k / 64] |= std::uint64_t{1} << (k % 64);
-      }
-    ++r.steps;
+    if (s.kind == Kind::neuron) recorder.add(i, s, b.bits, b.list.first(b.count));
   }
 
   // See graph::OpCounts for what counts. `run` is false when the output of the step before was used again.
@@ -251,7 +219,7 @@ struct Session::Impl {
   void reset() {
     std::fill(values.begin(), values.end(), 0.0f);
     steps = 0, have_frame = false;
-    for (auto& r : records) r.bits.clear(), r.steps = 0;
+    recorder.clear();
   }
 
   // Copies the state between the graph's order (State) and ours.
@@ -272,23 +240,13 @@ Session& Session::operator=(Session&&) noexcept = default;
 void Session::reset() { impl_->reset(); }
 
 std::span<const float> Session::step(std::span<const float> frame) {
-  if (frame.size() != impl_->program->frame_size)
-    throw usage_error("a frame of this network has " + std::to_string(impl_->program->frame_size) + " values, not " +
-                      std::to_string(frame.size()));
+  check_frame(impl_->program->frame_size, frame.size());
   impl_->step(frame);
   return impl_->output;
 }
 
 Result Session::run(std::span<const float> frames) {
-  const std::size_t n = impl_->program->frame_size;
-  if (frames.empty() || frames.size() % n)
-    throw usage_error("frames of " + std::to_string(n) + " values are needed, " + std::to_string(frames.size()) +
-                      " values are no multiple of it");
-  reset();
-  for (std::size_t at = 0; at < frames.size(); at += n) impl_->step(frames.subspan(at, n));
-  Result r{{impl_->output.begin(), impl_->output.end()}, 0};
-  r.predicted = std::max_element(r.scores.begin(), r.scores.end()) - r.scores.begin();
-  return r;
+  return run_frames(*impl_, impl_->program->frame_size, frames);
 }
 
 std::span<const float> Session::scores() const noexcept { return impl_->output; }
@@ -301,14 +259,12 @@ State Session::state() const {
 }
 
 void Session::set_state(const State& state) {
-  if (state.values.size() != impl_->values.size() || state.steps < 0)
-    throw usage_error("the state of this network has " + std::to_string(impl_->values.size()) + " values, not " +
-                      std::to_string(state.values.size()));
+  check_state(impl_->program->state_size, state.values.size(), state.steps);
   impl_->each_state([&](std::size_t theirs, std::size_t ours) { impl_->values[ours] = state.values[theirs]; });
   impl_->steps = state.steps, impl_->have_frame = false;
 }
 
-const std::vector<SpikeRecord>& Session::spikes() const noexcept { return impl_->records; }
+const std::vector<SpikeRecord>& Session::spikes() const noexcept { return impl_->recorder.records(); }
 
 graph::OpCounts Session::counts() const {
   graph::OpCounts sum;
