@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apical/base/error.h"
 #include "apical/base/progress.h"
 #include "apical/base/stop.h"
 #include "apical/base/text.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "apical/base/error.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_pool.h"
