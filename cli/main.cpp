@@ -19,6 +19,7 @@ constexpr const char* examples = R"(Examples:
   apical recipes                             the papers that can be reproduced
   apical verify sltt --scale desk            judge a paper's claims; exit code 1 when one no longer holds
   apical infer model.safetensors photo.png   classify, event by event, without torch
+  apical tune m.safetensors --data mnist     each layer dense or event by event, as is faster on this machine
   apical quantise m.safetensors --data mnist int8 weights, integer membranes, and the accuracy they keep
   apical compile m.safetensors --target c    one C file without dependencies, for a small device
   apical energy model.safetensors mnist      operations and joules beside the dense twin

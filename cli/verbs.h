@@ -26,6 +26,7 @@ void add_energy(CLI::App& app);
 void add_events(CLI::App& app);
 void add_infer(CLI::App& app);
 void add_quantise(CLI::App& app);
+void add_tune(CLI::App& app);
 void add_recipes(CLI::App& app);
 
 // apical-train

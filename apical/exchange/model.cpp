@@ -1,12 +1,15 @@
 #include "apical/exchange/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "apical/base/error.h"
 #include "apical/base/text.h"
 #include "apical/formats/safetensors.h"
 #include "apical/graph/graph_json.h"
+#include "apical/kernels/narrow.h"
 
 namespace apical::exchange {
 namespace {
@@ -42,6 +45,8 @@ graph::Graph from_file(const formats::SafeTensors& file, const std::string& wher
                        "The file was put together from two models; export it again.");
     if (graph.integer && graph.integer->exponents.count(name))
       tensor.values = from_int8(view, *graph.integer, graph.integer->exponents.at(name), here);
+    else if (view.dtype == formats::DType::bf16)
+      tensor.values = view.floats();
     else if (file.keeper() && view.aligned<float>())
       tensor.values = graph::Floats(view.as<float>(here), file.keeper());
     else
@@ -65,8 +70,17 @@ void save_model(const std::filesystem::path& path, const graph::Graph& graph) {
   graph::validate(checked);
   std::vector<formats::NamedTensor> tensors;
   std::map<std::string, std::vector<std::int8_t>> integers;
+  std::map<std::string, std::vector<kernels::Bfloat16>> halves;
+  std::set<std::string> weights;
+  for (const auto& node : checked.nodes) weights.insert(graph::weight_name(node.op));
   for (const auto& [name, tensor] : checked.tensors) {
     const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+    if (!checked.integer && weights.count(name) && std::all_of(tensor.values.begin(), tensor.values.end(), kernels::is_bfloat16)) {
+      std::vector<kernels::Bfloat16>& half = halves[name];
+      for (const float w : tensor.values) half.push_back(kernels::to_bfloat16(w));
+      tensors.push_back({name, formats::DType::bf16, shape, {reinterpret_cast<const std::uint8_t*>(half.data()), half.size() * sizeof half[0]}});
+      continue;
+    }
     if (!checked.integer || !checked.integer->exponents.count(name)) {
       tensors.push_back(formats::named<float>(name, shape, tensor.values));
       continue;

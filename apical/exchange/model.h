@@ -1,6 +1,7 @@
 #pragma once
 // A model is one .safetensors file: the weights, and the network as JSON text in __metadata__["apical.graph"]. Weights of a quantised
-// network (Graph::integer) are I8 tensors q, of q * 2^-exponent; those of 4 bits too, one a byte. All others are F32.
+// network (Graph::integer) are I8 tensors q, of q * 2^-exponent; those of 4 bits too, one a byte. Weights that are bfloat16 numbers, all of a
+// tensor, are BF16. All others are F32.
 #include <cstdint>
 #include <filesystem>
 #include <span>

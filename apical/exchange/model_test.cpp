@@ -108,6 +108,22 @@ TEST(Model, WeightsOfAQuantisedNetworkAreInt8) {
   std::filesystem::remove(path);
 }
 
+TEST(Model, Bfloat16WeightsTakeHalfTheFile) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-bf16.safetensors";
+  Graph g = two_layers();
+  save_model(path, g);
+  EXPECT_EQ(formats::SafeTensors::open(path).at("w").dtype, formats::DType::f32);
+  graph::quantise(g, 16, {});
+  EXPECT_FALSE(g.integer);
+  EXPECT_FLOAT_EQ(g.tensors["w"].values[3], 9.984021e-31f);
+  save_model(path, g);
+  EXPECT_EQ(formats::SafeTensors::open(path).at("w").dtype, formats::DType::bf16);
+  EXPECT_EQ(formats::SafeTensors::open(path).at("b").dtype, formats::DType::f32);
+  const Graph back = load_model(path);
+  for (const auto& [name, t] : g.tensors) EXPECT_EQ(back.tensors.at(name).values, t.values);
+  std::filesystem::remove(path);
+}
+
 TEST(Model, OtherFilesAreSaidToBeOther) {
   const Graph g = two_layers();
   EXPECT_THAT(refused(file("{}", g.tensors, "other")), HasSubstr("apical.graph"));

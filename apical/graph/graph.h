@@ -71,6 +71,10 @@ struct Integer {
 };
 inline constexpr int max_exponent = 60;  ///< of |exponent|: floats hold q * 2^-exponent exactly
 
+/// How a weight layer is computed. `event`: each active input adds its weights to the outputs it reaches. `dense`: every output
+/// sums all its inputs. Both add in the same order and give the same bits. `automatic`: the runtime decides.
+enum class Plan : std::uint8_t { automatic, dense, event };
+
 struct Graph {
   int schema = 1;
   std::string name;         ///< e.g. "digits"
@@ -83,6 +87,7 @@ struct Graph {
   Encoder encoder;
   std::vector<std::string> classes;
   std::map<std::string, double> densities;  ///< measured share of nonzero inputs per weight layer, by node name (for plans)
+  std::map<std::string, Plan> plans;        ///< of weight layers, dense or event, as measured (runtime/tune.h); the others are automatic
   std::optional<Integer> integer;           ///< of a quantised graph
 };
 

@@ -245,6 +245,15 @@ Integer read_integer(Reader r) {
   return integer;
 }
 
+std::map<std::string, Plan> read_plans(const Reader& r) {
+  std::map<std::string, Plan> plans;
+  for (const auto& [key, value] : r.json().items()) {
+    if (value != "dense" && value != "event") r.wrong(key, "\"dense\" or \"event\"");
+    plans[key] = value == "event" ? Plan::event : Plan::dense;
+  }
+  return plans;
+}
+
 // Brackets outside of texts, counted before the parser sees them.
 void check_depth(std::string_view text, const std::string& where) {
   int depth = 0;
@@ -306,6 +315,11 @@ std::string to_json(const Graph& graph) {
     j["nodes"].push_back(std::move(n));
   }
   j["tensors"] = tensors, j["densities"] = densities;
+  if (!graph.plans.empty()) {
+    Ordered plans = Ordered::object();
+    for (const auto& [k, v] : graph.plans) plans[k] = v == Plan::event ? "event" : "dense";
+    j["plans"] = plans;
+  }
   if (graph.integer) {
     Ordered exponents = Ordered::object();
     for (const auto& [k, v] : graph.integer->exponents) exponents[k] = v;
@@ -345,6 +359,7 @@ Graph parse_json(std::string_view text, const std::string& where) {
   for (const auto& [key, value] : tensors.json().items()) g.tensors[key].shape = tensors.shape(key, value);
   const Reader densities = r.object("densities");
   for (const auto& [key, value] : densities.json().items()) g.densities[key] = densities.real(key, value);
+  if (r.find("plans")) g.plans = read_plans(r.object("plans"));
   if (r.find("integer")) g.integer = read_integer(r.object("integer"));
   r.finish();
   std::vector<Shape> stated;

@@ -44,6 +44,7 @@ Graph everything() {
              {"fc", Linear{"l", ""}, {"flat"}, {}},
              {"out", Readout{ReadoutKind::max_membrane}, {"fc"}, {}}};
   g.densities = {{"conv", 0.125}};
+  g.plans = {{"conv", Plan::dense}, {"fc", Plan::event}};
   validate(g);
   return g;
 }
@@ -106,6 +107,8 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { g.input_kind = "smell"; }), HasSubstr("smell"));
   EXPECT_THAT(message([](Graph& g) { g.preprocess.std = {1, 0}; }), HasSubstr("positive"));
   EXPECT_THAT(message([](Graph& g) { g.densities["conv"] = 2; }), HasSubstr("density"));
+  EXPECT_THAT(message([](Graph& g) { g.plans["lif"] = Plan::event; }), HasSubstr("'lif', which is no node with weights"));
+  EXPECT_THAT(message([](Graph& g) { g.plans["conv"] = Plan::automatic; }), HasSubstr("dense or event"));
   EXPECT_THAT(message([](Graph& g) { g.nodes.push_back({"more", Flatten{}, {"out"}, {}}); }), HasSubstr("last node"));
 }
 

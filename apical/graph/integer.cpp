@@ -11,7 +11,7 @@ namespace apical::graph {
 namespace {
 
 constexpr std::int64_t max_sum = kernels::integer_current_limit;
-constexpr int v_th_bits = 12;
+constexpr int v_th_bits = 12, most_shift = 11;
 
 class Lowering {
  public:
@@ -117,26 +117,23 @@ class Lowering {
       if (op.lif.decay_input && std::any_of(each.begin(), each.end(), [&](float d) { return d != each[0]; }))
         fail("the factors of its input, 1 - decay, differ from neuron to neuron", "One decay a layer is possible, or decay_input = false.");
       if (each.size() > 1)
-        for (const float d : each) y.decay.push_back(fixed_decay(d));
+        for (const float d : each) y.leak.push_back(static_cast<std::int16_t>(-fixed_decay(d)));
     }
     const double scale = op.lif.decay_input ? 1.0 - decay : double{op.lif.input_scale};
     if (!(scale > 0)) fail("the factor of its input is " + number(scale) + ", it must be positive");
-    // v_th and v_reset in units of the current; as a whole number of 2^11 to 2^12 units of the membrane, unless that leaves the current too little room.
+    // v_th and v_reset in units of the current; as a whole number of 2^11 to 2^12 units of the membrane, unless one of the current is more.
     const double v_th = op.lif.v_th / scale / x.unit, v_reset = op.lif.v_reset / scale / x.unit;
     int exponent = 0;
     std::frexp(v_th, &exponent);
-    int shift = v_th_bits - exponent;
-    const std::int64_t largest = std::max<std::int64_t>({-x.least, x.most, 1});
-    while (shift > 0 && largest << std::min(shift, 32) > max_sum) --shift;
+    const int shift = std::min(v_th_bits - exponent, most_shift);
     kernels::IntegerLif& lif = y.lif;
     lif = {fixed_decay(decay), 0, 0, shift, op.lif.reset, op.lif.compare, op.lif.reset_at};
     const double th = std::nearbyint(std::ldexp(v_th, shift)), reset = std::nearbyint(std::ldexp(v_reset, shift));
     if (shift < -30) fail("its threshold is " + number(v_th) + " units of its input, more than 42 bits", "The weights before it are small beside v_th.");
-    if (!(th >= 16 && th <= kernels::integer_limit))
-      fail("its threshold is " + number(th) + " units of the membrane", "The currents before it are too large beside v_th.");
+    if (!(th >= 16)) fail("its threshold is " + number(v_th) + " units of its input", "The weights before it are too large beside v_th.");
     lif.v_th = static_cast<std::int32_t>(th);
     if (lif.reset != kernels::Reset::hard) return;
-    if (!(std::fabs(reset) <= kernels::integer_limit)) fail("v_reset is more than 128 times v_th");
+    if (!(std::fabs(reset) <= kernels::integer_limit)) fail("v_reset is more than 8 times v_th");
     lif.v_reset = std::min(static_cast<std::int32_t>(reset), lif.v_th - 1);
   }
   static std::int32_t fixed_decay(double d) { return static_cast<std::int32_t>(std::nearbyint(std::ldexp(d, kernels::integer_decay_bits))); }

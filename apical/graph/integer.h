@@ -8,12 +8,12 @@
 //   max_pool2d       q = largest of the window
 //   flatten          the same
 //   add       q = sum of q_in * 2^shift, unit = the smallest of its inputs' units; the others are 2^shift times as large
-//   neuron    kernels/neurons/integer_lif.h: q = 0 or 1, unit 1. A membrane of v is v * unit_in * 2^-shift. decay 12 bits, the nearest; the input
-//             is not scaled: v_th and v_reset are, by 1 / input_scale (or 1 / (1 - decay)). shift: v_th lies in [2^11, 2^12]
+//   neuron    kernels/neurons/integer_lif.h: q = 0 or 1, unit 1. A membrane of v is v * unit_in * 2^-shift. decay 15 bits, the nearest; the input
+//             is not scaled: v_th and v_reset are, by 1 / input_scale (or 1 / (1 - decay)). shift: v_th lies in [2^11, 2^12], or shift is 11
 //   readout   rate: score = (sum over the steps so far of q) * unit / steps; max_membrane: largest q so far; last: q. int64
 // All sums are exact: the range of each node's q is proven from the weights (IntegerNode::least, most; every partial sum lies in it or
 // between it and 0) to be within 2^30, and inputs of weight layers within int16. What does not fit is refused, by the node's name. Only
-// membranes saturate (integer_lif.h).
+// neurons saturate, their membranes and what they add to them (integer_lif.h).
 #include <cstdint>
 #include <vector>
 
@@ -28,7 +28,7 @@ struct IntegerNode {
   std::vector<std::int8_t> weight;  ///< as the graph's tensor lies
   std::vector<std::int32_t> bias;   ///< [O]; empty: none
   kernels::IntegerLif lif;
-  std::vector<std::int32_t> decay;  ///< each neuron's own, in the graph's order; empty: lif.decay
+  std::vector<std::int16_t> leak;   ///< minus each neuron's own decay, in the graph's order; empty: lif.decay
   std::vector<int> shifts;          ///< of add: one an input
 };
 

@@ -5,6 +5,7 @@
 
 #include "apical/base/error.h"
 #include "apical/graph/integer.h"
+#include "apical/kernels/narrow.h"
 
 namespace apical::graph {
 namespace {
@@ -49,11 +50,19 @@ void InputRange::see(std::span<const float> frames) noexcept {
 }
 
 void quantise(Graph& graph, int bits, const InputRange& input) {
-  if (bits != 8 && bits != 4) throw usage_error("weights of " + std::to_string(bits) + " bits are not possible", "quantise", "Choose 8 or 4.");
+  if (bits != 16 && bits != 8 && bits != 4)
+    throw usage_error("weights of " + std::to_string(bits) + " bits are not possible", "quantise", "Choose 16, 8 or 4.");
   Graph g = graph;
   validate(g);
   if (g.integer) throw data_error("it is quantised already", "network '" + g.name + "'");
   fold_affine(g);
+  if (bits == 16) {
+    for (const Node& node : g.nodes)
+      if (const auto name = weight_name(node.op); !name.empty())
+        for (float& w : g.tensors.at(name).values.own()) w = kernels::to_float(kernels::to_bfloat16(w));
+    graph = std::move(g);
+    return;
+  }
   const float most = bits == 8 ? 127 : 7;
   Integer integer{bits, input.whole ? 0 : fitting(input.largest, 127), {}};
   for (const Node& node : g.nodes) {

@@ -63,7 +63,7 @@ TEST(Quantise, UnitsBiasesAndThresholdsByHand) {
   EXPECT_EQ(n.nodes[1].bias, (std::vector<std::int32_t>{410, -410}));  // 0.1 * 4096 = 409.6
   EXPECT_EQ(n.nodes[1].most, 127 * 96 + 410);
   EXPECT_EQ(n.nodes[1].least, -127 * 96 + 410);
-  EXPECT_EQ(n.nodes[2].lif, (kernels::IntegerLif{3686, 3277, -1024, 0, lif.reset, lif.compare, lif.reset_at}));  // 0.9 * 4096, 0.8 * 4096
+  EXPECT_EQ(n.nodes[2].lif, (kernels::IntegerLif{29491, 3277, -1024, 0, lif.reset, lif.compare, lif.reset_at}));  // 0.9 * 32768, 0.8 * 4096
   EXPECT_EQ(n.nodes[3].unit, 0.25);
   EXPECT_EQ(n.nodes[3].most, 4);
   EXPECT_EQ(n.nodes[5].unit, 0.25 / 8192);
@@ -81,7 +81,7 @@ TEST(Quantise, FactorsOfTheInputGoToTheThreshold) {
   g = small(lif);
   quantise(g, 8, up_to(2.5f));
   EXPECT_EQ(integer_network(g).nodes[2].lif.shift, -3) << "1 / (1 - 0.75)";
-  EXPECT_EQ(integer_network(g).nodes[2].lif.decay, 3072);
+  EXPECT_EQ(integer_network(g).nodes[2].lif.decay, 24576);
 }
 
 TEST(Quantise, AnyWindowCanBeAveraged) {

@@ -37,7 +37,7 @@ class Validator {
     where_.clear();
     for (const auto& [name, tensor] : graph_.tensors)
       if (!used.count(name)) fail("no node reads the tensor '" + name + "'", "Remove it, or name it in the node that needs it.");
-    check_densities();
+    check_figures();
     if (graph_.integer) check_integer(*graph_.integer);
   }
 
@@ -242,10 +242,15 @@ class Validator {
   }
   Shape shape_of(const Readout&, const Node& node) { return in(node); }
 
-  void check_densities() {
+  void check_figures() {
     for (const auto& [name, value] : graph_.densities) {
       if (!shapes_.count(name)) fail("a density is given for '" + name + "', which is no node");
       if (!(value >= 0 && value <= 1)) fail("the density of '" + name + "' is " + number(value) + ", it must lie in [0, 1]");
+    }
+    for (const auto& [name, plan] : graph_.plans) {
+      const auto at = std::find_if(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) { return node.name == name; });
+      if (at == graph_.nodes.end() || weight_name(at->op).empty()) fail("a plan is given for '" + name + "', which is no node with weights");
+      if (plan == Plan::automatic) fail("the plan of '" + name + "' must be dense or event");
     }
     if (!graph_.classes.empty() && static_cast<std::int64_t>(graph_.classes.size()) != elements(graph_.nodes.back().shape))
       fail(std::to_string(graph_.classes.size()) + " class names for " + std::to_string(elements(graph_.nodes.back().shape)) + " outputs");

@@ -6,9 +6,15 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "apical/kernels/event_conv_plain.h"
 #include "apical/kernels/simd.h"
+
+namespace apical::kernels {
+void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y);
+}
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -17,10 +23,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "apical/kernels/event_windows-inl.h"
 
+#include "apical/kernels/narrow-inl.h"
+
 // K vectors of one output's channels, n of them to be written: weight rows are padded, biases and outputs are not.
-template <size_t K, bool Graded>
-void gather(const Run<float>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+template <size_t K, bool Graded, class W>
+void gather(const Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
   const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
   constexpr size_t L = hn::MaxLanes(d);
   const bool whole = n >= K * L;
   HWY_ALIGN float edge[K * L];
@@ -28,16 +37,16 @@ void gather(const Run<float>* runs, size_t rows, size_t row, const uint32_t* lis
     std::fill(std::copy(bias, bias + n, edge), edge + K * L, 0.0f);
     bias = edge;
   }
-  hn::Vec<decltype(d)> sum[K];
+  V sum[K];
   for (size_t k = 0; k < K; ++k) sum[k] = bias ? hn::LoadU(d, bias + k * L) : hn::Zero(d);
   for (size_t r = 0; r < rows; ++r)
     for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const float* w = runs[r].row_of(list[e], row);
+      const W* w = runs[r].row_of(list[e], row);
       if constexpr (Graded) {
         const auto v = hn::Set(d, value[e]);
-        for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::Mul(v, hn::LoadU(d, w + k * L)));
+        row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], hn::Mul(v, weight)); });
       } else {
-        for (size_t k = 0; k < K; ++k) sum[k] = hn::Add(sum[k], hn::LoadU(d, w + k * L));
+        row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], weight); });
       }
     }
   float* to = whole ? y : edge;
@@ -45,44 +54,62 @@ void gather(const Run<float>* runs, size_t rows, size_t row, const uint32_t* lis
   if (!whole) std::copy(edge, edge + n, y);
 }
 
-template <bool Graded>
-void gather_all(Run<float>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
-  constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), kBlock = 8;
-  using Gather = void (*)(const Run<float>*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
-  static constexpr Gather of[] = {gather<1, Graded>, gather<2, Graded>, gather<3, Graded>, gather<4, Graded>,
-                                  gather<5, Graded>, gather<6, Graded>, gather<7, Graded>, gather<kBlock, Graded>};
+template <bool Graded, class W>
+void gather_all(Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+  constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), kBlock = 8, unit = kUnit<W>;
+  using Gather = void (*)(const Run<W>*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
+  static constexpr auto of = []<size_t... I>(std::index_sequence<I...>) { return std::array<Gather, sizeof...(I)>{gather<(I + 1) * unit, Graded, W>...}; }(
+      std::make_index_sequence<kBlock / unit>());
   for (size_t o = 0; o < n; o += kBlock * L) {
-    of[std::min(kBlock, (n - o + L - 1) / L) - 1](runs, rows, row, list, value, bias ? bias + o : nullptr, n - o, y + o);
+    of[std::min(kBlock, (n - o + L - 1) / L + unit - 1) / unit - 1](runs, rows, row, list, value, bias ? bias + o : nullptr, n - o, y + o);
     for (size_t r = 0; r < rows; ++r) runs[r].weights += kBlock * L;
   }
 }
 
-// Several groups: an event reaches the channels of its own group alone.
-void gather_groups(const Conv2d& s, const Run<float>* runs, size_t rows, const uint32_t* list, const float* value, const float* bias, float* y) {
-  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
+// Several groups: an event reaches the channels of its own group alone. Whole vectors of the row, then one by one.
+HWY_INLINE void add_row(const float* w, float v, size_t n, float* to) {
   const hn::ScalableTag<float> d;
   const size_t L = hn::Lanes(d);
+  size_t o = 0;
+  for (; o + L <= n; o += L) hn::StoreU(hn::Add(hn::LoadU(d, to + o), hn::Mul(hn::Set(d, v), hn::LoadU(d, w + o))), d, to + o);
+  for (; o < n; ++o) to[o] = to[o] + v * w[o];
+}
+HWY_INLINE void add_row(const Bfloat16* w, float v, size_t n, float* to) {
+  for (size_t o = 0; o < n; ++o) to[o] = to[o] + v * to_float(w[pair_place(o)]);
+}
+template <class W>
+void gather_groups(const Conv2d& s, const Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, float* y) {
+  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
   for (size_t o = 0; o < s.out_channels; ++o) y[o] = bias ? bias[o] : 0.0f;
   for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const float* w = runs[r].row_of(list[e], s.row());
-      float *to = y + list[e] % s.in_channels / in_each * each, *end = to + each;
-      const float v = value ? value[e] : 1.0f;
-      for (; to + L <= end; to += L, w += L) hn::StoreU(hn::Add(hn::LoadU(d, to), hn::Mul(hn::Set(d, v), hn::LoadU(d, w))), d, to);
-      for (; to < end; ++to, ++w) *to = *to + v * *w;
-    }
+    for (size_t e = runs[r].first; e < runs[r].last; ++e)
+      add_row(runs[r].row_of(list[e], row), value ? value[e] : 1.0f, each, y + list[e] % s.in_channels / in_each * each);
 }
 
-void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts, float* y) {
-  each_window(s, s.row(), prepared, bias, starts, 0, s.out_height(), y, [&](Run<float>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
+template <class W>
+HWY_INLINE void any_conv(const Conv2d& s, size_t row, const W* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts,
+                         float* y) {
+  each_window(s, row, prepared, bias, starts, 0, s.out_height(), y, [&](Run<W>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
     if (s.groups > 1)
-      gather_groups(s, runs, rows, list, value, from, to);
+      gather_groups(s, runs, rows, row, list, value, from, to);
     else if (value)
-      gather_all<true>(runs, rows, s.row(), list, value, from, s.out_channels, to);
+      gather_all<true>(runs, rows, row, list, value, from, s.out_channels, to);
     else
-      gather_all<false>(runs, rows, s.row(), list, value, from, s.out_channels, to);
+      gather_all<false>(runs, rows, row, list, value, from, s.out_channels, to);
   });
 }
+void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, size_t, const uint32_t* starts, float* y) {
+  any_conv(s, s.row(), prepared, bias, list, value, starts, y);
+}
+#if HWY_TARGET == HWY_SCALAR  // one lane holds no pair
+void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t*, float* y) {
+  conv_reference(s, prepared, bias, list, value, count, y);
+}
+#else
+void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t, const uint32_t* starts, float* y) {
+  any_conv(s, s.narrow_row(), prepared, bias, list, value, starts, y);
+}
+#endif
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -93,17 +120,35 @@ namespace apical::kernels {
 namespace {
 
 HWY_EXPORT(conv);
+HWY_EXPORT(conv_bfloat16);
 
-void conv_reference(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
+float weight_at(const float* row, std::size_t o) { return row[o]; }
+float weight_at(const Bfloat16* row, std::size_t o) { return to_float(row[pair_place(o)]); }
+
+template <class W>
+void reference(const Conv2d& s, std::size_t row, const W* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
   for (std::size_t i = 0; i < s.outputs(); ++i) y[i] = bias ? bias[i % s.out_channels] : 0.0f;
-  each_reached(s, index, count, 0, s.out_height(), [&](std::size_t e, std::size_t row, std::size_t to) {
-    float* a = y + to;
-    const float* w = prepared + row * s.row();
-    for (std::size_t o = 0; o < s.out_channels / s.groups; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * w[o];
-  });
+  // Event by event on purpose: each looks for the outputs whose windows it lies in.
+  const std::size_t each = s.out_channels / s.groups;
+  for (std::size_t e = 0; e < count; ++e) {
+    const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
+    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+      for (std::size_t ox = 0; ox < s.out_width(); ++ox)
+        for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
+          for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
+            if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
+            float* a = y + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
+            const W* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * row;
+            for (std::size_t o = 0; o < each; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * weight_at(w, o);
+          }
+  }
 }
 
 }  // namespace
+
+void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
+  reference(s, s.narrow_row(), prepared, bias, index, value, count, y);
+}
 
 void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcept {
   std::fill(prepared, prepared + s.weights(), 0.0f);
@@ -120,9 +165,21 @@ void find_starts(const Conv2d& s, const std::uint32_t* index, std::size_t count,
 
 void event_conv(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
                 std::uint32_t* starts, float* y) noexcept {
+  if (scalar_level()) return reference(s, s.row(), prepared, bias, index, value, count, y);
+  find_starts(s, index, count, starts);
+  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, y);
+}
+
+void prepare_conv(const Conv2d& s, const float* weight, Bfloat16* prepared) noexcept {
+  std::fill(prepared, prepared + s.narrow_weights(), Bfloat16{0});
+  each_weight(s, [&](std::size_t row, std::size_t o, std::size_t at) { prepared[row * s.narrow_row() + pair_place(o)] = to_bfloat16(weight[at]); });
+}
+
+void event_conv(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                std::uint32_t* starts, float* y) noexcept {
   if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, y);
   find_starts(s, index, count, starts);
-  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, starts, y);
+  HWY_DYNAMIC_DISPATCH(conv_bfloat16)(s, prepared, bias, index, value, count, starts, y);
 }
 
 }  // namespace apical::kernels

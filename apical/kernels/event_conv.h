@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "apical/kernels/narrow.h"
+
 namespace apical::kernels {
 
 struct Conv2d {
@@ -21,8 +23,11 @@ struct Conv2d {
   std::size_t outputs() const noexcept { return out_channels * out_height() * out_width(); }
   /// Floats of a prepared weight row, the outputs of a group: rounded up to 64 bytes.
   std::size_t row() const noexcept { return (out_channels / groups + 15) / 16 * 16; }
-  /// Floats of the prepared layout.
+  /// The same of narrow weights (narrow.h).
+  std::size_t narrow_row() const noexcept { return pair_row(out_channels / groups); }
+  /// Floats, and narrow weights, of the prepared layouts.
   std::size_t weights() const noexcept { return kernel_h * kernel_w * in_channels * row(); }
+  std::size_t narrow_weights() const noexcept { return kernel_h * kernel_w * in_channels * narrow_row(); }
 
  private:
   static std::size_t out(std::size_t n, std::size_t k, std::size_t stride, std::size_t pad) noexcept {
@@ -40,6 +45,11 @@ void find_starts(const Conv2d& shape, const std::uint32_t* index, std::size_t co
 /// y [OH, OW, O] = bias [O] (null: 0) + the weights of the events. index: ascending, of the input [H, W, I]; value: of each event, null:
 /// spikes (1). starts: scratch of H * W + 1. One sample, one thread: callers share out samples.
 void event_conv(const Conv2d& shape, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                std::uint32_t* starts, float* y) noexcept;
+
+/// The same with weights that are bfloat16 numbers: half the memory, sums in float32, the same bits. prepared [KH, KW, I, narrow_row()].
+void prepare_conv(const Conv2d& shape, const float* weight, Bfloat16* prepared) noexcept;
+void event_conv(const Conv2d& shape, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
                 std::uint32_t* starts, float* y) noexcept;
 
 }  // namespace apical::kernels

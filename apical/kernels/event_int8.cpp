@@ -6,14 +6,18 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <limits>
+#include <type_traits>
 
 #include "apical/kernels/event_conv_plain.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
-void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index, const std::int16_t* value,
-                    std::size_t count, std::size_t first_y, std::size_t last_y, std::int32_t* y);
-}
+// T: int32_t, or int16_t (clamped sums).
+template <class T>
+void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const T* bias, const std::uint32_t* index, const std::int16_t* value,
+                    std::size_t count, std::size_t first_y, std::size_t last_y, T* y);
+}  // namespace apical::kernels
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -22,6 +26,10 @@ namespace {
 
 void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t count, const uint32_t*,
           size_t first_y, size_t last_y, int32_t* y) {
+  int8_reference(s, prepared, bias, list, value, count, first_y, last_y, y);
+}
+void conv_narrow(const Conv2d& s, const uint8_t* prepared, const int16_t* bias, const uint32_t* list, const int16_t* value, size_t count, const uint32_t*,
+                 size_t first_y, size_t last_y, int16_t* y) {
   int8_reference(s, prepared, bias, list, value, count, first_y, last_y, y);
 }
 
@@ -33,10 +41,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr size_t kWide = 256;  // events whose sums fit 16 bits
 constexpr size_t kBlock = 8;   // vectors of 16-bit numbers at a time
 
-using D32 = hn::CappedTag<int32_t, 16>;  // no longer than the 16 outputs that lie together (int8_place)
+using D32 = hn::CappedTag<int32_t, 16>;  // no longer than the 16 outputs that lie together (pair_place)
 using Half = hn::Rebind<uint16_t, D32>;
-
-HWY_INLINE size_t output_of(size_t pair) { return pair / 16 * 32 + pair % 16; }  // of the lower half of 16-bit number `pair`
 
 template <class D>
 HWY_INLINE void put(D d, hn::Vec<D> sum, const int32_t* from, int32_t* y, size_t o) {
@@ -45,16 +51,23 @@ HWY_INLINE void put(D d, hn::Vec<D> sum, const int32_t* from, int32_t* y, size_t
 
 // Both halves of 16-bit sums, of which the first is of output o.
 template <class D>
-HWY_INLINE void widen(D d, hn::Vec<D> sums, const int32_t* from, int32_t* y, size_t o, size_t o_upper) {
+HWY_INLINE void widen(D, hn::Vec<D> sums, const int32_t* from, int32_t* y, size_t o, size_t o_upper) {
   const hn::RepartitionToWide<D> wide;
   put(wide, hn::PromoteTo(wide, hn::LowerHalf(sums)), from, y, o);
   put(wide, hn::PromoteTo(wide, hn::UpperHalf(hn::Half<D>(), sums)), from, y, o_upper);
-  static_cast<void>(d);
+}
+template <class D>
+HWY_INLINE void widen(D, hn::Vec<D> sums, const int16_t* from, int16_t* y, size_t o, size_t o_upper) {
+  const hn::Half<D> half;
+  const auto put_half = [&](hn::Vec<decltype(half)> sum, size_t at) HWY_ATTR {
+    hn::StoreU(from ? hn::SaturatedAdd(hn::LoadU(half, from + at), sum) : sum, half, y + at);
+  };
+  put_half(hn::LowerHalf(sums), o), put_half(hn::UpperHalf(half, sums), o_upper);
 }
 
-// K vectors of one output's channels. y and from hold all of them.
-template <size_t K, class D>
-HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int32_t* from, int32_t* y) {
+// K vectors of one output's channels. y and from hold all of them. T int16_t: of kWide events at most.
+template <size_t K, class D, class T>
+HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const T* from, T* y) {
   const hn::Repartition<uint8_t, D> bytes;
   constexpr size_t L = hn::MaxLanes(D());
   hn::Vec<D> all[K], high[K];
@@ -66,7 +79,7 @@ HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, c
     const hn::RebindToSigned<D> ds;
     const auto taken = hn::Set(d, static_cast<uint16_t>(128 * events));  // what is left lies within int16
     for (size_t k = 0; k < K; ++k) {
-      const size_t o = output_of(k * L), o_upper = output_of(k * L + L / 2);
+      const size_t o = pair_output(k * L), o_upper = pair_output(k * L + L / 2);
       widen(ds, hn::BitCast(ds, hn::Sub(hn::Sub(all[k], hn::ShiftLeft<8>(high[k])), taken)), from, y, o, o_upper);
       widen(ds, hn::BitCast(ds, hn::Sub(high[k], taken)), from, y, o + 16, o_upper + 16);
     }
@@ -84,7 +97,7 @@ HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, c
           all[k] = hn::Add(all[k], pair), high[k] = hn::Add(high[k], hn::ShiftRight<8>(pair));
         }
       }
-      if (events == kWide) finish(), start();
+      if (std::is_same_v<T, int32_t> && events == kWide) finish(), start();
     }
   finish();
 }
@@ -114,49 +127,49 @@ HWY_INLINE void gather_graded(const Run<uint8_t>* runs, size_t rows, size_t row,
     }
   const auto taken = hn::Set(d, static_cast<int32_t>(128 * factors));
   for (size_t k = 0; k < K; ++k) {
-    const size_t o = output_of(k * L);
+    const size_t o = pair_output(k * L);
     put(d, hn::Sub(lower[k], taken), from, y, o);
     put(d, hn::Sub(upper[k], taken), from, y, o + 16);
   }
 }
 
-// The n channels of one output. Rows are padded, biases and outputs are not.
-template <size_t K, bool Graded, class D>
-void block(D d, Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const int32_t* from, size_t n, int32_t* y) {
-  constexpr size_t all = (Graded ? hn::MaxLanes(D32()) : hn::MaxLanes(D())) * 2 * K;
-  const auto gathered = [&](const int32_t* base, int32_t* to) HWY_ATTR {
-    if constexpr (Graded)
-      gather_graded<K>(runs, rows, row, list, value, base, to);
-    else
-      gather<K>(d, runs, rows, row, list, base, to);
-  };
-  if constexpr (all % 32 != 0) {
-    // Short vectors come in numbers that fill rows.
-  } else if (n >= all) {
-    gathered(from, y);
-  } else {
-    int32_t edge[all] = {};
-    if (from) std::copy(from, from + n, edge);
+// The n channels of one output. Rows are padded, biases and outputs are not. Narrow: gathers 16-bit sums.
+enum class Sums : uint8_t { wide, graded, narrow };
+template <size_t K, Sums S, class D, class T>
+void block(D d, Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const T* from, size_t n, T* y) {
+  using Sum = std::conditional_t<S == Sums::narrow, int16_t, int32_t>;
+  constexpr size_t all = (S == Sums::graded ? hn::MaxLanes(D32()) : hn::MaxLanes(D())) * 2 * K;
+  if constexpr (all % 32 == 0) {  // short vectors come in numbers that fill rows
+    const auto gathered = [&](const Sum* base, Sum* to) HWY_ATTR {
+      if constexpr (S == Sums::graded)
+        gather_graded<K>(runs, rows, row, list, value, base, to);
+      else
+        gather<K>(d, runs, rows, row, list, base, to);
+    };
+    if constexpr (std::is_same_v<T, Sum>)
+      if (n >= all) return gathered(from, y);
+    Sum edge[all] = {};
+    if (from) std::copy(from, from + std::min(n, all), edge);
     gathered(from ? edge : nullptr, edge);
-    std::copy(edge, edge + n, y);
+    for (size_t o = 0; o < std::min(n, all); ++o) y[o] = static_cast<T>(std::clamp<Sum>(edge[o], std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   }
 }
 
-template <bool Graded>
-void gather_all(Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const int32_t* from, size_t n, int32_t* y) {
+template <Sums S, class T>
+void gather_all(Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const T* from, size_t n, T* y) {
   using D = hn::ScalableTag<uint16_t>;
   const D d;
-  constexpr size_t vector = Graded ? 2 * hn::MaxLanes(D32()) : 2 * hn::MaxLanes(D());
+  constexpr size_t vector = S == Sums::graded ? 2 * hn::MaxLanes(D32()) : 2 * hn::MaxLanes(D());
   const hn::CappedTag<uint16_t, 16> last;  // half a vector of AVX-512
-  using Block = void (*)(D, Run<uint8_t>*, size_t, size_t, const uint32_t*, const int16_t*, const int32_t*, size_t, int32_t*);
-  static constexpr Block of[] = {block<1, Graded, D>, block<2, Graded, D>, block<3, Graded, D>, block<4, Graded, D>,
-                                 block<5, Graded, D>, block<6, Graded, D>, block<7, Graded, D>, block<kBlock, Graded, D>};
+  using Block = void (*)(D, Run<uint8_t>*, size_t, size_t, const uint32_t*, const int16_t*, const T*, size_t, T*);
+  static constexpr Block of[] = {block<1, S, D, T>, block<2, S, D, T>, block<3, S, D, T>, block<4, S, D, T>,
+                                 block<5, S, D, T>, block<6, S, D, T>, block<7, S, D, T>, block<kBlock, S, D, T>};
   for (size_t o = 0; o < n;) {
     const size_t vectors = std::min(kBlock, (row - o) / vector), step = std::max(vectors * vector, size_t{32});
     if (vectors > 0)
       of[vectors - 1](d, runs, rows, row, list, value, from ? from + o : nullptr, n - o, y + o);
-    else
-      block<1, false>(last, runs, rows, row, list, value, from ? from + o : nullptr, n - o, y + o);
+    else if constexpr (S != Sums::graded)  // whose vectors are no longer than that
+      block<1, S>(last, runs, rows, row, list, value, from ? from + o : nullptr, n - o, y + o);
     for (size_t r = 0; r < rows; ++r) runs[r].weights += step;
     o += step;
   }
@@ -164,27 +177,42 @@ void gather_all(Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* lis
 
 // Several groups: an event reaches the channels of its own group alone.
 void gather_groups(const Conv2d& s, const Run<uint8_t>* runs, size_t rows, const uint32_t* list, const int16_t* value, const int32_t* from, int32_t* y) {
-  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, row = int8_row(s);
+  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, row = s.narrow_row();
   for (size_t o = 0; o < s.out_channels; ++o) y[o] = from ? from[o] : 0;
   for (size_t r = 0; r < rows; ++r)
     for (size_t e = runs[r].first; e < runs[r].last; ++e) {
       const uint8_t* w = runs[r].row_of(list[e], row);
       int32_t* to = y + list[e] % s.in_channels / in_each * each;
       const int32_t v = value ? value[e] : 1;
-      for (size_t o = 0; o < each; ++o) to[o] += v * (int32_t{w[int8_place(o)]} - 128);
+      for (size_t o = 0; o < each; ++o) to[o] += v * (int32_t{w[pair_place(o)]} - 128);
     }
 }
 
 void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t, const uint32_t* starts,
           size_t first_y, size_t last_y, int32_t* y) {
-  const size_t row = int8_row(s);
+  const size_t row = s.narrow_row();
   each_window(s, row, prepared, bias, starts, first_y, last_y, y, [&](Run<uint8_t>* runs, size_t rows, const int32_t* from, int32_t* to) HWY_ATTR {
     if (s.groups > 1)
       gather_groups(s, runs, rows, list, value, from, to);
     else if (value)
-      gather_all<true>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_all<Sums::graded>(runs, rows, row, list, value, from, s.out_channels, to);
     else
-      gather_all<false>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_all<Sums::wide>(runs, rows, row, list, value, from, s.out_channels, to);
+  });
+}
+
+void conv_narrow(const Conv2d& s, const uint8_t* prepared, const int16_t* bias, const uint32_t* list, const int16_t* value, size_t, const uint32_t* starts,
+                 size_t first_y, size_t last_y, int16_t* y) {
+  const size_t row = s.narrow_row();
+  each_window(s, row, prepared, bias, starts, first_y, last_y, y, [&](Run<uint8_t>* runs, size_t rows, const int16_t* from, int16_t* to) HWY_ATTR {
+    size_t events = 0;
+    for (size_t r = 0; r < rows; ++r) events += runs[r].last - runs[r].first;
+    if (value)
+      gather_all<Sums::graded>(runs, rows, row, list, value, from, s.out_channels, to);
+    else if (events > kWide)
+      gather_all<Sums::wide>(runs, rows, row, list, value, from, s.out_channels, to);
+    else
+      gather_all<Sums::narrow>(runs, rows, row, list, value, from, s.out_channels, to);
   });
 }
 
@@ -197,22 +225,37 @@ HWY_AFTER_NAMESPACE();
 namespace apical::kernels {
 namespace {
 HWY_EXPORT(conv);
-}
+HWY_EXPORT(conv_narrow);
+}  // namespace
 
-void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index, const std::int16_t* value,
-                    std::size_t count, std::size_t first_y, std::size_t last_y, std::int32_t* y) {
-  for (std::size_t i = 0; i < (last_y - first_y) * s.out_width() * s.out_channels; ++i) y[i] = bias ? bias[i % s.out_channels] : 0;
-  each_reached(s, index, count, first_y, last_y, [&](std::size_t e, std::size_t row, std::size_t to) {
-    std::int32_t* a = y + to;
-    const std::uint8_t* w = prepared + row * int8_row(s);
-    for (std::size_t o = 0; o < s.out_channels / s.groups; ++o) a[o] += (value ? value[e] : 1) * (w[int8_place(o)] - 128);
-  });
+template <class T>
+void int8_reference(const Conv2d& s, const std::uint8_t* prepared, const T* bias, const std::uint32_t* index, const std::int16_t* value,
+                    std::size_t count, std::size_t first_y, std::size_t last_y, T* y) {
+  constexpr std::size_t block = 64;
+  const std::size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
+  for (std::size_t oy = first_y; oy < last_y; ++oy)
+    for (std::size_t ox = 0; ox < s.out_width(); ++ox)
+      for (std::size_t from = 0; from < s.out_channels; from += block) {
+        const std::size_t to = std::min(from + block, s.out_channels);
+        std::int32_t sum[block];
+        for (std::size_t o = from; o < to; ++o) sum[o - from] = bias ? bias[o] : 0;
+        for (std::size_t e = 0; e < count; ++e) {
+          const std::size_t c = index[e] % s.in_channels, pixel = index[e] / s.in_channels, first = c / in_each * each;
+          const std::size_t ky = pixel / s.width + s.pad_h - oy * s.stride_h, kx = pixel % s.width + s.pad_w - ox * s.stride_w;  // huge before the window
+          if (ky >= s.kernel_h || kx >= s.kernel_w) continue;
+          const std::uint8_t* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + c) * s.narrow_row();
+          for (std::size_t o = std::max(from, first); o < std::min(to, first + each); ++o)
+            sum[o - from] += (value ? value[e] : 1) * (w[pair_place(o - first)] - 128);
+        }
+        for (std::size_t o = from; o < to; ++o)
+          *y++ = static_cast<T>(std::clamp<std::int32_t>(sum[o - from], std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+      }
 }
 
 void prepare_int8(const Conv2d& s, const std::int8_t* weight, std::uint8_t* prepared) noexcept {
-  std::fill(prepared, prepared + int8_weights(s), std::uint8_t{128});
+  std::fill(prepared, prepared + s.narrow_weights(), std::uint8_t{128});
   each_weight(s, [&](std::size_t row, std::size_t o, std::size_t at) {
-    prepared[row * int8_row(s) + int8_place(o)] = static_cast<std::uint8_t>(weight[at] + 128);
+    prepared[row * s.narrow_row() + pair_place(o)] = static_cast<std::uint8_t>(weight[at] + 128);
   });
 }
 
@@ -221,6 +264,12 @@ void event_conv_int8(const Conv2d& s, const std::uint8_t* prepared, const std::i
                      std::int32_t* y) noexcept {
   if (scalar_level()) return int8_reference(s, prepared, bias, index, value, count, first_y, last_y, y);
   HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, first_y, last_y, y);
+}
+void event_conv_int8(const Conv2d& s, const std::uint8_t* prepared, const std::int16_t* bias, const std::uint32_t* index,
+                     const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
+                     std::int16_t* y) noexcept {
+  if (scalar_level()) return int8_reference(s, prepared, bias, index, value, count, first_y, last_y, y);
+  HWY_DYNAMIC_DISPATCH(conv_narrow)(s, prepared, bias, index, value, count, starts, first_y, last_y, y);
 }
 
 }  // namespace apical::kernels

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "apical/kernels/narrow.h"
+
 namespace apical::kernels {
 
 /// Floats from one weight row to the next: O rounded up to 64 bytes.
@@ -18,5 +20,11 @@ void event_linear(const float* rows, std::size_t outputs, const std::uint32_t* i
 
 /// y[o] += sum over i of x[i] * W[o, i], every input in order: the dense twin.
 void dense_linear(const float* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept;
+
+/// The same with weights that are bfloat16 numbers: half the memory, sums in float32, the same bits. rows [I, pair_row(O)].
+void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, Bfloat16* rows) noexcept;
+void event_linear(const Bfloat16* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
+                  float* y) noexcept;
+void dense_linear(const Bfloat16* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept;
 
 }  // namespace apical::kernels

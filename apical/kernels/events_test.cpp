@@ -27,6 +27,23 @@ std::vector<float> noise(size_t n, uint64_t stream) {
   return x;
 }
 
+// Weights as they are, or as bfloat16 numbers.
+std::vector<float> weights(size_t n, uint64_t stream, bool half) {
+  auto w = noise(n, stream);
+  if (half)
+    for (float& a : w) a = to_float(to_bfloat16(a));
+  return w;
+}
+
+TEST(Narrow, Bfloat16IsTheNearest) {
+  const struct { float from, to; } rounded[] = {{1.0f, 1.0f},           {1.00390625f, 1.0f},  // half way: to the even one
+                                                {1.01171875f, 1.015625f}, {-1.0039064f, -1.0078125f}, {3.4e38f, std::numeric_limits<float>::infinity()}, {1e-40f, 9.1835496e-41f}};
+  for (const auto [from, to] : rounded) EXPECT_FLOAT_EQ(to_float(to_bfloat16(from)), to) << from;
+  EXPECT_TRUE(std::isnan(to_float(to_bfloat16(std::bit_cast<float>(0x7f800001u)))));
+  EXPECT_TRUE(is_bfloat16(0.5f) && is_bfloat16(-96.0f) && !is_bfloat16(0.1f));
+  for (size_t o = 0; o < 200; ++o) EXPECT_EQ(pair_output(pair_place(o) / 2) + pair_place(o) % 2 * 16, o);
+}
+
 // About a third of n inputs fire: their dense form (0/1 or graded), and the list.
 struct Events {
   std::vector<float> dense, value;
@@ -137,26 +154,34 @@ TEST(EventMatmul, IsEventLinearRowByRow) {
 
 TEST(EventLinear, IsTheDenseProductInOrder) {
   for (size_t outputs : {1, 5, 10, 16, 31, 64, 129, 300})
-    for (bool graded : {false, true}) {
-      const size_t inputs = 200;
-      const auto weight = noise(outputs * inputs, outputs), bias = noise(outputs, 3);
-      const Events e = events(inputs, outputs, graded);
-      std::vector<float> want = bias, rows(inputs * linear_stride(outputs), 7.0f);
-      for (size_t o = 0; o < outputs; ++o)
-        for (size_t i = 0; i < inputs; ++i) want[o] += weight[o * inputs + i] * e.dense[i];
-      prepare_linear(weight.data(), outputs, inputs, rows.data());
-      for (const std::string& level : simd_levels()) {
-        set_simd_level(level);
-        std::vector<float> y = bias, z = bias;
-        y.push_back(42);  // behind the last output nothing is written
-        event_linear(rows.data(), outputs, e.index.data(), values(e, graded), e.index.size(), y.data());
-        EXPECT_EQ(y.back(), 42);
-        y.pop_back();
-        EXPECT_EQ(y, want) << level << " " << outputs;
-        dense_linear(rows.data(), outputs, inputs, e.dense.data(), z.data());
-        EXPECT_EQ(z, want) << level << " " << outputs;
+    for (bool graded : {false, true})
+      for (bool half : {false, true}) {
+        const size_t inputs = 200;
+        const auto weight = weights(outputs * inputs, outputs, half), bias = noise(outputs, 3);
+        const Events e = events(inputs, outputs, graded);
+        std::vector<float> want = bias;
+        for (size_t o = 0; o < outputs; ++o)
+          for (size_t i = 0; i < inputs; ++i) want[o] += weight[o * inputs + i] * e.dense[i];
+        const auto both = [&](const auto& rows) {
+          for (const std::string& level : simd_levels()) {
+            set_simd_level(level);
+            std::vector<float> y = bias, z = bias;
+            y.push_back(42);  // behind the last output nothing is written
+            event_linear(rows.data(), outputs, e.index.data(), values(e, graded), e.index.size(), y.data());
+            EXPECT_EQ(y.back(), 42);
+            y.pop_back();
+            EXPECT_EQ(y, want) << level << " " << outputs;
+            dense_linear(rows.data(), outputs, inputs, e.dense.data(), z.data());
+            EXPECT_EQ(z, want) << level << " " << outputs;
+          }
+        };
+        std::vector<float> rows(inputs * linear_stride(outputs), 7.0f);
+        prepare_linear(weight.data(), outputs, inputs, rows.data());
+        both(rows);
+        std::vector<Bfloat16> halves(inputs * pair_row(outputs), 7);
+        prepare_linear(weight.data(), outputs, inputs, halves.data());
+        if (half) both(halves);
       }
-    }
   set_simd_level("");
 }
 
@@ -195,23 +220,34 @@ TEST(EventConv, IsTheDenseConvolution) {
   };
   for (const Conv2d& s : shapes)
     for (bool graded : {false, true})
-      for (bool with_bias : {false, true})
+      for (bool half : {false, true})
         for (const size_t some : {size_t{0}, size_t{3}, s.inputs()}) {  // no events, a few, all
-          const auto weight = noise(s.out_channels * s.in_channels / s.groups * s.kernel_h * s.kernel_w, 1), bias = noise(with_bias ? s.out_channels : 0, 2);
+          const bool with_bias = some != 3;
+          const auto weight = weights(s.out_channels * s.in_channels / s.groups * s.kernel_h * s.kernel_w, 1, half);
+          const auto bias = noise(with_bias ? s.out_channels : 0, 2);
           Events e = events(s.inputs(), s.out_channels, graded);
           while (e.index.size() > some) e.dense[e.index.back()] = 0, e.index.pop_back(), e.value.pop_back();
           const auto want = dense_conv(s, weight, bias, e.dense);
           std::vector<float> prepared(s.weights(), 7.0f);
           prepare_conv(s, weight.data(), prepared.data());
+          std::vector<Bfloat16> halves(s.narrow_weights(), 7);
+          prepare_conv(s, weight.data(), halves.data());
           for (const std::string& level : simd_levels()) {
             set_simd_level(level);
             SCOPED_TRACE(level + " " + std::to_string(s.in_channels) + " to " + std::to_string(s.out_channels));
             std::vector<float> y(s.outputs() + 1, 42);
             std::vector<uint32_t> starts(s.height * s.width + 1);
-            event_conv(s, prepared.data(), with_bias ? bias.data() : nullptr, e.index.data(), values(e, graded), e.index.size(), starts.data(), y.data());
+            const auto run = [&](const auto& w) {
+              event_conv(s, w.data(), with_bias ? bias.data() : nullptr, e.index.data(), values(e, graded), e.index.size(), starts.data(), y.data());
+            };
+            run(prepared);
             EXPECT_EQ(y.back(), 42);  // behind the last output nothing is written
-            y.pop_back();
-            EXPECT_EQ(y, want);
+            EXPECT_TRUE(std::equal(want.begin(), want.end(), y.begin()));
+            if (!half) continue;
+            std::fill(y.begin(), y.end(), 42.0f);
+            run(halves);
+            EXPECT_EQ(y.back(), 42);
+            EXPECT_TRUE(std::equal(want.begin(), want.end(), y.begin()));
           }
         }
   set_simd_level("");

@@ -69,7 +69,7 @@ TEST(EventInt8, IsTheDenseConvolution) {
           for (int k = 0; k < (kind == Inputs::repeated ? x[i] : 1); ++k) index.push_back(uint32_t(i)), value.push_back(int16_t(x[i]));
         }
         const Ints want = dense_conv(s, weight, bias, x);
-        std::vector<uint8_t> prepared(int8_weights(s));
+        std::vector<uint8_t> prepared(s.narrow_weights());
         prepare_int8(s, weight.data(), prepared.data());
         for (const std::string& level : simd_levels()) {
           set_simd_level(level);
@@ -84,60 +84,83 @@ TEST(EventInt8, IsTheDenseConvolution) {
           EXPECT_EQ(y.back(), 42);  // behind the last output nothing is written
           y.pop_back();
           EXPECT_EQ(y, want);
+          if (s.groups > 1 || s.kernel_h > 16) continue;
+          // The same clamped to int16; biases that fit.
+          std::vector<int16_t> small(bias.size()), narrow(s.outputs() + 1, 42), clamped;
+          for (size_t o = 0; o < bias.size(); ++o) small[o] = int16_t(bias[o] / 4);
+          for (size_t i = 0; i < want.size(); ++i) {
+            const int32_t sum = want[i] + (bias.empty() ? 0 : small[i % s.out_channels] - bias[i % s.out_channels]);
+            clamped.push_back(int16_t(std::clamp(sum, -32768, 32767)));
+          }
+          for (const auto& [first, last] : {std::pair(size_t{0}, cut), std::pair(cut, s.out_height())})
+            event_conv_int8(s, prepared.data(), small.empty() ? nullptr : small.data(), index.data(), kind == Inputs::graded ? value.data() : nullptr,
+                            index.size(), starts.data(), first, last, narrow.data() + first * row);
+          EXPECT_EQ(narrow.back(), 42);
+          narrow.pop_back();
+          EXPECT_EQ(narrow, clamped);
         }
       }
   set_simd_level("");
 }
 
-int64_t rounded(int64_t a, int bits) { return bits == 0 ? a : (a + (int64_t{1} << (bits - 1))) >> bits; }
+int64_t half_up(int64_t a, int bits) { return (a + (int64_t{1} << (bits - 1))) >> bits; }
 
 // The equations of integer_lif.h and lif.h, written out.
 bool step(const IntegerLif& l, int64_t decay, int64_t current, int64_t& v) {
   const auto fires = [&](int64_t h) { return l.compare == Compare::ge ? h >= l.v_th : h > l.v_th; };
   const auto reset = [&](int64_t h, bool s) { return !s || l.reset == Reset::none ? h : l.reset == Reset::hard ? l.v_reset : h - l.v_th; };
   const bool pending = l.reset_at != ResetAt::same_step && fires(v);
-  int64_t leak = rounded(decay * (l.reset_at == ResetAt::next_step_decayed ? reset(v, pending) : v), 12);
+  int64_t leak = -half_up(-decay * (l.reset_at == ResetAt::next_step_decayed ? reset(v, pending) : v), 15);
   if (l.reset_at == ResetAt::next_step) leak = reset(leak, pending);
-  const int64_t x = l.shift >= 0 ? current << l.shift : rounded(current, -l.shift);
-  const int64_t h = std::clamp<int64_t>(leak + x, -integer_limit, integer_limit);
+  int64_t x = l.shift >= 0 ? current : half_up(current, -l.shift);
+  x = std::clamp<int64_t>(x, -(32767 >> std::max(l.shift, 0)), 32767 >> std::max(l.shift, 0)) << std::max(l.shift, 0);
+  const int64_t h = std::clamp<int64_t>(leak + x, -32767, 32767);
   const bool s = fires(h);
   v = l.reset_at == ResetAt::same_step ? reset(h, s) : h;
   return s;
 }
 
 TEST(IntegerLif, IsItsEquationAtEveryLevel) {
-  for (const size_t n : {1, 7, 8, 16, 77, 300})
+  for (const size_t n : {1, 7, 8, 16, 32, 77, 300})
     for (const Reset reset : {Reset::hard, Reset::soft, Reset::none})
       for (const ResetAt at : {ResetAt::same_step, ResetAt::next_step, ResetAt::next_step_decayed})
         for (const Compare compare : {Compare::ge, Compare::gt})
-          for (const int shift : {-9, -1, 0, 4, 18})
+          for (const int shift : {-30, -9, -1, 0, 4, 15})
             for (const bool each : {false, true}) {
-              const IntegerLif lif{3000, 2100, -170, shift, reset, compare, at};
-              Random random(n, uint64_t(shift + 20));
-              Ints decays(n), start(n);
-              for (auto& d : decays) d = int32_t(random.below(4097));
-              start[0] = integer_limit, start[n - 1] = -integer_limit;
-              decays[0] = decays[n - 1] = 4096;
-              for (size_t i = 1; i + 1 < n; ++i) start[i] = i % 3 ? int32_t(random.below(6000)) - 2000 : 2100;  // some at the threshold
+              const IntegerLif lif{24000, 2100, -170, shift, reset, compare, at};
+              Random random(n, uint64_t(shift + 40));
+              std::vector<int16_t> leak(n), start(n);
+              for (auto& d : leak) d = int16_t(-int32_t(random.below(32769)));
+              start[n - 1] = -32767, start[0] = 32767;
+              leak[0] = leak[n - 1] = -32768;  // a decay of 1
+              for (size_t i = 1; i + 1 < n; ++i) start[i] = int16_t(i % 3 ? int32_t(random.below(6000)) - 2000 : 2100);  // some at the threshold
               std::vector<Ints> currents(6, Ints(n));
-              const int32_t range = std::min(integer_current_limit, shift < 0 ? 3000 << -shift : std::max(1, 3000 >> shift));
+              const int32_t range = shift < 0 ? 3000ll << -shift > (1 << 30) ? 1 << 30 : 3000 << -shift : std::max(1, 3000 >> shift);
               for (auto& c : currents)
                 for (auto& i : c) i = random.below(16) ? int32_t(random.below(uint32_t(2 * range))) - range : 0;
-              currents[2][0] = shift > 0 ? integer_current_limit >> shift : integer_current_limit, currents[3][n - 1] = -currents[2][0];
+              currents[2][0] = integer_current_limit, currents[3][n - 1] = -integer_current_limit;
               for (const std::string& level : simd_levels()) {
                 set_simd_level(level);
-                Ints v = start;
+                std::vector<int16_t> v = start, v_narrow = start;
                 std::vector<int64_t> want(start.begin(), start.end());
                 size_t spikes = 0;
                 for (const auto& current : currents) {
-                  std::vector<uint64_t> bits((n + 63) / 64, ~0ull), fired(bits.size());
-                  integer_lif_step(lif, each ? decays.data() : nullptr, current.data(), n, v.data(), bits.data());
+                  std::vector<uint64_t> bits((n + 63) / 64, ~0ull), narrow_bits = bits, fired(bits.size());
+                  integer_lif_step(lif, each ? leak.data() : nullptr, current.data(), n, v.data(), bits.data());
                   for (size_t i = 0; i < n; ++i)
-                    if (step(lif, each ? decays[i] : lif.decay, current[i], want[i])) fired[i / 64] |= uint64_t{1} << (i % 64), ++spikes;
+                    if (step(lif, each ? -leak[i] : lif.decay, current[i], want[i])) fired[i / 64] |= uint64_t{1} << (i % 64), ++spikes;
                   ASSERT_EQ(bits, fired) << level << " " << n;
                   ASSERT_EQ(std::vector<int64_t>(v.begin(), v.end()), want) << level << " " << n << " shift " << shift;
+                  if (shift < 0) continue;
+                  std::vector<int16_t> narrow(n);
+                  for (size_t i = 0; i < n; ++i) narrow[i] = int16_t(std::clamp(current[i], -32768, 32767));
+                  integer_lif_step(lif, each ? leak.data() : nullptr, narrow.data(), n, v_narrow.data(), narrow_bits.data());
+                  ASSERT_EQ(narrow_bits, fired) << level << " " << n;
+                  ASSERT_EQ(v_narrow, v) << level << " " << n;
                 }
-                EXPECT_GT(spikes, 0u);
+                if (shift > -30 && shift < 15) {
+                  EXPECT_GT(spikes, 0u);
+                }
               }
             }
   set_simd_level("");

@@ -53,7 +53,7 @@ class Builder {
     prepare(ordered, node, s);
   }
   void prepare(const std::vector<std::int8_t>& weight, const IntegerNode& node, IntegerSlot& s) const {
-    s.weight.resize(kernels::int8_weights(s.conv));
+    s.weight.resize(s.conv.narrow_weights());
     kernels::prepare_int8(s.conv, weight.data(), s.weight.data());
     s.bias = node.bias;
   }
@@ -70,8 +70,8 @@ class Builder {
   void fill(const graph::Neuron&, const IntegerNode& node, IntegerSlot& s) {
     s.form = Form::spikes, s.lif = node.lif;
     s.state_at = program_.state_size, program_.state_size += s.n;
-    s.decay = node.decay;
-    for (std::size_t i = 0; i < s.decay.size() && !s.order.empty(); ++i) s.decay[i] = node.decay[s.order[i]];
+    s.leak = node.leak;
+    for (std::size_t i = 0; i < s.leak.size() && !s.order.empty(); ++i) s.leak[i] = node.leak[s.order[i]];
   }
   void fill(const graph::Readout& op, const IntegerNode&, IntegerSlot& s) {
     s.readout = op.kind;
@@ -88,7 +88,7 @@ class Builder {
     }
     if (s.kind == Kind::neuron && program_.options.record_spikes) s.wants_list = true;
   }
-  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words.
+  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words, unless it is the only one.
   void choose_rows() {
     std::vector<int> readers(program_.slots.size());
     for (const IntegerSlot& s : program_.slots)
@@ -96,7 +96,11 @@ class Builder {
     for (const IntegerSlot& s : program_.slots) {
       if (s.kind != Kind::neuron) continue;
       IntegerSlot& in = program_.slots[s.inputs[0]];
-      in.by_rows = in.kind == Kind::conv && in.changing && readers[s.inputs[0]] == 1 && in.row() % 64 == 0;
+      const bool weights = in.kind == Kind::conv || in.kind == Kind::linear;
+      in.by_rows = weights && in.changing && readers[s.inputs[0]] == 1 && (in.height == 1 || in.row() % 64 == 0);
+      const bool small = std::all_of(in.bias.begin(), in.bias.end(), [](std::int32_t b) { return b == static_cast<std::int16_t>(b); });
+      in.narrow = in.by_rows && s.lif.shift >= 0 && small && in.conv.groups == 1 && in.conv.kernel_h <= 16;
+      if (in.narrow) in.narrow_bias.assign(in.bias.begin(), in.bias.end());
     }
   }
   IntegerSlot& source(std::size_t i) { return program_.slots[program_.source(i)]; }
@@ -123,13 +127,13 @@ void IntegerProgram::plan_memory() {
   for (IntegerSlot& s : slots) {
     most = std::max(most, s.n);
     if (s.kind == Kind::flatten) continue;  // it is its input's buffer
-    if (s.form == Form::values || s.wants_values) s.values_at = memory.take<std::int32_t>(s.by_rows ? s.row() : s.n);
+    if (s.form == Form::values || s.wants_values) s.values_at = s.narrow ? memory.take<std::int16_t>(s.row()) : memory.take<std::int32_t>(s.by_rows ? s.row() : s.n);
     if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
     if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);
     if (s.kind == Kind::conv || s.kind == Kind::linear) s.starts_at = memory.take<std::uint32_t>(s.conv.height * s.conv.width + 1);
     if (s.form == Form::sums && s.kind == Kind::avg_pool) s.starts_at = memory.take<std::uint32_t>(s.pool.height * s.pool.width + 1);
-    if (s.kind == Kind::neuron) s.kept_at = memory.take<std::int32_t>(s.n);
+    if (s.kind == Kind::neuron) s.kept_at = memory.take<std::int16_t>(s.n);
     if (s.kind == Kind::readout) s.kept_at = memory.take<std::int64_t>(s.n);
   }
   frame_at = memory.take<float>(frame_size), ordered_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);

@@ -15,7 +15,8 @@ using kernels::Compare, kernels::Reset, kernels::ResetAt;
 using Values = std::vector<std::int64_t>;
 
 std::size_t size(std::int64_t v) { return static_cast<std::size_t>(v); }
-std::int64_t rounded(std::int64_t a, int bits) { return bits == 0 ? a : (a + (std::int64_t{1} << (bits - 1))) >> bits; }
+std::int64_t half_up(std::int64_t a, int bits) { return (a + (std::int64_t{1} << (bits - 1))) >> bits; }
+std::int64_t half_down(std::int64_t a, int bits) { return -half_up(-a, bits); }
 
 class Reference {
  public:
@@ -97,12 +98,13 @@ class Reference {
     SpikeRecord& record = result_.spikes[layer_++];
     record.bits.resize(record.bits.size() + record.words(), 0);
     for (std::size_t k = 0; k < y.size(); ++k) {
-      const std::int64_t decay = nodes_[n].decay.empty() ? l.decay : nodes_[n].decay[k], I = in(node)[k];
+      const std::int64_t decay = nodes_[n].leak.empty() ? l.decay : -nodes_[n].leak[k], I = in(node)[k];
       const bool pending = l.reset_at != ResetAt::same_step && fires(v[k]);
-      std::int64_t leak = rounded(decay * (l.reset_at == ResetAt::next_step_decayed ? reset(v[k], pending) : v[k]), kernels::integer_decay_bits);
+      std::int64_t leak = half_down(decay * (l.reset_at == ResetAt::next_step_decayed ? reset(v[k], pending) : v[k]), kernels::integer_decay_bits);
       if (l.reset_at == ResetAt::next_step) leak = reset(leak, pending);
-      const std::int64_t x = l.shift >= 0 ? I << l.shift : rounded(I, -l.shift);
-      const std::int64_t h = std::clamp<std::int64_t>(leak + x, -kernels::integer_limit, kernels::integer_limit);
+      const std::int64_t limit = kernels::integer_limit, most = limit >> std::max(l.shift, 0);
+      const std::int64_t x = l.shift >= 0 ? std::clamp(I, -most, most) << l.shift : std::clamp(half_up(I, -l.shift), -most, most);
+      const std::int64_t h = std::clamp(leak + x, -limit, limit);
       const bool s = fires(h);
       v[k] = l.reset_at == ResetAt::same_step ? reset(h, s) : h;
       y[k] = s;

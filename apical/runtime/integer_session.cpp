@@ -15,11 +15,12 @@ namespace {
 /// The memory of one slot, in the session's block. Empty where there is none.
 struct Buffer {
   std::span<std::int32_t> values;
+  std::span<std::int16_t> narrow;
   std::span<std::uint64_t> bits;
   std::span<std::uint32_t> list;  // the first `count` are set
   std::span<std::int16_t> factors;
   std::span<std::uint32_t> starts;
-  std::span<std::int32_t> membranes;
+  std::span<std::int16_t> membranes;
   std::span<std::int64_t> kept;
   std::size_t count = 0;
   bool ones = true;  // every element listed counts 1; else factors
@@ -57,10 +58,14 @@ struct IntegerSession::Impl {
       most = std::max(most, s.n);
       source[i] = program->source(i);
       Buffer& b = buffers[i];
-      b.values = memory.at<std::int32_t>(s.values_at, s.n), b.bits = memory.at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
+      if (s.narrow)
+        b.narrow = memory.at<std::int16_t>(s.values_at, s.row());
+      else
+        b.values = memory.at<std::int32_t>(s.values_at, s.by_rows ? s.row() : s.n);
+      b.bits = memory.at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
       b.list = memory.at<std::uint32_t>(s.list_at, s.list_size), b.factors = memory.at<std::int16_t>(s.factors_at, s.n);
       b.starts = memory.at<std::uint32_t>(s.starts_at, 1);  // as many as its input has pixels, and one
-      if (s.kind == Kind::neuron) b.membranes = memory.at<std::int32_t>(s.kept_at, s.n);
+      if (s.kind == Kind::neuron) b.membranes = memory.at<std::int16_t>(s.kept_at, s.n);
       if (s.kind == Kind::readout) b.kept = memory.at<std::int64_t>(s.kept_at, s.n);
     }
     frame = memory.at<float>(program->frame_at, program->frame_size), ordered = memory.at<float>(program->ordered_at, program->frame_size);
@@ -102,7 +107,7 @@ struct IntegerSession::Impl {
       case Kind::conv:
       case Kind::linear:
         kernels::find_starts(s.conv, in->list.data(), in->count, b.starts.data());
-        if (!s.by_rows) product(s, 0, s.conv.out_height(), b);
+        if (!s.by_rows) product(s, 0, s.conv.out_height(), b, s.bias, b.values);
         break;
       case Kind::avg_pool:
         if (s.form == Form::sums)
@@ -138,18 +143,24 @@ struct IntegerSession::Impl {
   }
 
   // Rows of the output of a weight layer.
-  void product(const IntegerSlot& s, std::size_t first_y, std::size_t last_y, Buffer& b) {
+  template <class T>
+  void product(const IntegerSlot& s, std::size_t first_y, std::size_t last_y, Buffer& b, const std::vector<T>& bias, std::span<T> y) {
     const Buffer& in = of(s.inputs[0]);
-    kernels::event_conv_int8(s.conv, s.weight.data(), s.bias.empty() ? nullptr : s.bias.data(), in.list.data(),
-                             in.ones ? nullptr : in.factors.data(), in.count, b.starts.data(), first_y, last_y, b.values.data());
+    kernels::event_conv_int8(s.conv, s.weight.data(), bias.empty() ? nullptr : bias.data(), in.list.data(), in.ones ? nullptr : in.factors.data(),
+                             in.count, b.starts.data(), first_y, last_y, y.data());
   }
 
   void neurons(const IntegerSlot& s, const IntegerSlot& from, Buffer& in, Buffer& b) {
     const std::size_t step = from.by_rows ? from.row() : s.n;
     for (std::size_t at = 0; at < s.n; at += step) {
-      if (from.by_rows) product(from, at / step, at / step + 1, in);
-      kernels::integer_lif_step(s.lif, s.decay.empty() ? nullptr : s.decay.data() + at, in.values.data(), step, b.membranes.data() + at,
-                                b.bits.data() + at / 64);
+      const std::int16_t* leak = s.leak.empty() ? nullptr : s.leak.data() + at;
+      if (from.narrow) {
+        product(from, at / step, at / step + 1, in, from.narrow_bias, in.narrow);
+        kernels::integer_lif_step(s.lif, leak, in.narrow.data(), step, b.membranes.data() + at, b.bits.data() + at / 64);
+      } else {
+        if (from.by_rows) product(from, at / step, at / step + 1, in, from.bias, in.values);
+        kernels::integer_lif_step(s.lif, leak, in.values.data(), step, b.membranes.data() + at, b.bits.data() + at / 64);
+      }
     }
   }
 
@@ -243,7 +254,7 @@ void IntegerSession::set_state(const IntegerState& state) {
   });
   impl_->each_state([&](std::size_t at, Buffer& b, std::size_t k, bool membrane) {
     if (membrane)
-      b.membranes[k] = static_cast<std::int32_t>(state.values[at]);
+      b.membranes[k] = static_cast<std::int16_t>(state.values[at]);
     else
       b.kept[k] = state.values[at];
   });

@@ -41,11 +41,9 @@ class Builder {
     const Slot& in = input(s);
     s.conv.shape = conv_shape(op, graph_.tensors.at(op.weight).shape, in, s);
     const auto& from = values(op.weight);
-    note_tensors(s, from.size(), op.bias);
     choose_plan(s, in);
-    std::vector<float> weights(s.conv.shape.weights());
-    kernels::prepare_conv(s.conv.shape, from.data(), weights.data());
-    s.weight = std::move(weights);
+    note_tensors(s, from, op.bias);
+    lay_out(s, s.event, s.conv.shape.weights(), s.conv.shape.narrow_weights(), [&](auto* to) { kernels::prepare_conv(s.conv.shape, from.data(), to); });
     if (s.event) {
       if (!op.bias.empty()) s.bias = values(op.bias);
     } else {
@@ -60,10 +58,8 @@ class Builder {
     const Slot& in = input(s);
     const auto& from = values(op.weight);
     const auto ordered = in_order_of<float>(in, {from.data(), from.size()});
-    std::vector<float> rows(in.n * kernels::linear_stride(s.n));
-    kernels::prepare_linear(ordered.data(), s.n, in.n, rows.data());
-    s.weight = std::move(rows);
-    note_tensors(s, from.size(), op.bias);
+    note_tensors(s, from, op.bias);
+    lay_out(s, true, in.n * kernels::linear_stride(s.n), in.n * kernels::pair_row(s.n), [&](auto* to) { kernels::prepare_linear(ordered.data(), s.n, in.n, to); });
     if (!op.bias.empty()) s.bias = values(op.bias);
     s.order.clear();
     choose_plan(s, in);
@@ -74,9 +70,21 @@ class Builder {
     s.synapses = static_cast<double>(in.n) * static_cast<double>(s.n);
   }
 
-  void note_tensors(Slot& s, std::size_t weights, const std::string& bias) const {
+  void note_tensors(Slot& s, const graph::Floats& weights, const std::string& bias) const {
     s.biases = bias.empty() ? 0 : values(bias).size();
-    s.tensor_elements = weights + s.biases;
+    s.weights = weights.size();
+    if (std::all_of(weights.data(), weights.data() + weights.size(), kernels::is_bfloat16)) s.weight_size = 2;
+  }
+  template <class Prepare>
+  static void lay_out(Slot& s, bool may_be_half, std::size_t floats, std::size_t halves, const Prepare& prepare) {
+    if (may_be_half && s.weight_size == 2) {
+      s.half.resize(halves);
+      prepare(s.half.data());
+      return;
+    }
+    std::vector<float> weights(floats);
+    prepare(weights.data());
+    s.weight = std::move(weights);
   }
 
   void fill(const graph::AvgPool2d& op, Slot& s) { s.pool = pool_shape(op.kernel, op.stride, input(s)); }
@@ -92,7 +100,7 @@ class Builder {
       scale[i] = values(op.scale)[channel], shift[i] = values(op.shift)[channel];
     }
     s.weight = std::move(scale), s.bias = std::move(shift);
-    s.tensor_elements = 2 * static_cast<std::size_t>(s.channels);
+    s.weights = 2 * static_cast<std::size_t>(s.channels);
   }
 
   void fill(const graph::Neuron& op, Slot& s) {
@@ -114,6 +122,7 @@ class Builder {
   void choose_plan(Slot& s, const Slot& in) const {
     const auto density = graph_.densities.find(s.name);
     s.event = density != graph_.densities.end() ? density->second < event_density : in.spikes;
+    if (const auto plan = graph_.plans.find(s.name); plan != graph_.plans.end()) s.event = plan->second == Plan::event;
     if (program_.options.plan != Plan::automatic) s.event = program_.options.plan == Plan::event;
   }
 

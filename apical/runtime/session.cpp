@@ -116,6 +116,10 @@ struct Session::Impl {
   }
 
   void product(std::size_t i, const Slot& s, const Buffer& in, std::span<float> y) {
+    s.half.empty() ? product(i, s, s.weight.data(), in, y) : product(i, s, s.half.data(), in, y);
+  }
+  template <class W>
+  void product(std::size_t i, const Slot& s, const W* weight, const Buffer& in, std::span<float> y) {
     const Slot& from = slot(s.inputs[0]);
     if (s.kind == Kind::conv && !s.event) {
       s.conv.pad(in.x.data(), buffers[i].padded.data());
@@ -128,7 +132,7 @@ struct Session::Impl {
       values = listed.data();
     }
     if (s.kind == Kind::conv) {
-      kernels::event_conv(s.conv.shape, s.weight.data(), bias, in.list.data(), values, in.count, buffers[i].starts.data(), y.data());
+      kernels::event_conv(s.conv.shape, weight, bias, in.list.data(), values, in.count, buffers[i].starts.data(), y.data());
       return;
     }
     if (bias)
@@ -136,9 +140,9 @@ struct Session::Impl {
     else
       std::fill(y.begin(), y.end(), 0.0f);
     if (s.event)
-      kernels::event_linear(s.weight.data(), s.n, in.list.data(), values, in.count, y.data());
+      kernels::event_linear(weight, s.n, in.list.data(), values, in.count, y.data());
     else
-      kernels::dense_linear(s.weight.data(), s.n, from.n, in.x.data(), y.data());
+      kernels::dense_linear(weight, s.n, from.n, in.x.data(), y.data());
   }
 
   // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
@@ -191,7 +195,7 @@ struct Session::Impl {
     double in_bytes = 0, dense_bytes = stored_bytes(s), ann_bytes = 4.0 * static_cast<double>(s.n);
     for (const auto k : s.inputs) in_bytes += stored_bytes(slot(k)), ann_bytes += 4.0 * static_cast<double>(slot(k).n);
     dense_bytes += in_bytes;
-    const double tensors = 4.0 * static_cast<double>(s.tensor_elements);
+    const double tensors = s.weight_size * static_cast<double>(s.weights) + 4.0 * static_cast<double>(s.biases);
     const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : 0;
     c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
     if (first && s.kind != Kind::readout) c.ann += products, c.ann_weight_bytes += tensors, c.ann_activation_bytes += ann_bytes;
@@ -209,7 +213,7 @@ struct Session::Impl {
     (in.ones ? c.effective_acs : c.effective_macs) += effective;
     c.active_inputs += static_cast<double>(in.count), c.inputs += static_cast<double>(slot(s.inputs[0]).n);
     if (s.event)
-      c.weight_bytes += 4 * reached + 4.0 * static_cast<double>(s.biases),
+      c.weight_bytes += s.weight_size * reached + 4.0 * static_cast<double>(s.biases),
           c.activation_bytes += 4.0 * static_cast<double>(in.count) + 8 * reached;
     else
       c.weight_bytes += tensors, c.activation_bytes += dense_bytes;

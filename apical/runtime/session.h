@@ -11,10 +11,9 @@
 
 namespace apical::runtime {
 
-/// How a weight layer is computed. `event`: each active input adds its weights to the outputs it reaches. `dense`: every output
-/// sums all its inputs. Both add in the same order and give the same bits. `automatic`: event when the measured density of the
-/// layer's inputs (Graph::densities) is below event_density, or, when none was measured, when the inputs are spikes.
-enum class Plan : std::uint8_t { automatic, dense, event };
+using graph::Plan;
+/// `automatic` takes the graph's plan (Graph::plans); without one, event when the measured density of the layer's inputs (Graph::densities) is
+/// below event_density, or, when none was measured, when the inputs are spikes.
 inline constexpr double event_density = 0.35;
 
 struct Options {

@@ -5,6 +5,7 @@
 
 #include "apical/base/error.h"
 #include "apical/base/thread_pool.h"
+#include "apical/graph/quantise.h"
 #include "apical/runtime/batch.h"
 #include "apical/runtime/reference.h"
 #include "apical/runtime/testing_nets.h"
@@ -50,8 +51,13 @@ TEST(Session, RunsBranchesPoolsAndAffines) {
       for (const bool constant : {true, false}) expect_like_reference(g, random_frames(g, 11, constant), plan);
 }
 
+Graph half(Graph g) {
+  graph::quantise(g, 16, {});
+  return g;
+}
+
 TEST(Session, EventAndDensePlansGiveTheSameBits) {
-  for (const Graph& g : {small_net(), branched_net(), whole_words_net()})
+  for (const Graph& g : {small_net(), branched_net(), whole_words_net(), half(small_net()), half(branched_net()), half(whole_words_net())})
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       const auto frames = random_frames(g, seed, seed % 2);
       Session dense(g, {.plan = Plan::dense, .record_spikes = true}), event(g, {.plan = Plan::event, .record_spikes = true});
@@ -123,7 +129,7 @@ TEST(Batch, DoesNotDependOnThreads) {
 Graph conv_only(int stride, int pad, Shape weight, Shape input) {
   Graph g;
   g.name = "counted", g.input_shape = input, g.T = 2;
-  g.tensors["w"] = {weight, std::vector<float>(static_cast<std::size_t>(elements(weight)), 0.5f)};
+  g.tensors["w"] = {weight, std::vector<float>(static_cast<std::size_t>(elements(weight)), 0.3f)};
   g.nodes = {{"in", Input{}, {}, {}}, {"c", Conv2d{"w", "", stride, stride, pad, pad, 1}, {"in"}, {}}, {"n", Neuron{}, {"c"}, {}}};
   validate(g);
   return g;
@@ -157,6 +163,7 @@ TEST(Counts, ABorderEventReachesFewerSynapses) {
   EXPECT_EQ(c.activation_bytes, 8 * 38 + 4 * 3 + 2 * (4 * 32 + 4));
   EXPECT_EQ(c.state_bytes, 2 * 8 * 32);
   EXPECT_EQ(c.dense_weight_bytes, 2 * 4 * 18);
+  EXPECT_EQ(count(half(g), frames).weight_bytes, 2 * 38) << "bfloat16";
   EXPECT_EQ(count(g, frames, Plan::dense).effective_acs, c.effective_acs) << "the plan changes the traffic, not the operations";
 }
 

@@ -8,6 +8,7 @@
 #include "apical/exchange/model.h"
 #include "apical/report/statistics.h"
 #include "apical/report/svg.h"
+#include "apical/runtime/tune.h"
 
 namespace apical::training {
 namespace {
@@ -25,9 +26,7 @@ void measure_densities(graph::Graph& graph, const Loader& loader) {
     data::encode(graph.encoder, graph.preprocess, loader.set(), i * loader.size() / n, graph.T, frames.data());
     session.run(frames);
   }
-  for (const auto& layer : session.layer_counts())
-    if (layer.counts.dense > 0)
-      graph.densities[layer.layer] = std::min(1.0, (layer.counts.effective_acs + layer.counts.effective_macs) / layer.counts.dense);
+  runtime::note_densities(graph, session.layer_counts());
 }
 
 std::string learning_curve(const std::vector<Epoch>& history, const std::string& title) {

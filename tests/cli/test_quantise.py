@@ -33,6 +33,16 @@ class Quantise(ApicalTest):
         self.run_ok("energy", "q.safetensors", "set.npz")
         self.run_ok("compile", "q.safetensors", "--target", "c", "--out", "q.c")
 
+    def test_bfloat16_takes_half_the_file(self):
+        said = self.run_ok("quantise", "model.safetensors", "--data", "set.npz", "--bits", "16", "--json").json
+        self.assertEqual((said["bits"], said["out"]), (16, "model.bfloat16.safetensors"))
+        self.assertNotIn("exponents", said)
+        content = (self.dir / "model.bfloat16.safetensors").read_bytes()
+        self.assertEqual(content.count(b'"BF16"'), 3)
+        scores = lambda *more: [p["scores"] for p in self.run_ok("infer", "model.bfloat16.safetensors", "set.npz", "--json", *more).json["predictions"]]
+        self.assertEqual(scores("--plan", "event"), scores("--plan", "dense"))
+        self.run_ok("energy", "model.bfloat16.safetensors", "set.npz")
+
     def test_refusals_leave_nothing(self):
         self.run_ok("quantise", "model.safetensors", "--data", "set.npz", "-o", "q.safetensors")
         (self.dir / "folder").mkdir()
