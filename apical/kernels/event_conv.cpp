@@ -27,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // K vectors of one output's channels, n of them to be written: weight rows are padded, biases and outputs are not.
 template <size_t K, bool Graded, class W>
-void gather(const Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+void gather(const Window<float>& window, const W* weights, size_t row, const float* bias, size_t n, float* y) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   constexpr size_t L = hn::MaxLanes(d);
@@ -39,31 +39,28 @@ void gather(const Run<W>* runs, size_t rows, size_t row, const uint32_t* list, c
   }
   V sum[K];
   for (size_t k = 0; k < K; ++k) sum[k] = bias ? hn::LoadU(d, bias + k * L) : hn::Zero(d);
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const W* w = runs[r].row_of(list[e], row);
-      if constexpr (Graded) {
-        const auto v = hn::Set(d, value[e]);
-        row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], hn::Mul(v, weight)); });
-      } else {
-        row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], weight); });
-      }
+  for (size_t e = 0; e < window.count; ++e) {
+    const W* w = weights + window.rows[e] * row;
+    if constexpr (Graded) {
+      const auto v = hn::Set(d, window.values[e]);
+      row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], hn::Mul(v, weight)); });
+    } else {
+      row_vectors<K>(w, [&](size_t k, V weight) HWY_ATTR { sum[k] = hn::Add(sum[k], weight); });
     }
+  }
   float* to = whole ? y : edge;
   for (size_t k = 0; k < K; ++k) hn::StoreU(sum[k], d, to + k * L);
   if (!whole) std::copy(edge, edge + n, y);
 }
 
 template <bool Graded, class W>
-void gather_all(Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, size_t n, float* y) {
+void gather_all(const Window<float>& window, const W* weights, size_t row, const float* bias, size_t n, float* y) {
   constexpr size_t L = hn::MaxLanes(hn::ScalableTag<float>()), kBlock = 8, unit = kUnit<W>;
-  using Gather = void (*)(const Run<W>*, size_t, size_t, const uint32_t*, const float*, const float*, size_t, float*);
+  using Gather = void (*)(const Window<float>&, const W*, size_t, const float*, size_t, float*);
   static constexpr auto of = []<size_t... I>(std::index_sequence<I...>) { return std::array<Gather, sizeof...(I)>{gather<(I + 1) * unit, Graded, W>...}; }(
       std::make_index_sequence<kBlock / unit>());
-  for (size_t o = 0; o < n; o += kBlock * L) {
-    of[std::min(kBlock, (n - o + L - 1) / L + unit - 1) / unit - 1](runs, rows, row, list, value, bias ? bias + o : nullptr, n - o, y + o);
-    for (size_t r = 0; r < rows; ++r) runs[r].weights += kBlock * L;
-  }
+  for (size_t o = 0; o < n; o += kBlock * L)
+    of[std::min(kBlock, (n - o + L - 1) / L + unit - 1) / unit - 1](window, weights + o, row, bias ? bias + o : nullptr, n - o, y + o);
 }
 
 // Several groups: an event reaches the channels of its own group alone. Whole vectors of the row, then one by one.
@@ -78,36 +75,35 @@ HWY_INLINE void add_row(const Bfloat16* w, float v, size_t n, float* to) {
   for (size_t o = 0; o < n; ++o) to[o] = to[o] + v * to_float(w[pair_place(o)]);
 }
 template <class W>
-void gather_groups(const Conv2d& s, const Run<W>* runs, size_t rows, size_t row, const uint32_t* list, const float* value, const float* bias, float* y) {
+void gather_groups(const Conv2d& s, const Window<float>& window, const W* weights, size_t row, const float* bias, float* y) {
   const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
   for (size_t o = 0; o < s.out_channels; ++o) y[o] = bias ? bias[o] : 0.0f;
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last; ++e)
-      add_row(runs[r].row_of(list[e], row), value ? value[e] : 1.0f, each, y + list[e] % s.in_channels / in_each * each);
+  for (size_t e = 0; e < window.count; ++e)
+    add_row(weights + window.rows[e] * row, window.values ? window.values[e] : 1.0f, each, y + window.rows[e] % s.in_channels / in_each * each);
 }
 
 template <class W>
-HWY_INLINE void any_conv(const Conv2d& s, size_t row, const W* prepared, const float* bias, const uint32_t* list, const float* value, const uint32_t* starts,
-                         float* y) {
-  each_window(s, row, prepared, bias, starts, 0, s.out_height(), y, [&](Run<W>* runs, size_t rows, const float* from, float* to) HWY_ATTR {
+HWY_INLINE void any_conv(const Conv2d& s, size_t row, const W* prepared, const float* bias, const uint32_t* list, const float* value, size_t count,
+                         const uint32_t* starts, float* y) {
+  each_window(s, bias, list, value, count, starts, 0, s.out_height(), y, [&](const Window<float>& window, const float* from, float* to) HWY_ATTR {
     if (s.groups > 1)
-      gather_groups(s, runs, rows, row, list, value, from, to);
-    else if (value)
-      gather_all<true>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_groups(s, window, prepared, row, from, to);
+    else if (window.values)
+      gather_all<true>(window, prepared, row, from, s.out_channels, to);
     else
-      gather_all<false>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_all<false>(window, prepared, row, from, s.out_channels, to);
   });
 }
-void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, size_t, const uint32_t* starts, float* y) {
-  any_conv(s, s.row(), prepared, bias, list, value, starts, y);
+void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts, float* y) {
+  any_conv(s, s.row(), prepared, bias, list, value, count, starts, y);
 }
 #if HWY_TARGET == HWY_SCALAR  // one lane holds no pair
 void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t*, float* y) {
   conv_reference(s, prepared, bias, list, value, count, y);
 }
 #else
-void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t, const uint32_t* starts, float* y) {
-  any_conv(s, s.narrow_row(), prepared, bias, list, value, starts, y);
+void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts, float* y) {
+  any_conv(s, s.narrow_row(), prepared, bias, list, value, count, starts, y);
 }
 #endif
 
@@ -157,9 +153,9 @@ void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcep
 
 void find_starts(const Conv2d& s, const std::uint32_t* index, std::size_t count, std::uint32_t* starts) noexcept {
   const std::size_t pixels = s.height * s.width;
-  std::size_t pixel = 0;
+  std::size_t pixel = 0, first = 0;  // input of that pixel
   for (std::size_t e = 0; e < count; ++e)
-    for (const std::size_t at = index[e] / s.in_channels; pixel <= at; ++pixel) starts[pixel] = static_cast<std::uint32_t>(e);
+    for (; first <= index[e]; ++pixel, first += s.in_channels) starts[pixel] = static_cast<std::uint32_t>(e);
   for (; pixel <= pixels; ++pixel) starts[pixel] = static_cast<std::uint32_t>(count);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // 2-D convolution driven by spikes, channel last, in gather form: each output adds the weights of the events in its window, all its
-// channels at once in registers. A row of a window is one run of the list and one run of weight rows, so an event costs no more than its
+// channels at once in registers. A row of a window is one run of the list and one run of weight rows, so an event costs hardly more than its
 // additions. Sums start at the bias and run in the order of the list, (ky, kx, channel): the same bits as the dense form and at every
 // SIMD level.
 #include <cstddef>
@@ -35,6 +35,8 @@ struct Conv2d {
     return room < k ? 0 : (room - k) / stride + 1;
   }
 };
+
+inline constexpr std::size_t kWindow = 4096;  ///< events of a window that are gathered at a time
 
 /// Weights [O, I / groups, KH, KW] (as trained) to [KH, KW, I, row()], padding zero. Done once.
 void prepare_conv(const Conv2d& shape, const float* weight, float* prepared) noexcept;

@@ -67,45 +67,35 @@ HWY_INLINE void widen(D, hn::Vec<D> sums, const int16_t* from, int16_t* y, size_
 
 // K vectors of one output's channels. y and from hold all of them. T int16_t: of kWide events at most.
 template <size_t K, class D, class T>
-HWY_INLINE void gather(D d, const Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const T* from, T* y) {
+HWY_INLINE void gather(D d, const Window<int16_t>& window, const uint8_t* weights, size_t row, const T* from, T* y) {
   const hn::Repartition<uint8_t, D> bytes;
   constexpr size_t L = hn::MaxLanes(D());
-  hn::Vec<D> all[K], high[K];
-  size_t events = 0;
-  const auto start = [&]() HWY_ATTR {
+  size_t e = 0;
+  do {
+    hn::Vec<D> all[K], high[K];
     for (size_t k = 0; k < K; ++k) all[k] = high[k] = hn::Zero(d);
-  };
-  const auto finish = [&]() HWY_ATTR {
+    const size_t first = e, last = std::min(window.count, e + kWide);
+    for (; e < last; ++e) {
+      const uint8_t* w = weights + window.rows[e] * row;
+      for (size_t k = 0; k < K; ++k) {
+        const auto pair = hn::BitCast(d, hn::LoadU(bytes, w + k * 2 * L));
+        all[k] = hn::Add(all[k], pair), high[k] = hn::Add(high[k], hn::ShiftRight<8>(pair));
+      }
+    }
     const hn::RebindToSigned<D> ds;
-    const auto taken = hn::Set(d, static_cast<uint16_t>(128 * events));  // what is left lies within int16
+    const auto taken = hn::Set(d, static_cast<uint16_t>(128 * (e - first)));  // what is left lies within int16
     for (size_t k = 0; k < K; ++k) {
       const size_t o = pair_output(k * L), o_upper = pair_output(k * L + L / 2);
       widen(ds, hn::BitCast(ds, hn::Sub(hn::Sub(all[k], hn::ShiftLeft<8>(high[k])), taken)), from, y, o, o_upper);
       widen(ds, hn::BitCast(ds, hn::Sub(high[k], taken)), from, y, o + 16, o_upper + 16);
     }
-    from = y, events = 0;
-  };
-  start();
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last;) {
-      const size_t last = std::min(runs[r].last, e + kWide - events);
-      events += last - e;
-      for (; e < last; ++e) {
-        const uint8_t* w = runs[r].row_of(list[e], row);
-        for (size_t k = 0; k < K; ++k) {
-          const auto pair = hn::BitCast(d, hn::LoadU(bytes, w + k * 2 * L));
-          all[k] = hn::Add(all[k], pair), high[k] = hn::Add(high[k], hn::ShiftRight<8>(pair));
-        }
-      }
-      if (std::is_same_v<T, int32_t> && events == kWide) finish(), start();
-    }
-  finish();
+    from = y;
+  } while (e < window.count);
 }
 
 // The same with a factor each event, in 32 bits from the start; 2 K vectors.
 template <size_t K>
-HWY_INLINE void gather_graded(const Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const int32_t* from,
-                              int32_t* y) {
+HWY_INLINE void gather_graded(const Window<int16_t>& window, const uint8_t* weights, size_t row, const int32_t* from, int32_t* y) {
   const D32 d;
   const Half half;
   const hn::Repartition<uint8_t, Half> bytes;
@@ -114,17 +104,16 @@ HWY_INLINE void gather_graded(const Run<uint8_t>* runs, size_t rows, size_t row,
   hn::Vec<D32> lower[K], upper[K];
   for (size_t k = 0; k < K; ++k) lower[k] = upper[k] = hn::Zero(d);
   uint32_t factors = 0;  // modulo 2^32, as the sums
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const uint8_t* w = runs[r].row_of(list[e], row);
-      const auto v = hn::Set(d, int32_t{value[e]});
-      factors += static_cast<uint32_t>(value[e]);
-      for (size_t k = 0; k < K; ++k) {
-        const auto pair = hn::BitCast(half, hn::LoadU(bytes, w + k * 2 * L));
-        lower[k] = hn::Add(lower[k], hn::Mul(v, hn::PromoteTo(d, hn::And(pair, low_bits))));
-        upper[k] = hn::Add(upper[k], hn::Mul(v, hn::PromoteTo(d, hn::ShiftRight<8>(pair))));
-      }
+  for (size_t e = 0; e < window.count; ++e) {
+    const uint8_t* w = weights + window.rows[e] * row;
+    const auto v = hn::Set(d, int32_t{window.values[e]});
+    factors += static_cast<uint32_t>(window.values[e]);
+    for (size_t k = 0; k < K; ++k) {
+      const auto pair = hn::BitCast(half, hn::LoadU(bytes, w + k * 2 * L));
+      lower[k] = hn::Add(lower[k], hn::Mul(v, hn::PromoteTo(d, hn::And(pair, low_bits))));
+      upper[k] = hn::Add(upper[k], hn::Mul(v, hn::PromoteTo(d, hn::ShiftRight<8>(pair))));
     }
+  }
   const auto taken = hn::Set(d, static_cast<int32_t>(128 * factors));
   for (size_t k = 0; k < K; ++k) {
     const size_t o = pair_output(k * L);
@@ -136,15 +125,15 @@ HWY_INLINE void gather_graded(const Run<uint8_t>* runs, size_t rows, size_t row,
 // The n channels of one output. Rows are padded, biases and outputs are not. Narrow: gathers 16-bit sums.
 enum class Sums : uint8_t { wide, graded, narrow };
 template <size_t K, Sums S, class D, class T>
-void block(D d, Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const T* from, size_t n, T* y) {
+void block(D d, const Window<int16_t>& window, const uint8_t* weights, size_t row, const T* from, size_t n, T* y) {
   using Sum = std::conditional_t<S == Sums::narrow, int16_t, int32_t>;
   constexpr size_t all = (S == Sums::graded ? hn::MaxLanes(D32()) : hn::MaxLanes(D())) * 2 * K;
   if constexpr (all % 32 == 0) {  // short vectors come in numbers that fill rows
     const auto gathered = [&](const Sum* base, Sum* to) HWY_ATTR {
       if constexpr (S == Sums::graded)
-        gather_graded<K>(runs, rows, row, list, value, base, to);
+        gather_graded<K>(window, weights, row, base, to);
       else
-        gather<K>(d, runs, rows, row, list, base, to);
+        gather<K>(d, window, weights, row, base, to);
     };
     if constexpr (std::is_same_v<T, Sum>)
       if (n >= all) return gathered(from, y);
@@ -156,63 +145,57 @@ void block(D d, Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* lis
 }
 
 template <Sums S, class T>
-void gather_all(Run<uint8_t>* runs, size_t rows, size_t row, const uint32_t* list, const int16_t* value, const T* from, size_t n, T* y) {
+void gather_all(const Window<int16_t>& window, const uint8_t* weights, size_t row, const T* from, size_t n, T* y) {
   using D = hn::ScalableTag<uint16_t>;
   const D d;
   constexpr size_t vector = S == Sums::graded ? 2 * hn::MaxLanes(D32()) : 2 * hn::MaxLanes(D());
   const hn::CappedTag<uint16_t, 16> last;  // half a vector of AVX-512
-  using Block = void (*)(D, Run<uint8_t>*, size_t, size_t, const uint32_t*, const int16_t*, const T*, size_t, T*);
+  using Block = void (*)(D, const Window<int16_t>&, const uint8_t*, size_t, const T*, size_t, T*);
   static constexpr Block of[] = {block<1, S, D, T>, block<2, S, D, T>, block<3, S, D, T>, block<4, S, D, T>,
                                  block<5, S, D, T>, block<6, S, D, T>, block<7, S, D, T>, block<kBlock, S, D, T>};
   for (size_t o = 0; o < n;) {
-    const size_t vectors = std::min(kBlock, (row - o) / vector), step = std::max(vectors * vector, size_t{32});
+    const size_t vectors = std::min(kBlock, (row - o) / vector);
     if (vectors > 0)
-      of[vectors - 1](d, runs, rows, row, list, value, from ? from + o : nullptr, n - o, y + o);
+      of[vectors - 1](d, window, weights + o, row, from ? from + o : nullptr, n - o, y + o);
     else if constexpr (S != Sums::graded)  // whose vectors are no longer than that
-      block<1, S>(last, runs, rows, row, list, value, from ? from + o : nullptr, n - o, y + o);
-    for (size_t r = 0; r < rows; ++r) runs[r].weights += step;
-    o += step;
+      block<1, S>(last, window, weights + o, row, from ? from + o : nullptr, n - o, y + o);
+    o += std::max(vectors * vector, size_t{32});
   }
 }
 
 // Several groups: an event reaches the channels of its own group alone.
-void gather_groups(const Conv2d& s, const Run<uint8_t>* runs, size_t rows, const uint32_t* list, const int16_t* value, const int32_t* from, int32_t* y) {
-  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups, row = s.narrow_row();
+void gather_groups(const Conv2d& s, const Window<int16_t>& window, const uint8_t* weights, const int32_t* from, int32_t* y) {
+  const size_t each = s.out_channels / s.groups, in_each = s.in_channels / s.groups;
   for (size_t o = 0; o < s.out_channels; ++o) y[o] = from ? from[o] : 0;
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t e = runs[r].first; e < runs[r].last; ++e) {
-      const uint8_t* w = runs[r].row_of(list[e], row);
-      int32_t* to = y + list[e] % s.in_channels / in_each * each;
-      const int32_t v = value ? value[e] : 1;
-      for (size_t o = 0; o < each; ++o) to[o] += v * (int32_t{w[pair_place(o)]} - 128);
-    }
+  for (size_t e = 0; e < window.count; ++e) {
+    const uint8_t* w = weights + window.rows[e] * s.narrow_row();
+    int32_t* to = y + window.rows[e] % s.in_channels / in_each * each;
+    const int32_t v = window.values ? window.values[e] : 1;
+    for (size_t o = 0; o < each; ++o) to[o] += v * (int32_t{w[pair_place(o)]} - 128);
+  }
 }
 
-void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t, const uint32_t* starts,
+void conv(const Conv2d& s, const uint8_t* prepared, const int32_t* bias, const uint32_t* list, const int16_t* value, size_t count, const uint32_t* starts,
           size_t first_y, size_t last_y, int32_t* y) {
-  const size_t row = s.narrow_row();
-  each_window(s, row, prepared, bias, starts, first_y, last_y, y, [&](Run<uint8_t>* runs, size_t rows, const int32_t* from, int32_t* to) HWY_ATTR {
+  each_window(s, bias, list, value, count, starts, first_y, last_y, y, [&](const Window<int16_t>& window, const int32_t* from, int32_t* to) HWY_ATTR {
     if (s.groups > 1)
-      gather_groups(s, runs, rows, list, value, from, to);
-    else if (value)
-      gather_all<Sums::graded>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_groups(s, window, prepared, from, to);
+    else if (window.values)
+      gather_all<Sums::graded>(window, prepared, s.narrow_row(), from, s.out_channels, to);
     else
-      gather_all<Sums::wide>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_all<Sums::wide>(window, prepared, s.narrow_row(), from, s.out_channels, to);
   });
 }
 
-void conv_narrow(const Conv2d& s, const uint8_t* prepared, const int16_t* bias, const uint32_t* list, const int16_t* value, size_t, const uint32_t* starts,
-                 size_t first_y, size_t last_y, int16_t* y) {
-  const size_t row = s.narrow_row();
-  each_window(s, row, prepared, bias, starts, first_y, last_y, y, [&](Run<uint8_t>* runs, size_t rows, const int16_t* from, int16_t* to) HWY_ATTR {
-    size_t events = 0;
-    for (size_t r = 0; r < rows; ++r) events += runs[r].last - runs[r].first;
-    if (value)
-      gather_all<Sums::graded>(runs, rows, row, list, value, from, s.out_channels, to);
-    else if (events > kWide)
-      gather_all<Sums::wide>(runs, rows, row, list, value, from, s.out_channels, to);
+void conv_narrow(const Conv2d& s, const uint8_t* prepared, const int16_t* bias, const uint32_t* list, const int16_t* value, size_t count,
+                 const uint32_t* starts, size_t first_y, size_t last_y, int16_t* y) {
+  each_window(s, bias, list, value, count, starts, first_y, last_y, y, [&](const Window<int16_t>& window, const int16_t* from, int16_t* to) HWY_ATTR {
+    if (window.values)
+      gather_all<Sums::graded>(window, prepared, s.narrow_row(), from, s.out_channels, to);
+    else if (window.count > kWide)
+      gather_all<Sums::wide>(window, prepared, s.narrow_row(), from, s.out_channels, to);
     else
-      gather_all<Sums::narrow>(runs, rows, row, list, value, from, s.out_channels, to);
+      gather_all<Sums::narrow>(window, prepared, s.narrow_row(), from, s.out_channels, to);
   });
 }
 

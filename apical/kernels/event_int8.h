@@ -24,8 +24,8 @@ void prepare_int8(const Conv2d& shape, const std::int8_t* weight, std::uint8_t* 
 void event_conv_int8(const Conv2d& shape, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index,
                      const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
                      std::int32_t* y) noexcept;
-/// The same, each sum clamped to int16: half the memory, and faster where no output has more than 256 events. One group and a kernel of at
-/// most 16 rows only.
+/// The same, each sum clamped to int16: half the memory, and faster where no output has more than 256 events. For one group, and windows of at
+/// most kWindow events (dense layers: of any number).
 void event_conv_int8(const Conv2d& shape, const std::uint8_t* prepared, const std::int16_t* bias, const std::uint32_t* index,
                      const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
                      std::int16_t* y) noexcept;

@@ -214,7 +214,8 @@ TEST(EventConv, IsTheDenseConvolution) {
       {8, 66, 7, 6, 3, 3, 1, 1, 1, 1, 2},
       {2, 33, 12, 9, 3, 3, 1, 2, 2, 3},
       {5, 300, 4, 5, 3, 3, 1, 1, 1, 1},
-      {1, 3, 20, 3, 19, 2, 1, 1, 9, 4},  // more rows than are gathered at a time; windows that lie in the padding alone
+      {1, 3, 20, 3, 19, 2, 1, 1, 9, 4},  // windows that lie in the padding alone
+      {300, 5, 5, 6, 4, 4},              // more events in a window than are gathered at a time
       {2, 4, 3, 3, 4, 4},                // the kernel does not fit: no output
       {1, 17, 6, 6, 2, 2, 3, 3},         // stride beyond the kernel: some events touch nothing
   };

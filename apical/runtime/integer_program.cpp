@@ -99,9 +99,14 @@ class Builder {
       const bool weights = in.kind == Kind::conv || in.kind == Kind::linear;
       in.by_rows = weights && in.changing && readers[s.inputs[0]] == 1 && (in.height == 1 || in.row() % 64 == 0);
       const bool small = std::all_of(in.bias.begin(), in.bias.end(), [](std::int32_t b) { return b == static_cast<std::int16_t>(b); });
-      in.narrow = in.by_rows && s.lif.shift >= 0 && small && in.conv.groups == 1 && in.conv.kernel_h <= 16;
+      in.narrow = in.by_rows && s.lif.shift >= 0 && small && in.conv.groups == 1 && (in.kind == Kind::linear || window_events(in) <= kernels::kWindow);
       if (in.narrow) in.narrow_bias.assign(in.bias.begin(), in.bias.end());
     }
+  }
+  // As many as the window of an output can have: elements of sums are listed several times.
+  std::size_t window_events(const IntegerSlot& s) {
+    const IntegerSlot& in = source(s.inputs[0]);
+    return s.conv.kernel_h * s.conv.kernel_w * s.conv.in_channels * (in.list_size / in.n);
   }
   IntegerSlot& source(std::size_t i) { return program_.slots[program_.source(i)]; }
 
