@@ -114,7 +114,7 @@ class Pool {
   bool stop_ = false;
 };
 
-std::mutex pool_mutex;  // one parallel_for at a time from outside the pool
+std::mutex pool_mutex;  // one parallel_for at a time from outside the pool; the others run serially meanwhile
 std::atomic<int> wanted{0};  // read without the mutex: a body may ask for thread_count()
 std::unique_ptr<Pool> pool;
 Crew lent = nullptr;
@@ -155,7 +155,8 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBo
     for (std::size_t c = 0; c < chunks; ++c) body(begin + c * grain, begin + c * grain + std::min(end - begin - c * grain, grain));
   };
   if (chunks == 1 || inside_pool || wanted_threads() == 1) return serial();
-  std::lock_guard lock(pool_mutex);
+  const std::unique_lock lock(pool_mutex, std::try_to_lock);
+  if (!lock) return serial();
   Job job{.begin = begin, .end = end, .grain = grain, .chunks = chunks, .body = body};
   if (lent) {
     auto member = [&](std::size_t, std::size_t) {

@@ -34,7 +34,8 @@ void set_crew(Crew crew);
 
 /// Calls body(begin, end) for consecutive chunks of at most `grain` items of [begin, end); returns when all are done.
 /// The chunk borders depend on `grain` alone. Of the exceptions thrown by bodies, that of the earliest
-/// chunk is rethrown here once no body runs any more; whether later chunks have run is not said. Nested calls run serially.
+/// chunk is rethrown here once no body runs any more; whether later chunks have run is not said. Nested calls run serially, and so do
+/// calls while another thread's call is under way.
 /// Allocates nothing, but for the threads when they are first needed.
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBody body);
 template <class Body>

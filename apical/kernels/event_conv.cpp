@@ -9,11 +9,14 @@
 #include <array>
 #include <utility>
 
+#include "apical/base/thread_pool.h"
 #include "apical/kernels/event_conv_plain.h"
+#include "apical/kernels/event_linear.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
-void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y);
+void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                    std::size_t first_y, std::size_t last_y, float* y);
 }
 
 HWY_BEFORE_NAMESPACE();
@@ -84,8 +87,8 @@ void gather_groups(const Conv2d& s, const Window<float>& window, const W* weight
 
 template <class W>
 HWY_INLINE void any_conv(const Conv2d& s, size_t row, const W* prepared, const float* bias, const uint32_t* list, const float* value, size_t count,
-                         const uint32_t* starts, float* y) {
-  each_window(s, bias, list, value, count, starts, 0, s.out_height(), y, [&](const Window<float>& window, const float* from, float* to) HWY_ATTR {
+                         const uint32_t* starts, size_t first_y, size_t last_y, float* y) {
+  each_window(s, bias, list, value, count, starts, first_y, last_y, y, [&](const Window<float>& window, const float* from, float* to) HWY_ATTR {
     if (s.groups > 1)
       gather_groups(s, window, prepared, row, from, to);
     else if (window.values)
@@ -94,16 +97,19 @@ HWY_INLINE void any_conv(const Conv2d& s, size_t row, const W* prepared, const f
       gather_all<false>(window, prepared, row, from, s.out_channels, to);
   });
 }
-void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts, float* y) {
-  any_conv(s, s.row(), prepared, bias, list, value, count, starts, y);
+void conv(const Conv2d& s, const float* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts,
+          size_t first_y, size_t last_y, float* y) {
+  any_conv(s, s.row(), prepared, bias, list, value, count, starts, first_y, last_y, y);
 }
 #if HWY_TARGET == HWY_SCALAR  // one lane holds no pair
-void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t*, float* y) {
-  conv_reference(s, prepared, bias, list, value, count, y);
+void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t*,
+                   size_t first_y, size_t last_y, float* y) {
+  conv_reference(s, prepared, bias, list, value, count, first_y, last_y, y);
 }
 #else
-void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts, float* y) {
-  any_conv(s, s.narrow_row(), prepared, bias, list, value, count, starts, y);
+void conv_bfloat16(const Conv2d& s, const Bfloat16* prepared, const float* bias, const uint32_t* list, const float* value, size_t count, const uint32_t* starts,
+                   size_t first_y, size_t last_y, float* y) {
+  any_conv(s, s.narrow_row(), prepared, bias, list, value, count, starts, first_y, last_y, y);
 }
 #endif
 
@@ -122,18 +128,19 @@ float weight_at(const float* row, std::size_t o) { return row[o]; }
 float weight_at(const Bfloat16* row, std::size_t o) { return to_float(row[pair_place(o)]); }
 
 template <class W>
-void reference(const Conv2d& s, std::size_t row, const W* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
-  for (std::size_t i = 0; i < s.outputs(); ++i) y[i] = bias ? bias[i % s.out_channels] : 0.0f;
+void reference(const Conv2d& s, std::size_t row, const W* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+               std::size_t first_y, std::size_t last_y, float* y) {
+  for (std::size_t i = 0; i < (last_y - first_y) * s.out_width() * s.out_channels; ++i) y[i] = bias ? bias[i % s.out_channels] : 0.0f;
   // Event by event on purpose: each looks for the outputs whose windows it lies in.
   const std::size_t each = s.out_channels / s.groups;
   for (std::size_t e = 0; e < count; ++e) {
     const std::size_t channel = index[e] % s.in_channels, at_x = index[e] / s.in_channels % s.width, at_y = index[e] / s.in_channels / s.width;
-    for (std::size_t oy = 0; oy < s.out_height(); ++oy)
+    for (std::size_t oy = first_y; oy < last_y; ++oy)
       for (std::size_t ox = 0; ox < s.out_width(); ++ox)
         for (std::size_t ky = 0; ky < s.kernel_h; ++ky)
           for (std::size_t kx = 0; kx < s.kernel_w; ++kx) {
             if (oy * s.stride_h + ky != at_y + s.pad_h || ox * s.stride_w + kx != at_x + s.pad_w) continue;
-            float* a = y + (oy * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
+            float* a = y + ((oy - first_y) * s.out_width() + ox) * s.out_channels + channel / (s.in_channels / s.groups) * each;
             const W* w = prepared + ((ky * s.kernel_w + kx) * s.in_channels + channel) * row;
             for (std::size_t o = 0; o < each; ++o) a[o] = a[o] + (value ? value[e] : 1.0f) * weight_at(w, o);
           }
@@ -142,9 +149,22 @@ void reference(const Conv2d& s, std::size_t row, const W* prepared, const float*
 
 }  // namespace
 
-void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
-  reference(s, s.narrow_row(), prepared, bias, index, value, count, y);
+void conv_reference(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
+                    std::size_t first_y, std::size_t last_y, float* y) {
+  reference(s, s.narrow_row(), prepared, bias, index, value, count, first_y, last_y, y);
 }
+
+namespace {
+
+// Calls rows(first_y, last_y, y of the first row): all rows of the output, or, of a large layer, some for each thread.
+template <class Rows>
+void each_share(const Conv2d& s, std::size_t count, float* y, const Rows& rows) {
+  const std::size_t row = count * s.reach() / std::max<std::size_t>(s.out_height(), 1) + 1;
+  parallel_for(0, s.out_height(), large_layer / row + 1,
+               [&](std::size_t first, std::size_t last) { rows(first, last, y + first * s.out_width() * s.out_channels); });
+}
+
+}  // namespace
 
 void prepare_conv(const Conv2d& s, const float* weight, float* prepared) noexcept {
   std::fill(prepared, prepared + s.weights(), 0.0f);
@@ -161,9 +181,11 @@ void find_starts(const Conv2d& s, const std::uint32_t* index, std::size_t count,
 
 void event_conv(const Conv2d& s, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
                 std::uint32_t* starts, float* y) noexcept {
-  if (scalar_level()) return reference(s, s.row(), prepared, bias, index, value, count, y);
+  if (scalar_level()) return reference(s, s.row(), prepared, bias, index, value, count, 0, s.out_height(), y);
   find_starts(s, index, count, starts);
-  HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, y);
+  each_share(s, count, y, [&](std::size_t first, std::size_t last, float* to) {
+    HWY_DYNAMIC_DISPATCH(conv)(s, prepared, bias, index, value, count, starts, first, last, to);
+  });
 }
 
 void prepare_conv(const Conv2d& s, const float* weight, Bfloat16* prepared) noexcept {
@@ -173,9 +195,11 @@ void prepare_conv(const Conv2d& s, const float* weight, Bfloat16* prepared) noex
 
 void event_conv(const Conv2d& s, const Bfloat16* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
                 std::uint32_t* starts, float* y) noexcept {
-  if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, y);
+  if (scalar_level()) return conv_reference(s, prepared, bias, index, value, count, 0, s.out_height(), y);
   find_starts(s, index, count, starts);
-  HWY_DYNAMIC_DISPATCH(conv_bfloat16)(s, prepared, bias, index, value, count, starts, y);
+  each_share(s, count, y, [&](std::size_t first, std::size_t last, float* to) {
+    HWY_DYNAMIC_DISPATCH(conv_bfloat16)(s, prepared, bias, index, value, count, starts, first, last, to);
+  });
 }
 
 }  // namespace apical::kernels

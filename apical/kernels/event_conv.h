@@ -21,6 +21,8 @@ struct Conv2d {
   std::size_t out_width() const noexcept { return out(width, kernel_w, stride_w, pad_w); }
   std::size_t inputs() const noexcept { return in_channels * height * width; }
   std::size_t outputs() const noexcept { return out_channels * out_height() * out_width(); }
+  /// Outputs that an event reaches, about.
+  std::size_t reach() const noexcept { return kernel_h * kernel_w * (out_channels / groups) / (stride_h * stride_w); }
   /// Floats of a prepared weight row, the outputs of a group: rounded up to 64 bytes.
   std::size_t row() const noexcept { return (out_channels / groups + 15) / 16 * 16; }
   /// The same of narrow weights (narrow.h).
@@ -45,7 +47,7 @@ void prepare_conv(const Conv2d& shape, const float* weight, float* prepared) noe
 void find_starts(const Conv2d& shape, const std::uint32_t* index, std::size_t count, std::uint32_t* starts) noexcept;
 
 /// y [OH, OW, O] = bias [O] (null: 0) + the weights of the events. index: ascending, of the input [H, W, I]; value: of each event, null:
-/// spikes (1). starts: scratch of H * W + 1. One sample, one thread: callers share out samples.
+/// spikes (1). starts: scratch of H * W + 1. One sample; rows of a large layer are shared out over the threads.
 void event_conv(const Conv2d& shape, const float* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,
                 std::uint32_t* starts, float* y) noexcept;
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "apical/base/thread_pool.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -97,6 +98,14 @@ void reference(const W* rows, std::size_t stride, std::size_t outputs, const std
   }
 }
 
+// Calls share(first output, how many): all of them, or, of a large layer, some for each thread. Blocks of outputs as `linear_part` takes them.
+template <class Share>
+void each_share(std::size_t outputs, std::size_t count, const Share& share) {
+  constexpr std::size_t block = 128;
+  parallel_for(0, (outputs + block - 1) / block, large_layer / (block * std::max<std::size_t>(count, 1)) + 1,
+               [&](std::size_t b, std::size_t e) { share(b * block, std::min(e * block, outputs) - b * block); });
+}
+
 }  // namespace
 
 void linear_reference(const Bfloat16* rows, std::size_t stride, std::size_t outputs, const std::uint32_t* index, const float* value,
@@ -114,14 +123,14 @@ void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs
 
 void event_linear(const float* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
                   float* y) noexcept {
-  if (count == 0) return;
   if (scalar_level()) return reference(rows, linear_stride(outputs), outputs, index, value, count, y);
-  HWY_DYNAMIC_DISPATCH(linear)(rows, linear_stride(outputs), outputs, index, value, count, y);
+  each_share(outputs, count, [&](std::size_t o, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(linear)(rows + o, linear_stride(outputs), n, index, value, count, y + o);
+  });
 }
 
 void dense_linear(const float* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept {
-  if (scalar_level()) return reference(rows, linear_stride(outputs), outputs, nullptr, x, inputs, y);
-  HWY_DYNAMIC_DISPATCH(linear)(rows, linear_stride(outputs), outputs, nullptr, x, inputs, y);
+  event_linear(rows, outputs, nullptr, x, inputs, y);
 }
 
 void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, Bfloat16* rows) noexcept {
@@ -133,12 +142,13 @@ void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs
 void event_linear(const Bfloat16* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
                   float* y) noexcept {
   if (scalar_level()) return linear_reference(rows, pair_row(outputs), outputs, index, value, count, y);
-  HWY_DYNAMIC_DISPATCH(linear_bfloat16)(rows, pair_row(outputs), outputs, index, value, count, y);
+  each_share(outputs, count, [&](std::size_t o, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(linear_bfloat16)(rows + o, pair_row(outputs), n, index, value, count, y + o);
+  });
 }
 
 void dense_linear(const Bfloat16* rows, std::size_t outputs, std::size_t inputs, const float* x, float* y) noexcept {
-  if (scalar_level()) return linear_reference(rows, pair_row(outputs), outputs, nullptr, x, inputs, y);
-  HWY_DYNAMIC_DISPATCH(linear_bfloat16)(rows, pair_row(outputs), outputs, nullptr, x, inputs, y);
+  event_linear(rows, outputs, nullptr, x, inputs, y);
 }
 
 }  // namespace apical::kernels

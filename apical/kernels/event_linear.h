@@ -1,12 +1,15 @@
 #pragma once
 // A dense layer driven by spikes: only the weight rows of inputs that fired are read. Sums run in the order of the list, one sum an
-// output: the same bits at every SIMD level, and the same as dense_linear when the list is ascending.
+// output: the same bits at every SIMD level and for any number of threads, and the same as dense_linear when the list is ascending.
 #include <cstddef>
 #include <cstdint>
 
 #include "apical/kernels/narrow.h"
 
 namespace apical::kernels {
+
+/// Synaptic operations that are worth a thread of their own.
+inline constexpr std::size_t large_layer = std::size_t{1} << 19;
 
 /// Floats from one weight row to the next: O rounded up to 64 bytes.
 constexpr std::size_t linear_stride(std::size_t outputs) noexcept { return (outputs + 15) / 16 * 16; }

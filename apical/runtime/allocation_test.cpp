@@ -87,15 +87,15 @@ TEST(Allocation, StepsAllocateNothing) {
     set_thread_count(threads);
     std::atomic<std::size_t> items{0};
     parallel_for(0, 100, 1, [&](std::size_t b, std::size_t e) { items += e - b; });  // the threads exist from here on
-    for (const Graph& g : {apical::testing::small_net(), wide_net()})
+    for (const Graph& g : {apical::testing::small_net(), apical::testing::large_net(), wide_net()})
       for (const Options& options :
            {Options{}, Options{.plan = Plan::dense, .count = true}, Options{.plan = Plan::event, .record_spikes = true}})
         for (const bool constant : {false, true})
           EXPECT_EQ(allocations_of(g, options, constant), 0u) << g.name << ", " << threads << " threads";
+    for (const Graph& g : {apical::testing::small_net(), apical::testing::large_net(), wide_net()})
+      for (const bool record : {false, true})
+        for (const bool constant : {false, true}) EXPECT_EQ(integer_allocations_of(g, {.record_spikes = record}, constant), 0u) << g.name;
   }
-  for (const Graph& g : {apical::testing::small_net(), wide_net()})
-    for (const bool record : {false, true})
-      for (const bool constant : {false, true}) EXPECT_EQ(integer_allocations_of(g, {.record_spikes = record}, constant), 0u) << g.name;
   set_thread_count(1);
   allocations = 0, counting = true;
   const Session session(apical::testing::small_net());

@@ -100,6 +100,7 @@ class Builder {
       in.by_rows = weights && in.changing && readers[s.inputs[0]] == 1 && (in.height == 1 || in.row() % 64 == 0);
       const bool small = std::all_of(in.bias.begin(), in.bias.end(), [](std::int32_t b) { return b == static_cast<std::int16_t>(b); });
       in.narrow = in.by_rows && s.lif.shift >= 0 && small && in.conv.groups == 1 && (in.kind == Kind::linear || window_events(in) <= kernels::kWindow);
+      if (in.by_rows) in.shares = std::min(std::size_t{16}, static_cast<std::size_t>(in.height));
       if (in.narrow) in.narrow_bias.assign(in.bias.begin(), in.bias.end());
     }
   }
@@ -132,7 +133,7 @@ void IntegerProgram::plan_memory() {
   for (IntegerSlot& s : slots) {
     most = std::max(most, s.n);
     if (s.kind == Kind::flatten) continue;  // it is its input's buffer
-    if (s.form == Form::values || s.wants_values) s.values_at = s.narrow ? memory.take<std::int16_t>(s.row()) : memory.take<std::int32_t>(s.by_rows ? s.row() : s.n);
+    if (s.form == Form::values || s.wants_values) s.values_at = s.narrow ? memory.take<std::int16_t>(s.row() * s.shares) : memory.take<std::int32_t>(s.by_rows ? s.row() * s.shares : s.n);
     if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
     if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);

@@ -17,6 +17,7 @@ struct IntegerSlot : NodeSlot {
   Form form{};
   bool by_rows = false;                           // of a weight layer: only neurons read it, who ask for it row by row
   bool narrow = false;                            // and as int16
+  std::size_t shares = 1;                         // of its rows that may be worked on at the same time
   bool wants_values = false, wants_list = false;  // some reader needs this form of the output
   kernels::Conv2d conv;
   std::vector<std::uint8_t> weight;  // as kernels::prepare_int8 lays them out
@@ -28,7 +29,7 @@ struct IntegerSlot : NodeSlot {
   std::size_t list_size = 0;
   std::size_t row() const noexcept { return static_cast<std::size_t>(width * channels); }
   // Offsets of its buffers: int32[n], uint64[words_per_row(n)], uint32[list_size], int16[n] (factors of listed values), uint32[pixels + 1] of
-  // its input, and its state: int16[n] of a neuron, int64[n] of a readout. By rows: int32 or int16 of one row.
+  // its input, and its state: int16[n] of a neuron, int64[n] of a readout. By rows: int32 or int16 of `shares` rows.
   std::size_t values_at = MemoryPlan::none, bits_at = MemoryPlan::none, list_at = MemoryPlan::none, factors_at = MemoryPlan::none,
               starts_at = MemoryPlan::none, kept_at = MemoryPlan::none;
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "apical/base/error.h"
+#include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
+#include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/int_values.h"
 #include "apical/runtime/integer_program.h"
@@ -59,9 +61,9 @@ struct IntegerSession::Impl {
       source[i] = program->source(i);
       Buffer& b = buffers[i];
       if (s.narrow)
-        b.narrow = memory.at<std::int16_t>(s.values_at, s.row());
+        b.narrow = memory.at<std::int16_t>(s.values_at, s.row() * s.shares);
       else
-        b.values = memory.at<std::int32_t>(s.values_at, s.by_rows ? s.row() : s.n);
+        b.values = memory.at<std::int32_t>(s.values_at, s.by_rows ? s.row() * s.shares : s.n);
       b.bits = memory.at<std::uint64_t>(s.bits_at, kernels::words_per_row(s.n));
       b.list = memory.at<std::uint32_t>(s.list_at, s.list_size), b.factors = memory.at<std::int16_t>(s.factors_at, s.n);
       b.starts = memory.at<std::uint32_t>(s.starts_at, 1);  // as many as its input has pixels, and one
@@ -151,17 +153,25 @@ struct IntegerSession::Impl {
   }
 
   void neurons(const IntegerSlot& s, const IntegerSlot& from, Buffer& in, Buffer& b) {
-    const std::size_t step = from.by_rows ? from.row() : s.n;
-    for (std::size_t at = 0; at < s.n; at += step) {
-      const std::int16_t* leak = s.leak.empty() ? nullptr : s.leak.data() + at;
-      if (from.narrow) {
-        product(from, at / step, at / step + 1, in, from.narrow_bias, in.narrow);
-        kernels::integer_lif_step(s.lif, leak, in.narrow.data(), step, b.membranes.data() + at, b.bits.data() + at / 64);
-      } else {
-        if (from.by_rows) product(from, at / step, at / step + 1, in, from.bias, in.values);
-        kernels::integer_lif_step(s.lif, leak, in.values.data(), step, b.membranes.data() + at, b.bits.data() + at / 64);
+    const auto fire = [&](std::size_t at, std::size_t n, const auto* current) {
+      kernels::integer_lif_step(s.lif, s.leak.empty() ? nullptr : s.leak.data() + at, current, n, b.membranes.data() + at, b.bits.data() + at / 64);
+    };
+    if (!from.by_rows) return fire(0, s.n, in.values.data());
+    const auto rows = static_cast<std::size_t>(from.height), row = from.row();
+    const std::size_t work = of(from.inputs[0]).count * from.conv.reach() / rows + 1, least = (rows + from.shares - 1) / from.shares;
+    const std::size_t share = std::max(least, kernels::large_layer / work + 1);
+    parallel_for(0, rows, share, [&](std::size_t first, std::size_t last) {
+      const std::size_t buffer = first / share * row;
+      for (std::size_t y = first; y < last; ++y) {
+        if (from.narrow) {
+          product(from, y, y + 1, in, from.narrow_bias, in.narrow.subspan(buffer, row));
+          fire(y * row, row, in.narrow.data() + buffer);
+        } else {
+          product(from, y, y + 1, in, from.bias, in.values.subspan(buffer, row));
+          fire(y * row, row, in.values.data() + buffer);
+        }
       }
-    }
+    });
   }
 
   // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.

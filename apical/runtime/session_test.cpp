@@ -5,8 +5,11 @@
 
 #include "apical/base/error.h"
 #include "apical/base/thread_pool.h"
+#include "apical/graph/integer.h"
 #include "apical/graph/quantise.h"
+#include "apical/kernels/bits.h"
 #include "apical/runtime/batch.h"
+#include "apical/runtime/integer_reference.h"
 #include "apical/runtime/reference.h"
 #include "apical/runtime/testing_nets.h"
 
@@ -65,6 +68,35 @@ TEST(Session, EventAndDensePlansGiveTheSameBits) {
       EXPECT_EQ(dense.spikes(), event.spikes());
       EXPECT_EQ(dense.state(), event.state());
     }
+}
+
+TEST(Session, LargeLayersDoNotDependOnThreads) {
+  const Graph g = apical::testing::large_net();
+  const auto frames = random_frames(g, 3, false);
+  Graph q = g;
+  InputRange range;
+  range.see(frames);
+  quantise(q, 8, range);
+  const IntegerNetwork network = integer_network(q);
+  const auto all = [&](int threads) {
+    set_thread_count(threads);
+    std::vector<std::vector<SpikeRecord>> spikes;
+    for (const Graph& net : {g, half(g)})
+      for (const Plan plan : {Plan::dense, Plan::event}) {
+        Session s(net, {.plan = plan, .record_spikes = true});
+        s.run(frames);
+        spikes.push_back(s.spikes());
+      }
+    IntegerSession s(network, {.record_spikes = true});
+    s.run(frames);
+    spikes.push_back(s.spikes());
+    return spikes;
+  };
+  const auto one = all(1);
+  EXPECT_GT(kernels::count_bits(one[0][1].bits.data(), 2, 130), 20u);
+  for (const int threads : {2, 7}) EXPECT_EQ(all(threads), one) << threads;
+  set_thread_count(1);
+  EXPECT_EQ(one[4], run_integer_reference(network, frames).spikes);
 }
 
 TEST(Session, AStreamIsCutAndContinuedByAnotherSession) {

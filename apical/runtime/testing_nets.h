@@ -85,6 +85,26 @@ inline graph::Graph whole_words_net() {
   return g;
 }
 
+/// Weight layers large enough to be shared out over the threads (kernels::large_layer), dense and event by event.
+inline graph::Graph large_net() {
+  using namespace graph;
+  Graph g;
+  g.name = "large", g.input_shape = {3, 40, 64}, g.T = 2;
+  g.tensors["c.w"] = random_tensor({64, 3, 3, 3}, "c", 0.5f), g.tensors["l.w"] = random_tensor({130, 10240}, "l", 0.1f);
+  kernels::Lif lif;
+  lif.v_th = 0.5f;
+  g.nodes = {{"in", Input{}, {}, {}},
+             {"c", Conv2d{"c.w", "", 1, 1, 1, 1, 1}, {"in"}, {}},
+             {"n", Neuron{lif, {}, ""}, {"c"}, {}},
+             {"mp", MaxPool2d{4, 4}, {"n"}, {}},
+             {"flat", Flatten{}, {"mp"}, {}},
+             {"l", Linear{"l.w", ""}, {"flat"}, {}},
+             {"n2", Neuron{lif, {}, ""}, {"l"}, {}},
+             {"out", Readout{ReadoutKind::rate}, {"n2"}, {}}};
+  validate(g);
+  return g;
+}
+
 /// [T, ...] frames: the same image at each step, or fresh sparse counts.
 inline std::vector<float> random_frames(const graph::Graph& g, std::uint64_t seed, bool constant) {
   Random random(seed, "frames");
