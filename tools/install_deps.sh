@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what Apical needs on Debian 12 or Ubuntu 22.04+. Says nothing when nothing is missing.
-#   tools/install_deps.sh [--no-torch] [--list]
+#   tools/install_deps.sh [--no-torch] [--bench] [--list]
 # As root it calls apt-get; otherwise it prints the line to run and exits with 3.
 set -euo pipefail
 
-torch=1 list=0
+torch=1 bench=0 list=0
 for arg in "$@"; do
   case "$arg" in
     --no-torch) torch=0 ;;  # only what -DAPICAL_TRAIN=OFF needs
+    --bench) bench=1 ;;     # and what -DAPICAL_BENCH=ON needs
     --list) list=1 ;;       # print the names and stop
-    *) echo "error: unknown option $arg (known: --no-torch, --list)" >&2; exit 2 ;;
+    *) echo "error: unknown option $arg (known: --no-torch, --bench, --list)" >&2; exit 2 ;;
   esac
 done
 
@@ -43,10 +44,19 @@ packages=(
   libgmock-dev              # matchers of the unit tests
   python3                   # command-line tests, tools/check_layers.py
 )
+if ((torch || bench)); then
+  packages+=(libopenblas0-pthread) # fast matrix products; the generic BLAS is 20 times slower
+fi
+if ((bench)); then
+  packages+=(
+    libbenchmark-dev        # bench/micro
+    libblas-dev             # its matrix product is linked with it and runs OpenBLAS
+    python3-venv            # bench/field puts the peers into a virtual environment
+  )
+fi
 if ((torch)); then
   packages+=(
     libtorch-dev            # tensors, autograd, optimisers (nn, learning, training)
-    libopenblas0-pthread    # fast matrix products; the generic BLAS is 20 times slower
     libmimalloc-dev         # fresh large buffers without page faults: elementwise torch runs 5 times faster
   )
 fi

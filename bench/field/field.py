@@ -13,10 +13,10 @@ import time
 PAGE = """# Benchmarks
 
 Apical beside its peers, measured in one run; `bench/field/run.sh` measures everything anew and writes this page. Results are compared
-first: a row stands here only when both sides gave the same.
+first: a row stands here only when both sides gave the same. `bench/micro/run.sh` measures each kernel by itself, beside the machine's limit.
 """
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUNS = 7
+RUNS, FEWEST = 7, 5
 
 
 def arguments(description):
@@ -27,11 +27,19 @@ def arguments(description):
     return p.parse_args()
 
 
-def seconds(run, runs=RUNS):
-    """Wall times of run(), after one that warms up."""
-    run()
+def set_threads(n):
+    """Of torch, and of JAX: it takes as many as there are processors that it may use."""
+    import torch
+    torch.set_num_threads(n)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n])
+
+
+def seconds(run, warm=False):
+    """Wall times of RUNS calls of run(), after one that warms up unless that has been done; of FEWEST when a call takes seconds."""
+    if not warm:
+        run()
     times = []
-    for _ in range(runs):
+    while len(times) < (RUNS if not times or times[0] < 2 else FEWEST):
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
@@ -102,7 +110,7 @@ def publish(args, workload, rows, columns, text):
     page = ROOT / "docs/benchmarks.md"
     head = f"<!-- {workload} -->"
     section = f"{head}\n## {workload}\n\n{text.strip()}\n\n`bench/field/run.sh --threads {args.threads} {workload}` on {cpu()}, {args.threads} threads, " \
-              f"{time.strftime('%Y-%m-%d')}; medians of {RUNS} runs; in parentheses the peer's time over ours.\n\n{shown}\n"
+              f"{time.strftime('%Y-%m-%d')}; medians of {RUNS} runs ({FEWEST} where one takes seconds); in parentheses the peer's time over ours.\n\n{shown}\n"
     before = page.read_text(encoding="utf-8") if page.exists() else PAGE
     if head in before:
         after = re.sub(re.escape(head) + r".*?(?=<!-- |\Z)", lambda _: section + "\n", before, flags=re.S)

@@ -17,7 +17,7 @@ while (($#)); do
 done
 ((${#workloads[@]})) || mapfile -t workloads < <(find bench/field -mindepth 2 -name run.py -printf '%h\n' | xargs -n1 basename | sort)
 
-tools/install_deps.sh
+tools/install_deps.sh --bench
 venv=build/bench-venv
 if ! cmp -s bench/field/requirements.txt "$venv/installed.txt"; then
   echo "== peers into $venv"

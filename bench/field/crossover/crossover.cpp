@@ -8,8 +8,8 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/training/setup.h"
-#include "bench/field/field.h"
 #include "bench/field/tensors.h"
+#include "bench/measure.h"
 
 int main(int argc, char** argv) {
   using namespace apical;

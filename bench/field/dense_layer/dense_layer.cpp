@@ -8,15 +8,18 @@
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
-#include "bench/field/field.h"
+#include "bench/field/lif_options.h"
 #include "bench/field/tensors.h"
+#include "bench/measure.h"
 
 int main(int argc, char** argv) {
   using namespace apical;
   CLI::App app("dense layer and LIF neurons");
   std::string folder;
+  bench::LifOptions neuron;
   int threads = 1, runs = 7, T = 1;
   app.add_option("folder", folder)->required();
+  neuron.add_to(app);
   app.add_option("--steps", T)->required();
   app.add_option("--threads", threads);
   app.add_option("--runs", runs);
@@ -32,15 +35,11 @@ int main(int argc, char** argv) {
     torch::NoGradGuard no_grad;
     dense.parameters()[0].copy_(w);
   }
-  nn::NeuronOptions options;  // h[t] = v[t-1] / 2 + y[t], soft reset by 1, reset detached
-  options.surrogate = {kernels::SurrogateKind::sigmoid, 1.0f, 1.0f};
-  nn::LIFNodeImpl lif(options);
-
   at::AutoGradMode mode(learns);
   torch::Tensor spikes, grad_w;
   const auto total = bench::seconds(runs, [&] {
     dense.zero_grad();
-    spikes = lif.run(dense.run({x, T, false}, nullptr), nullptr).frames;
+    spikes = nn::lif_scan(dense.run({x, T, false}, nullptr), {}, {}, neuron.lif(), neuron.shape()).first;
     if (learns) spikes.backward(grad);
   });
   const auto products = bench::seconds(runs, [&] {

@@ -8,7 +8,7 @@
 
 #include "apical/base/thread_pool.h"
 #include "apical/formats/events/columns.h"
-#include "bench/field/field.h"
+#include "bench/measure.h"
 
 namespace {
 

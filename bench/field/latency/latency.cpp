@@ -9,7 +9,7 @@
 #include "apical/graph/quantise.h"
 #include "apical/runtime/integer_reference.h"
 #include "apical/runtime/session.h"
-#include "bench/field/field.h"
+#include "bench/measure.h"
 
 int main(int argc, char** argv) {
   using namespace apical;

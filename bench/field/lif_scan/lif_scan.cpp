@@ -6,28 +6,25 @@
 #include "apical/base/thread_pool.h"
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
-#include "bench/field/field.h"
+#include "bench/field/lif_options.h"
 #include "bench/field/tensors.h"
+#include "bench/measure.h"
 
 int main(int argc, char** argv) {
   using namespace apical;
   using bench::now, bench::read;
   CLI::App app("LIF scan, forward and backward");
-  std::string folder, reset_at = "same_step";
+  std::string folder;
+  bench::LifOptions neuron;
   int threads = 1, runs = 7;
   app.add_option("folder", folder)->required();
-  app.add_option("--reset-at", reset_at)->check(CLI::IsMember({"same_step", "next_step"}));
+  neuron.add_to(app);
   app.add_option("--threads", threads);
   app.add_option("--runs", runs);
   CLI11_PARSE(app, argc, argv);
   set_thread_count(threads);
   training::prepare_torch(threads);
 
-  kernels::Lif lif;  // h[t] = v[t-1] / 2 + x[t], soft reset: every factor exact in float, so libraries must agree bit for bit
-  lif.decay = 0.5f;
-  lif.detach_reset = true;
-  lif.reset_at = reset_at == "next_step" ? kernels::ResetAt::next_step : kernels::ResetAt::same_step;
-  const kernels::Surrogate sigmoid{kernels::SurrogateKind::sigmoid, 1.0f, 1.0f};  // 4 y (1 - y), y = 1 / (1 + exp(-4 u))
   auto x = read(folder + "/x.npy").requires_grad_();
   const auto grad = read(folder + "/grad.npy");
   const std::int64_t T = x.size(0);
@@ -37,7 +34,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < runs + 1; ++i) {  // the first one warms up
     x.mutable_grad() = torch::Tensor();
     const double start = now();
-    spikes = nn::lif_scan({x, T, false}, {}, {}, lif, sigmoid).first;
+    spikes = nn::lif_scan({x, T, false}, {}, {}, neuron.lif(), neuron.shape()).first;
     const double middle = now();
     spikes.backward(grad);
     const double end = now();

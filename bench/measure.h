@@ -1,5 +1,5 @@
 #pragma once
-// What our sides of the field benchmarks share: times, the copy bandwidth, one JSON line.
+// What the benchmarks share: times, the rates of the memory, one JSON line.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -39,24 +39,29 @@ inline double copy_bytes_per_s(const void* from, void* to, std::size_t bytes, in
   return best;
 }
 
-/// Least time of `threads` threads to read `bytes` from their second level caches: of seven tries over 256 KiB each.
-inline double read_seconds(double bytes, int threads) {
-  constexpr std::size_t words = 32768, times = 256;
+/// Bytes a second that `threads` threads read, each `bytes` of its own again and again: best of seven tries.
+inline double read_bytes_per_s(std::size_t bytes, int threads) {
+  constexpr std::size_t strand = 32;  // additions that do not wait for each other
+  const std::size_t words = std::max<std::size_t>(1, bytes / 8 / strand) * strand, times = std::max<std::size_t>(1, (std::size_t{1} << 23) / words);
   std::vector<std::vector<std::uint64_t>> buffers(static_cast<std::size_t>(threads), std::vector<std::uint64_t>(words, 3));
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
   const auto tries = seconds(7, [&] {
     parallel_for(0, buffers.size(), 1, [&](std::size_t k, std::size_t) {
-      std::uint64_t strands[32] = {};  // as many as keep the additions from waiting for each other
+      std::uint64_t strands[strand] = {};
+      const std::uint64_t* const from = buffers[k].data();
       for (std::size_t t = 0; t < times; ++t)
-        for (std::size_t i = 0; i < words; i += 32)
-          for (std::size_t j = 0; j < 32; ++j) strands[j] += buffers[k][i + j] ^ t;
+        for (std::size_t i = 0; i < words; i += strand)
+          for (std::size_t j = 0; j < strand; ++j) strands[j] += from[i + j] ^ t;
       for (const auto s : strands) sums[k] += s;
     });
   });
   volatile std::uint64_t used = sums[0];  // the sums are needed, in the compiler's eyes
   static_cast<void>(used);
-  return *std::min_element(tries.begin(), tries.end()) * bytes / (static_cast<double>(threads) * words * 8 * times);
+  return static_cast<double>(threads) * static_cast<double>(words * 8 * times) / *std::min_element(tries.begin(), tries.end());
 }
+
+/// Least time of `threads` threads to read `bytes` from their second level caches.
+inline double read_seconds(double bytes, int threads) { return bytes / read_bytes_per_s(std::size_t{1} << 18, threads); }
 
 inline void print(const std::vector<std::pair<std::string, std::vector<double>>>& lists) {
   std::string text;

@@ -1,0 +1,189 @@
+// Spike bits and lists, products and convolutions driven by spikes, pools. Weights are 1, so that the sums of a layer count the synaptic
+// operations it did: additions, a weight read for each.
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+#include "apical/kernels/bits.h"
+#include "apical/kernels/event_conv.h"
+#include "apical/kernels/event_int8.h"
+#include "apical/kernels/event_linear.h"
+#include "apical/kernels/event_matmul.h"
+#include "apical/kernels/int_values.h"
+#include "apical/kernels/pool.h"
+#include "bench/micro/micro.h"
+
+namespace apical::bench {
+namespace {
+
+using namespace kernels;
+
+constexpr float density = 0.05f;
+
+struct Spikes {
+  std::size_t rows, n;
+  std::vector<float> x;
+  std::vector<std::uint64_t> bits;
+  std::vector<std::uint32_t> list;  // of the first row
+  std::size_t count;
+  Spikes(std::size_t rows_, std::size_t n_) : rows(rows_), n(n_), x(rows * n), bits(rows * words_per_row(n)), list(n) {
+    Random random(1, 4);
+    for (float& a : x) a = random.uniform() < density ? 1.0f : 0.0f;
+    pack_bits(x.data(), rows, n, bits.data());
+    count = bits_to_list(bits.data(), n, list.data());
+  }
+};
+
+template <class T>
+double sum(const std::vector<T>& y) {
+  return std::accumulate(y.begin(), y.end(), 0.0);
+}
+
+void add_bits() {
+  constexpr std::size_t rows = 1024, n = 4096;
+  constexpr double values = rows * n;
+  add("pack_bits/4Mi", Threads::all, [=] {
+    auto a = std::make_shared<Spikes>(rows, n);
+    return Case{{values, 4 * values, values / 8, values}, [=] { pack_bits(a->x.data(), rows, n, a->bits.data()); }};
+  });
+  add("unpack_bits/4Mi", Threads::one, [=] {
+    auto a = std::make_shared<Spikes>(rows, n);
+    return Case{{values, values / 8, 4 * values, values}, [=] { unpack_bits(a->bits.data(), rows, n, a->x.data()); }};
+  });
+  add("count_bits/4Mi", Threads::one, [=] {
+    auto a = std::make_shared<Spikes>(rows, n);
+    return Case{{values, values / 8, 0, values / 32}, [=] { count_bits(a->bits.data(), rows, n); }};
+  });
+  add("bits_to_list/4096", Threads::one, [=] {
+    auto a = std::make_shared<Spikes>(1, n);
+    return Case{{n, n / 8, 4.0 * static_cast<double>(a->count), static_cast<double>(a->count)}, [=] { bits_to_list(a->bits.data(), n, a->list.data()); }};
+  });
+  add("list_to_bits/4096", Threads::one, [=] {
+    auto a = std::make_shared<Spikes>(1, n);
+    const double count = static_cast<double>(a->count);
+    return Case{{n, 4 * count, n / 8, count}, [=] { list_to_bits(a->list.data(), a->count, n, a->bits.data()); }};
+  });
+  add("quantise_values/4096", Threads::one, [=] {
+    auto x = std::make_shared<std::vector<float>>(noise(n, 5));
+    auto q = std::make_shared<std::vector<std::int32_t>>(n);
+    return Case{{n, 4 * n, 4 * n, 5 * n}, [=] { quantise_values(x->data(), n, 32, q->data()); }};
+  });
+}
+
+void add_products(std::size_t outputs, std::size_t inputs) {
+  const std::string size = "/" + std::to_string(inputs) + "x" + std::to_string(outputs);
+  add("event_linear" + size, Threads::one, [=] {
+    auto s = std::make_shared<Spikes>(1, inputs);
+    auto rows = std::make_shared<std::vector<float>>(linear_stride(outputs) * inputs);
+    prepare_linear(std::vector<float>(outputs * inputs, 1).data(), outputs, inputs, rows->data());
+    auto y = std::make_shared<std::vector<float>>(outputs);
+    const double synops = static_cast<double>(s->count * outputs);
+    return Case{{synops, 4 * synops, 4.0 * static_cast<double>(outputs), synops},
+                [=] { event_linear(rows->data(), outputs, s->list.data(), nullptr, s->count, y->data()); }};
+  });
+  add("event_matmul/128x" + size.substr(1), Threads::all, [=] {
+    constexpr std::size_t batch = 128;
+    auto s = std::make_shared<Spikes>(batch, inputs);
+    auto panels = std::make_shared<std::vector<float>>(matmul_floats(outputs, inputs));
+    prepare_event_matmul(std::vector<float>(outputs * inputs, 1).data(), outputs, inputs, panels->data());
+    auto y = std::make_shared<std::vector<float>>(batch * outputs);
+    const double synops = static_cast<double>(count_bits(s->bits.data(), batch, inputs) * outputs);
+    return Case{{synops, 4 * synops, 4.0 * static_cast<double>(y->size()), synops, 4.0 * static_cast<double>(kPanel * inputs)},
+                [=] { event_matmul(panels->data(), outputs, inputs, s->bits.data(), batch, y->data()); }};
+  });
+}
+
+// The layer in int8, sums in `Sum`.
+template <class Sum>
+void add_int8(const std::string& name, const Conv2d& shape) {
+  add(name, Threads::one, [=] {
+    auto s = std::make_shared<Spikes>(1, shape.inputs());
+    auto weights = std::make_shared<std::vector<std::uint8_t>>(int8_weights(shape));
+    const std::size_t each = shape.kernel_h * shape.kernel_w * shape.in_channels / shape.groups * shape.out_channels;
+    prepare_int8(shape, std::vector<std::int8_t>(each, 1).data(), weights->data());
+    auto starts = std::make_shared<std::vector<std::uint32_t>>(shape.height * shape.width + 1);
+    auto y = std::make_shared<std::vector<Sum>>(shape.outputs());
+    const auto run = [=] {
+      find_starts(shape, s->list.data(), s->count, starts->data());
+      event_conv_int8(shape, weights->data(), nullptr, s->list.data(), nullptr, s->count, starts->data(), 0, shape.out_height(), y->data());
+    };
+    run();
+    const double synops = sum(*y), written = static_cast<double>(sizeof(Sum) * y->size());
+    return Case{{synops, synops, written, synops / 2, std::min(synops, static_cast<double>(weights->size())) + written}, run};
+  });
+}
+
+void add_conv(const std::string& size, const Conv2d& shape) {
+  add("event_conv/" + size, Threads::one, [=] {
+    auto s = std::make_shared<Spikes>(1, shape.inputs());
+    auto weights = std::make_shared<std::vector<float>>(shape.weights());
+    const std::size_t each = shape.kernel_h * shape.kernel_w * shape.in_channels / shape.groups * shape.out_channels;
+    prepare_conv(shape, std::vector<float>(each, 1).data(), weights->data());
+    auto starts = std::make_shared<std::vector<std::uint32_t>>(shape.height * shape.width + 1);
+    auto y = std::make_shared<std::vector<float>>(shape.outputs());
+    const auto run = [=] { event_conv(shape, weights->data(), nullptr, s->list.data(), nullptr, s->count, starts->data(), y->data()); };
+    run();
+    const double synops = sum(*y), written = 4.0 * static_cast<double>(y->size());
+    return Case{{synops, 4 * synops, written, synops, 4.0 * static_cast<double>(weights->size()) + written}, run};
+  });
+  add_int8<std::int32_t>("event_conv_int8/" + size, shape);
+}
+
+// Pools of 2 x 2 over 32 x 32 x 128 neurons.
+const Pool2d pool{128, 32, 32};
+
+void add_event_pools() {
+  const auto add_pool = [](const std::string& name, double written, auto run) {  // run(spikes, bits, values, indices)
+    add(name, Threads::one, [=] {
+      auto s = std::make_shared<Spikes>(1, pool.channels * pool.height * pool.width);
+      auto bits = std::make_shared<std::vector<std::uint64_t>>(words_per_row(pool.outputs()));
+      auto y = std::make_shared<std::vector<float>>(pool.outputs());
+      auto sums = std::make_shared<std::vector<std::uint32_t>>(pool.outputs() * 4 + pool.height * pool.width + 1);
+      const double count = static_cast<double>(s->count);
+      return Case{{count, 4 * count, written > 0 ? written : 4 * count, count}, [=] { run(*s, bits->data(), y->data(), sums->data()); }};
+    });
+  };
+  const double outputs = static_cast<double>(pool.outputs());
+  using Words = std::uint64_t*;
+  using Indices = std::uint32_t*;
+  add_pool("event_max_pool", outputs / 8, [](const Spikes& s, Words bits, float*, Indices) { event_max_pool(pool, s.list.data(), s.count, bits); });
+  add_pool("max_pool_spikes", outputs / 8,
+           [](const Spikes& s, Words bits, float*, Indices) { max_pool_spikes(pool, s.bits.data(), s.list.data(), s.count, bits); });
+  add_pool("sum_pool_spikes", 0, [](const Spikes& s, Words, float*, Indices sums) {
+    sum_pool_spikes(pool, s.list.data(), s.count, sums, sums + pool.height * pool.width + 1);
+  });
+  add_pool("event_average_pool", 4 * outputs,
+           [](const Spikes& s, Words, float* y, Indices) { event_average_pool(pool, s.list.data(), nullptr, s.count, y); });
+}
+
+// Of whole images, channel last.
+void add_image_pools() {
+  constexpr std::size_t batch = 16;
+  const std::size_t in = batch * pool.channels * pool.height * pool.width, out = batch * pool.outputs();
+  const double x = static_cast<double>(in), y = static_cast<double>(out);
+  const auto add_pool = [=](const std::string& name, double read, double written, auto run) {  // run(large, small, bits)
+    add(name, Threads::all, [=] {
+      auto a = std::make_shared<std::vector<float>>(noise(in, 6)), b = std::make_shared<std::vector<float>>(noise(out, 7));
+      auto bits = std::make_shared<std::vector<std::uint64_t>>(words_per_row(in), 0x0080000400200001u);
+      return Case{{x, read, written, x}, [=] { run(a->data(), b->data(), bits->data()); }};
+    });
+  };
+  add_pool("average_pool/16", 4 * x, 4 * y, [](float* a, float* b, std::uint64_t*) { average_pool(pool, batch, a, b); });
+  add_pool("average_pool_bits/16", x / 8, 4 * y, [](float*, float* b, std::uint64_t* bits) { average_pool_bits(pool, 1, batch, bits, b); });
+  add_pool("average_pool_backward/16", 4 * y, 4 * x, [](float* a, float* b, std::uint64_t*) { average_pool_backward(pool, batch, b, a); });
+  add_pool("max_pool/16", 4 * x, 4 * y, [](float* a, float* b, std::uint64_t*) { max_pool(pool, batch, a, b); });
+}
+
+}  // namespace
+
+void add_events() {
+  add_bits();
+  add_products(1024, 1024);
+  add_products(800, 2312);
+  add_int8<std::int32_t>("event_linear_int8/1024x1024", linear_shape(1024, 1024));
+  add_conv("3x3/32x32x128", {.in_channels = 128, .out_channels = 128, .height = 32, .width = 32, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1});
+  add_event_pools();
+  add_image_pools();
+}
+
+}  // namespace apical::bench
