@@ -39,7 +39,7 @@ echo "== compiling"
 printf '%s\n' "${sources[@]}" | xargs -P "$jobs" -I{} bash -c 'set -e; compile "$@"' _ "$out/objects" {} "$root"
 lib=$root/usr/lib/aarch64-linux-gnu
 objects=("${sources[@]//\//_}")
-objects=("${sources[@]//\//_}") && objects=("${objects[@]/#/$out/objects/}")
+objects=("${objects[@]/#/$out/objects/}")
 aarch64-linux-gnu-g++ -o "$out/kernels_test" "${objects[@]/%/.o}" -L"$lib" -lgtest_main -lgtest -lgmock -lhwy -lpthread
 
 # Death tests start the program anew, which qemu-user without binfmt cannot.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <utility>
 
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_conv.h"
@@ -56,7 +57,8 @@ void add_bits() {
   });
   add("bits_to_list/4096", Threads::one, [=] {
     auto a = std::make_shared<Spikes>(1, n);
-    return Case{{n, n / 8, 4.0 * static_cast<double>(a->count), static_cast<double>(a->count)}, [=] { bits_to_list(a->bits.data(), n, a->list.data()); }};
+    const double count = static_cast<double>(a->count);
+    return Case{{n, n / 8, 4 * count, count}, [=] { bits_to_list(a->bits.data(), n, a->list.data()); }};
   });
   add("list_to_bits/4096", Threads::one, [=] {
     auto a = std::make_shared<Spikes>(1, n);
@@ -70,19 +72,21 @@ void add_bits() {
   });
 }
 
-void add_products(std::size_t outputs, std::size_t inputs) {
-  const std::string size = "/" + std::to_string(inputs) + "x" + std::to_string(outputs);
-  add("event_linear" + size, Threads::one, [=] {
+template <class Weight>
+void add_linear(const std::string& name, std::size_t outputs, std::size_t inputs) {
+  add(name + "/" + std::to_string(inputs) + "x" + std::to_string(outputs), Threads::one, [=] {
     auto s = std::make_shared<Spikes>(1, inputs);
-    auto rows = std::make_shared<std::vector<float>>(linear_stride(outputs) * inputs);
+    auto rows = std::make_shared<std::vector<Weight>>(inputs * (sizeof(Weight) == 4 ? linear_stride(outputs) : pair_row(outputs)));
     prepare_linear(std::vector<float>(outputs * inputs, 1).data(), outputs, inputs, rows->data());
     auto y = std::make_shared<std::vector<float>>(outputs);
     const double synops = static_cast<double>(s->count * outputs);
-    return Case{{synops, 4 * synops, 4.0 * static_cast<double>(outputs), synops},
+    return Case{{synops, sizeof(Weight) * synops, 4.0 * static_cast<double>(outputs), synops},
                 [=] { event_linear(rows->data(), outputs, s->list.data(), nullptr, s->count, y->data()); }};
   });
-  add("event_matmul/128x" + size.substr(1), Threads::all, [=] {
-    constexpr std::size_t batch = 128;
+}
+
+void add_matmul(std::size_t batch, std::size_t outputs, std::size_t inputs) {
+  add("event_matmul/" + std::to_string(batch) + "x" + std::to_string(inputs) + "x" + std::to_string(outputs), Threads::all, [=] {
     auto s = std::make_shared<Spikes>(batch, inputs);
     auto panels = std::make_shared<std::vector<float>>(matmul_floats(outputs, inputs));
     prepare_event_matmul(std::vector<float>(outputs * inputs, 1).data(), outputs, inputs, panels->data());
@@ -93,12 +97,12 @@ void add_products(std::size_t outputs, std::size_t inputs) {
   });
 }
 
-// The layer in int8, sums in `Sum`.
+// The layer with int8 weights, sums in `Sum`.
 template <class Sum>
 void add_int8(const std::string& name, const Conv2d& shape) {
   add(name, Threads::one, [=] {
     auto s = std::make_shared<Spikes>(1, shape.inputs());
-    auto weights = std::make_shared<std::vector<std::uint8_t>>(int8_weights(shape));
+    auto weights = std::make_shared<std::vector<std::uint8_t>>(shape.narrow_weights());
     const std::size_t each = shape.kernel_h * shape.kernel_w * shape.in_channels / shape.groups * shape.out_channels;
     prepare_int8(shape, std::vector<std::int8_t>(each, 1).data(), weights->data());
     auto starts = std::make_shared<std::vector<std::uint32_t>>(shape.height * shape.width + 1);
@@ -113,20 +117,20 @@ void add_int8(const std::string& name, const Conv2d& shape) {
   });
 }
 
-void add_conv(const std::string& size, const Conv2d& shape) {
-  add("event_conv/" + size, Threads::one, [=] {
+template <class Weight>
+void add_conv(const std::string& name, const Conv2d& shape) {
+  add(name, Threads::one, [=] {
     auto s = std::make_shared<Spikes>(1, shape.inputs());
-    auto weights = std::make_shared<std::vector<float>>(shape.weights());
+    auto weights = std::make_shared<std::vector<Weight>>(sizeof(Weight) == 4 ? shape.weights() : shape.narrow_weights());
     const std::size_t each = shape.kernel_h * shape.kernel_w * shape.in_channels / shape.groups * shape.out_channels;
     prepare_conv(shape, std::vector<float>(each, 1).data(), weights->data());
     auto starts = std::make_shared<std::vector<std::uint32_t>>(shape.height * shape.width + 1);
     auto y = std::make_shared<std::vector<float>>(shape.outputs());
     const auto run = [=] { event_conv(shape, weights->data(), nullptr, s->list.data(), nullptr, s->count, starts->data(), y->data()); };
     run();
-    const double synops = sum(*y), written = 4.0 * static_cast<double>(y->size());
-    return Case{{synops, 4 * synops, written, synops, 4.0 * static_cast<double>(weights->size()) + written}, run};
+    const double synops = sum(*y), bytes = sizeof(Weight), written = 4.0 * static_cast<double>(y->size());
+    return Case{{synops, bytes * synops, written, synops, bytes * static_cast<double>(weights->size()) + written}, run};
   });
-  add_int8<std::int32_t>("event_conv_int8/" + size, shape);
 }
 
 // Pools of 2 x 2 over 32 x 32 x 128 neurons.
@@ -178,10 +182,18 @@ void add_image_pools() {
 
 void add_events() {
   add_bits();
-  add_products(1024, 1024);
-  add_products(800, 2312);
+  for (const auto& [outputs, inputs] : {std::pair<std::size_t, std::size_t>{1024, 1024}, {800, 2312}}) {
+    add_linear<float>("event_linear", outputs, inputs);
+    add_linear<Bfloat16>("event_linear_bfloat16", outputs, inputs);
+    add_matmul(128, outputs, inputs);
+  }
   add_int8<std::int32_t>("event_linear_int8/1024x1024", linear_shape(1024, 1024));
-  add_conv("3x3/32x32x128", {.in_channels = 128, .out_channels = 128, .height = 32, .width = 32, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1});
+  add_int8<std::int16_t>("event_linear_int16/1024x1024", linear_shape(1024, 1024));
+  const Conv2d conv{.in_channels = 128, .out_channels = 128, .height = 32, .width = 32, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1};
+  add_conv<float>("event_conv/3x3/32x32x128", conv);
+  add_conv<Bfloat16>("event_conv_bfloat16/3x3/32x32x128", conv);
+  add_int8<std::int32_t>("event_conv_int8/3x3/32x32x128", conv);
+  add_int8<std::int16_t>("event_conv_int16/3x3/32x32x128", conv);
   add_event_pools();
   add_image_pools();
 }

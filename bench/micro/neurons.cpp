@@ -71,20 +71,19 @@ void add_sliding() {
     });
 }
 
-template <class Current, class State>
+template <class Current>
 void add_integer_lif(const std::string& name) {
   add(name, Threads::one, [] {
     struct Data {
       std::vector<Current> current;
-      std::vector<State> v;
+      std::vector<std::int16_t> v;
       std::vector<std::uint64_t> bits;
     };
     constexpr std::size_t n = 8192;
-    auto a = std::make_shared<Data>(Data{std::vector<Current>(n), std::vector<State>(n), std::vector<std::uint64_t>(words_per_row(n))});
+    auto a = std::make_shared<Data>(Data{std::vector<Current>(n), std::vector<std::int16_t>(n), std::vector<std::uint64_t>(words_per_row(n))});
     const auto values = noise(n, 3);
     for (std::size_t i = 0; i < n; ++i) a->current[i] = static_cast<Current>(1500 * values[i]);
-    const double lane = sizeof(State) / 4.0;  // of a float's
-    return Case{{n, n * (sizeof(Current) + sizeof(State)), n * (sizeof(State) + 0.125), 6 * n * lane},
+    return Case{{n, n * (sizeof(Current) + 2.0), n * 2.125, 6 * n / 2.0},
                 [=] { integer_lif_step({}, nullptr, a->current.data(), n, a->v.data(), a->bits.data()); }};
   });
 }
@@ -96,15 +95,16 @@ void add_neurons() {
     add_lif(SurrogateKind::sigmoid, N, false);
     add_lif(SurrogateKind::sigmoid, N, true);
   }
-  for (const auto kind : {SurrogateKind::atan, SurrogateKind::triangle, SurrogateKind::rectangle, SurrogateKind::gaussian, SurrogateKind::fast_sigmoid,
-                          SurrogateKind::multi_gaussian})
+  for (const auto kind : {SurrogateKind::atan, SurrogateKind::triangle, SurrogateKind::rectangle, SurrogateKind::gaussian,
+                          SurrogateKind::fast_sigmoid, SurrogateKind::multi_gaussian})
     add_lif(kind, small, true);
   add_model<Cuba>("cuba", 4);
   add_model<Alif>("alif", 5);
   add_model<RefractoryLif>("refractory_lif", 5);
   add_model<MultiLif>("multi_lif", 5);
   add_sliding();
-  add_integer_lif<std::int32_t, std::int32_t>("integer_lif");
+  add_integer_lif<std::int32_t>("integer_lif/8192");
+  add_integer_lif<std::int16_t>("integer_lif_int16/8192");
 }
 
 }  // namespace apical::bench

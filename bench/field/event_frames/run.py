@@ -45,7 +45,8 @@ def main():
             config = {"frames of": what, "events": len(events), "F, C, H, W": str(ours.shape), "threads": 1}
             del ours, theirs
             times = {field.named("tonic"): field.summary(field.seconds(run, warm=True))}
-            rows.append(field.row("event_frames", config, equal, mine[f"{what}_s"], times, {"kind": "frames and events moved at copy bandwidth", "value": least}))
+            limit = {"kind": "frames and events moved at copy bandwidth", "value": least}
+            rows.append(field.row("event_frames", config, equal, mine[f"{what}_s"], times, limit))
     field.publish(args, "event_frames", rows, ["frames of", "events", "F, C, H, W"], __doc__)
 
 

@@ -105,7 +105,8 @@ def main():
         rows += measure(args, folder, "EVT 3, single", folder / "evt3_single.raw", {peer: expelliarmus(folder / "evt3_single.raw", "evt3")}, times)
         path = folder / "a.aedat4"
         field.ours(args.binaries / "bench_event_readers", recordings.data() / "davis.aedat4", path, "--tile", n, threads=args.threads)
-        rows += measure(args, folder, "AEDAT 4", path, {field.named("dv-processing"): dv_processing(path), field.named("aedat"): aedat(path), tonic: tonic_aedat4(path)})
+        peers = {field.named("dv-processing"): dv_processing(path), field.named("aedat"): aedat(path), tonic: tonic_aedat4(path)}
+        rows += measure(args, folder, "AEDAT 4", path, peers)
         path.unlink()
         recordings.nmnist(folder, n // 10)
         rows += measure(args, folder, "N-MNIST", folder / "nmnist.bin", {tonic: tonic_nmnist(folder / "nmnist.bin")})

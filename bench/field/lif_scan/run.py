@@ -58,13 +58,15 @@ def measure(args, T, steps):
             count = differ(folder, x, spikes, grad_x, form)
             del spikes, grad_x
             if count != 0:
-                print(f"   {peer}: " + ("results differ from ours" if count is None else f"{count} of {N} neurons differ, from a membrane at the threshold on"))
+                what = "results differ from ours" if count is None else f"{count} of {N} neurons differ, from a membrane at the threshold on"
+                print(f"   {peer}: {what}")
             equal, most = equal and count is not None, max(most, count or 0)
             times[peer] = field.summary(field.seconds(run, warm=True))
             print(f"   T={T} N={N} {peer}: {field.si(times[peer]['median_s'])}", flush=True)
     # forward reads x and writes spikes; backward reads x and dL/ds and writes dL/dx
     least = 20.0 * T * N / mine["copy_bytes_per_s"][0]
-    config = {"T": T, "neuron-steps": f"{steps / 1e6:g} M", "threads": args.threads, "neurons_that_differ": most, "forward_s": sorted(mine["forward_s"])[len(mine["forward_s"]) // 2]}
+    config = {"T": T, "neuron-steps": f"{steps / 1e6:g} M", "threads": args.threads, "neurons_that_differ": most,
+              "forward_s": sorted(mine["forward_s"])[len(mine["forward_s"]) // 2]}
     return field.row("lif_scan", config, equal, mine["total_s"], times, {"kind": "copy bandwidth at this footprint, 20 bytes a neuron-step", "value": least})
 
 
