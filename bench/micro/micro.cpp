@@ -25,9 +25,9 @@ namespace {
 int all_threads = 1;
 
 double bytes_copied_per_s(std::size_t bytes, int threads) {
-  const std::size_t half = std::max<std::size_t>(64, bytes / 2), times = std::max<std::size_t>(1, (std::size_t{1} << 25) / half);
+  const std::size_t half = std::max<std::size_t>(64, bytes / 2), times = std::max<std::size_t>(1, (std::size_t{1} << 24) / half);
   std::vector<std::vector<char>> from(static_cast<std::size_t>(threads), std::vector<char>(half, 1)), to = from;
-  const auto tries = seconds(7, [&] {
+  const auto tries = seconds(20, [&] {
     parallel_for(0, from.size(), 1, [&](std::size_t k, std::size_t) {
       for (std::size_t t = 0; t < times; ++t) {
         std::memcpy(to[k].data(), from[k].data(), half);
