@@ -143,6 +143,30 @@ std::size_t bits_to_list(const std::uint64_t* bits, std::size_t n, std::uint32_t
   return count;
 }
 
+void transpose_block(std::uint64_t* block) noexcept {
+  std::uint64_t low = 0xFFFFFFFF;  // the lower half of each square of 2 * side bits
+  for (std::size_t side = 32; side > 0; side /= 2, low ^= low << side)
+    for (std::size_t first = 0; first < 64; first += 2 * side)
+      for (std::size_t i = first; i < first + side; ++i) {
+        const std::uint64_t swap = (block[i] >> side ^ block[i + side]) & low;
+        block[i] ^= swap << side;
+        block[i + side] ^= swap;
+      }
+}
+
+void transpose_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, std::uint64_t* out) noexcept {
+  const std::size_t words = words_per_row(n), to_words = words_per_row(rows);
+  parallel_for(0, (n + 63) / 64, 8, [&](std::size_t begin, std::size_t end) {  // the words of a cache line
+    for (std::size_t to = 0; to < to_words; ++to)
+      for (std::size_t w = begin; w < end; ++w) {
+        std::uint64_t block[64] = {};
+        for (std::size_t r = to * 64; r < std::min(rows, to * 64 + 64); ++r) block[r - to * 64] = bits[r * words + w];
+        if (to * 64 < rows) transpose_block(block);
+        for (std::size_t i = w * 64; i < std::min(n, w * 64 + 64); ++i) out[i * to_words + to] = block[i - w * 64];
+      }
+  });
+}
+
 void list_to_bits(const std::uint32_t* list, std::size_t count, std::size_t n, std::uint64_t* bits) noexcept {
   std::fill(bits, bits + words_per_row(n), 0);
   for (std::size_t i = 0; i < count; ++i) bits[list[i] / 64] |= std::uint64_t{1} << (list[i] % 64);

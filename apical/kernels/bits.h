@@ -17,6 +17,10 @@ void unpack_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, flo
 std::uint64_t count_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n) noexcept;
 /// Ascending indices of one row's spikes; `list` has room for n. Returns how many.
 std::size_t bits_to_list(const std::uint64_t* bits, std::size_t n, std::uint32_t* list) noexcept;
+/// SpikeBits [rows, words_per_row(n)] to those of the transpose, [n, words_per_row(rows)].
+void transpose_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, std::uint64_t* out) noexcept;
+/// The same for 64 x 64 bits: bit r of block[i] becomes bit i of block[r].
+void transpose_block(std::uint64_t* block) noexcept;
 /// One row from a list of indices below n.
 void list_to_bits(const std::uint32_t* list, std::size_t count, std::size_t n, std::uint64_t* bits) noexcept;
 

@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "apical/base/thread_pool.h"
@@ -106,6 +107,34 @@ void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, 
           HWY_DYNAMIC_DISPATCH(panel_rows)(panel, width, list.data(), starts, n, to, outputs);
       }
     }
+  });
+}
+
+void event_matmul_gradient(const float* grad_y, std::size_t outputs, const std::uint64_t* bits, std::size_t inputs, std::size_t rows,
+                           float* grad_weight) noexcept {
+  const std::size_t words = words_per_row(inputs), all_panels = (outputs + kPanel - 1) / kPanel;
+  const auto panels = std::make_unique_for_overwrite<float[]>(matmul_floats(outputs, std::min(rows, kInputs)));
+  const auto fired = std::make_unique_for_overwrite<std::uint64_t[]>(inputs * words_per_row(std::min(rows, kInputs)));
+  std::vector<float> sums(inputs * outputs);  // [inputs, outputs]
+  for (std::size_t first = 0; first < rows; first += kInputs) {
+    // grad_y stands for the weights, its rows for their inputs; the transposed bits are those of `inputs` rows.
+    const std::size_t part = std::min(kInputs, rows - first);
+    parallel_for(0, part, 64, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t p = 0; p < all_panels; ++p)
+        for (std::size_t r = begin; r < end; ++r) {
+          const float* from = grad_y + (first + r) * outputs + p * kPanel;
+          float* to = panels.get() + (p * part + r) * kPanel;
+          const std::size_t width = std::min(kPanel, outputs - p * kPanel);
+          std::fill(std::copy(from, from + width, to), to + kPanel, 0.0f);
+        }
+    });
+    transpose_bits(bits + first * words, part, inputs, fired.get());
+    event_matmul(panels.get(), outputs, part, fired.get(), inputs, sums.data());
+  }
+  parallel_for(0, outputs, 16, [&](std::size_t begin, std::size_t end) {  // a cache line of each row of sums at a time
+    for (std::size_t part = 0; part < inputs; part += 256)
+      for (std::size_t o = begin; o < end; ++o)
+        for (std::size_t i = part; i < std::min(inputs, part + 256); ++i) grad_weight[o * inputs + i] += sums[i * outputs + o];
   });
 }
 

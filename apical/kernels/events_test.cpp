@@ -152,6 +152,47 @@ TEST(EventMatmul, IsEventLinearRowByRow) {
   set_thread_count(2);
 }
 
+TEST(Bits, TransposeIsTheTranspose) {
+  const struct { size_t rows, n; } sizes[] = {{0, 5}, {5, 0}, {1, 1}, {64, 64}, {63, 65}, {130, 70}, {3, 600}, {600, 3}, {520, 1030}};
+  for (const auto [rows, n] : sizes) {
+    const Events e = events(rows * n, rows, false);
+    std::vector<float> turned(rows * n);
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t i = 0; i < n; ++i) turned[i * rows + r] = e.dense[r * n + i];
+    std::vector<uint64_t> bits(rows * words_per_row(n)), want(n * words_per_row(rows)), out(want.size(), ~0ull);
+    pack_bits(e.dense.data(), rows, n, bits.data());
+    pack_bits(turned.data(), n, rows, want.data());
+    transpose_bits(bits.data(), rows, n, out.data());
+    EXPECT_EQ(out, want) << rows << " " << n;
+  }
+}
+
+TEST(EventMatmul, GradientIsTheSumOverRowsInOrder) {
+  const struct { size_t rows, inputs, outputs; } sizes[] = {{0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {37, 70, 10}, {2049, 130, 65}, {4200, 33, 129}};
+  for (const auto [rows, inputs, outputs] : sizes) {
+    const auto grad_y = noise(rows * outputs, 5), start = noise(outputs * inputs, 6);
+    const Events e = events(rows * inputs, outputs, false);
+    std::vector<uint64_t> bits(rows * words_per_row(inputs));
+    pack_bits(e.dense.data(), rows, inputs, bits.data());
+    std::vector<float> want(outputs * inputs);
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t o = 0; o < outputs; ++o)
+        for (size_t i = 0; i < inputs; ++i)
+          if (e.dense[r * inputs + i] != 0) want[o * inputs + i] += grad_y[r * outputs + o];
+    for (size_t i = 0; i < want.size(); ++i) want[i] = start[i] + want[i];
+    for (const std::string& level : simd_levels())
+      for (int threads : {1, 2, 7}) {
+        set_simd_level(level);
+        set_thread_count(threads);
+        std::vector<float> grad = start;
+        event_matmul_gradient(grad_y.data(), outputs, bits.data(), inputs, rows, grad.data());
+        EXPECT_EQ(grad, want) << level << " " << threads << " " << inputs << " " << outputs;
+      }
+  }
+  set_simd_level("");
+  set_thread_count(2);
+}
+
 TEST(EventLinear, IsTheDenseProductInOrder) {
   for (size_t outputs : {1, 5, 10, 16, 31, 64, 129, 300})
     for (bool graded : {false, true})
