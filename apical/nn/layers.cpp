@@ -71,27 +71,65 @@ DenseImpl::DenseImpl(std::string name, std::int64_t in, std::int64_t out, bool b
   if (bias) bias_ = register_parameter("bias", uniform({out}, bound, Random(seed, label + ".bias")));
 }
 
-torch::Tensor DenseImpl::of_events(const torch::Tensor& frames) const {
-  const auto n = [](std::int64_t v) { return static_cast<std::size_t>(v); };
-  const std::size_t rows = n(frames.size(0)), inputs = n(weight_.size(1)), outputs = n(weight_.size(0));
-  if (rows < event_rows || inputs * outputs < 1 << 16) return {};
-  const auto x = frames.contiguous();
-  auto bits = at::empty({frames.size(0), static_cast<std::int64_t>(kernels::words_per_row(inputs))}, torch::kInt64);
-  auto* words = reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>());
-  if (!kernels::pack_bits(x.data_ptr<float>(), rows, inputs, words)) return {};
-  if (static_cast<double>(kernels::count_bits(words, rows, inputs)) > event_density * static_cast<double>(rows * inputs)) return {};
-  auto panels = at::empty({static_cast<std::int64_t>(kernels::matmul_floats(outputs, inputs))}, x.options());
-  kernels::prepare_event_matmul(weight_.contiguous().data_ptr<float>(), outputs, inputs, panels.data_ptr<float>());
-  auto y = bias_.defined() ? bias_.expand({frames.size(0), weight_.size(0)}).contiguous() : at::zeros({frames.size(0), weight_.size(0)}, x.options());
-  kernels::event_matmul(panels.data_ptr<float>(), outputs, inputs, words, rows, y.data_ptr<float>());
+namespace {
+
+std::size_t size_of(std::int64_t v) { return static_cast<std::size_t>(v); }
+std::uint64_t* words_of(const torch::Tensor& bits) { return reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>()); }
+
+// Frames [rows, inputs] as SpikeBits when every value is 0 or 1 and few are 1; else undefined.
+torch::Tensor few_spikes(const torch::Tensor& frames, double density) {
+  const auto x = frames.detach().contiguous();
+  const std::size_t rows = size_of(x.size(0)), inputs = size_of(x.size(1));
+  auto bits = at::empty({x.size(0), static_cast<std::int64_t>(kernels::words_per_row(inputs))}, torch::kInt64);
+  for (const std::size_t some : {std::size_t{1}, rows})  // the first row tells most numbers from spikes
+    if (!kernels::pack_bits(x.data_ptr<float>(), some, inputs, words_of(bits))) return {};
+  if (static_cast<double>(kernels::count_bits(words_of(bits), rows, inputs)) > density * static_cast<double>(rows * inputs)) return {};
+  return bits;
+}
+
+torch::Tensor event_product(const torch::Tensor& bits, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const std::size_t rows = size_of(bits.size(0)), inputs = size_of(weight.size(1)), outputs = size_of(weight.size(0));
+  auto panels = at::empty({static_cast<std::int64_t>(kernels::matmul_floats(outputs, inputs))}, weight.options());
+  kernels::prepare_event_matmul(weight.contiguous().data_ptr<float>(), outputs, inputs, panels.data_ptr<float>());
+  auto y = bias.defined() ? bias.expand({bits.size(0), weight.size(0)}).contiguous() : at::zeros({bits.size(0), weight.size(0)}, weight.options());
+  kernels::event_matmul(panels.data_ptr<float>(), outputs, inputs, words_of(bits), rows, y.data_ptr<float>());
   return y;
 }
 
+// y = x W^T + b of spikes x, event by event; for backward their bits are kept, not x.
+struct SpikeProduct : torch::autograd::Function<SpikeProduct> {
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
+                               const c10::optional<torch::Tensor>& bias, const torch::Tensor& bits) {
+    ctx->save_for_backward({weight, bits});
+    ctx->saved_data["needs"] = std::vector<bool>{x.requires_grad(), weight.requires_grad(), bias && bias->requires_grad()};
+    return event_product(bits, weight.detach(), bias ? bias->detach() : torch::Tensor());
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &weight = saved[0], &bits = saved[1];
+    const auto needs = ctx->saved_data["needs"].toBoolList();
+    const auto g = grads[0].contiguous();
+    torch::Tensor grad_x, grad_weight, grad_bias;
+    if (needs[0]) grad_x = at::mm(g, weight);
+    if (needs[1]) {
+      grad_weight = at::zeros(weight.sizes(), weight.options());
+      kernels::event_matmul_gradient(g.data_ptr<float>(), size_of(weight.size(0)), words_of(bits), size_of(weight.size(1)), size_of(bits.size(0)),
+                                     grad_weight.data_ptr<float>());
+    }
+    if (needs[2]) grad_bias = g.sum(0);
+    return {grad_x, grad_weight, grad_bias, torch::Tensor()};
+  }
+};
+
+}  // namespace
+
 Sequence DenseImpl::run(const Sequence& x, torch::Tensor*) {
   if (x.frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
-  if (!at::GradMode::is_enabled())
-    if (auto y = of_events(x.frames); y.defined()) return {y, x.T, x.constant};
-  return {at::linear(x.frames, weight_, bias_), x.T, x.constant};
+  torch::Tensor bits;
+  if (size_of(x.frames.size(0)) >= event_rows && weight_.numel() >= 1 << 16) bits = few_spikes(x.frames, event_density);
+  if (!bits.defined()) return {at::linear(x.frames, weight_, bias_), x.T, x.constant};
+  if (!at::GradMode::is_enabled()) return {event_product(bits, weight_, bias_), x.T, x.constant};
+  return {SpikeProduct::apply(x.frames, weight_, bias_.defined() ? c10::optional<torch::Tensor>(bias_) : c10::nullopt, bits), x.T, x.constant};
 }
 
 std::string DenseImpl::lower(graph::Graph& graph, const std::string& input) const {

@@ -21,8 +21,8 @@ class ConvImpl : public LayerImpl {
   torch::Tensor weight_, bias_;
 };
 
-/// y = x W^T + b, W [out, in]; started like Conv. Without gradients a layer of 65,536 weights and more whose input is spikes, few of them and in many rows, runs event by
-/// event, with the sums of the runtime in the same order.
+/// y = x W^T + b, W [out, in]; started like Conv. A layer of 65,536 weights and more whose input is spikes, few of them and in many rows,
+/// runs event by event, with the sums of the runtime in the same order; so does the gradient of its weights, for which the spikes are kept as bits.
 class DenseImpl : public LayerImpl {
  public:
   static constexpr double event_density = 0.10;   ///< share of ones above which the product is taken
@@ -32,7 +32,6 @@ class DenseImpl : public LayerImpl {
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:
-  torch::Tensor of_events(const torch::Tensor& frames) const;  // undefined where that does not apply
   torch::Tensor weight_, bias_;
 };
 
