@@ -135,7 +135,7 @@ TEST(IntegerLif, IsItsEquationAtEveryLevel) {
               leak[0] = leak[n - 1] = -32768;  // a decay of 1
               for (size_t i = 1; i + 1 < n; ++i) start[i] = int16_t(i % 3 ? int32_t(random.below(6000)) - 2000 : 2100);  // some at the threshold
               std::vector<Ints> currents(6, Ints(n));
-              const int32_t range = shift < 0 ? 3000ll << -shift > (1 << 30) ? 1 << 30 : 3000 << -shift : std::max(1, 3000 >> shift);
+              const int32_t range = shift < 0 ? int32_t(std::min(1ll << 29, 3000ll << -shift)) : std::max(1, 3000 >> shift);
               for (auto& c : currents)
                 for (auto& i : c) i = random.below(16) ? int32_t(random.below(uint32_t(2 * range))) - range : 0;
               currents[2][0] = integer_current_limit, currents[3][n - 1] = -integer_current_limit;
