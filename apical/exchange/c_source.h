@@ -14,7 +14,11 @@ namespace apical::exchange {
 /// the compiler evaluates float as float and does not contract a * b + c. A layer skips inputs that are zero, as the runtime's event form
 /// does. The same graph and name give the same text.
 ///
-/// `name`: a C identifier; "" makes one of the graph's name. Usage error for another name, data error for a graph that is not valid.
+/// A quantised graph gives a file of integers (graph/integer.h): int8 weights, int16 membranes, exactly the scores of the integer runtime,
+/// whatever the compiler does with floats.
+///
+/// `name`: a C identifier; "" makes one of the graph's name. Usage error for another name, data error for a graph that is not valid,
+/// or that is quantised and that integers cannot hold.
 std::string c_source(const graph::Graph& graph, const std::string& name = "");
 
 }  // namespace apical::exchange

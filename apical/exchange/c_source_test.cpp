@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "apical/base/error.h"
+#include "apical/graph/quantise.h"
 
 namespace apical::exchange {
 namespace {
@@ -34,6 +35,37 @@ TEST(CSource, NumbersReadBackAsTheSameFloats) {
   EXPECT_THAT(s, HasSubstr(" 1.0f, 1e-30f, -2.0f, 0.0f, 3.5f, 0.1f};"));
   EXPECT_EQ(s, c_source(net("digits"), "digits")) << "the same network, the same text";
   EXPECT_THAT(s, HasSubstr("#define DIGITS_FRAME 3\n#define DIGITS_SCORES 2\n"));
+}
+
+Graph whole_net() {
+  Graph g = net("whole");
+  g.tensors["w"].values = std::vector<float>{1, -2, 3.5f, 63.5f, 0, 0.5f};
+  quantise(g, 8, {100, true});
+  return g;
+}
+
+TEST(CSource, AQuantisedNetworkHasFloatsAtItsEndsAlone) {
+  const std::string s = c_source(whole_net());
+  EXPECT_THAT(s, HasSubstr("static const int8_t whole_w1[6] = {\n    2, 127, -4, 0, 7, 1};"));
+  EXPECT_THAT(s, HasSubstr("int16_t v2[2];"));
+  EXPECT_THAT(s, Not(HasSubstr("static const float")));
+  // All layers stand between the conversion of a frame and that of the scores.
+  const std::size_t first = s.find("static void whole_layer1"), last = s.find("void whole_reset(whole_net *net) {");
+  const std::string layers = s.substr(first, last - first);
+  EXPECT_THAT(layers, HasSubstr(">> 15"));
+  for (const char* word : {"float", "double", "."}) EXPECT_THAT(layers, Not(HasSubstr(word))) << word;
+}
+
+TEST(CSource, RefusesAQuantisedNetworkThatDoesNotFitIntegers) {
+  Graph g = whole_net();
+  std::get<Neuron>(g.nodes[2].op).lif.v_th = 1e-6f;
+  try {
+    c_source(g);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::data);
+    EXPECT_THAT(e.what(), ::testing::AllOf(HasSubstr("'n'"), HasSubstr("threshold")));
+  }
 }
 
 TEST(CSource, RefusesOtherNamesAndBadGraphs) {

@@ -1,6 +1,6 @@
 #pragma once
-// Private to exchange: the fixed parts of a written C file. @P stands for the file's prefix, @S and @T for the kind of the input: f and
-// float, or s and unsigned char (spikes 0 and 1).
+// Private to exchange: the fixed parts of a written C file (c_writer.h), and of a float network's. @S and @T stand for the kind of the
+// input: f and float, or s and unsigned char (spikes 0 and 1).
 
 namespace apical::exchange::c_text {
 
@@ -110,7 +110,7 @@ int main(void) {
 #endif
 )";
 
-inline constexpr const char* head = R"c( *
+inline constexpr const char* usage = R"c( *
  *     #include "@P.c"
  *     static @P_net net;              all the memory of a stream; nothing else is allocated or kept
  *     @P_init(&net);                  once
@@ -121,7 +121,10 @@ inline constexpr const char* head = R"c( *
  * As a program: cc -std=c99 -O2 -DAPICAL_MAIN @P.c reads float32 frames (the machine's byte order) from standard input, @U_STEPS a
  * sample, and prints a line of scores for each sample.
  *
- * The scores are those of Apical's runtime, bit for bit, when the compiler does not contract a * b + c into one operation:
+)c";
+
+inline constexpr const char* head =
+    R"c( * The scores are those of Apical's runtime, bit for bit, when the compiler does not contract a * b + c into one operation:
  * gcc and clang with -ffp-contract=off, or gcc with -std=c99. The pragmas below say the same. NaN in a frame is computed with; a neuron
  * whose membrane is NaN does not fire until reset. */
 #include <float.h>

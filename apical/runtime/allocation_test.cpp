@@ -1,11 +1,16 @@
 // No allocation after load: every allocation of the program is counted, on all threads, while sessions step.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <utility>
 
 #include "apical/base/thread_pool.h"
-#include "apical/graph/quantise.h"
+#include "apical/exchange/model.h"
+#include "apical/runtime/c_api.h"
 #include "apical/runtime/integer_session.h"
 #include "apical/runtime/testing_nets.h"
 
@@ -74,13 +79,33 @@ std::size_t allocations_of(const Graph& g, const Options& options, bool constant
   return allocations_of(Session(g, options), g, apical::testing::random_frames(g, 3, constant));
 }
 
-std::size_t integer_allocations_of(Graph g, const Options& options, bool constant) {
+std::size_t integer_allocations_of(const Graph& g, const Options& options, bool constant) {
   const auto frames = apical::testing::random_frames(g, 3, constant);
-  InputRange range;
-  range.see(frames);
-  quantise(g, 8, range);
-  return allocations_of(IntegerSession(integer_network(g), options), g, frames);
+  return allocations_of(IntegerSession(integer_network(apical::testing::quantised(g, frames)), options), g, frames);
 }
+
+// The same through the C interface.
+struct CSession {
+  explicit CSession(const Graph& g) {
+    const auto path = std::filesystem::path(::testing::TempDir()) / ("apical-allocation-" + std::to_string(::getpid()) + ".safetensors");
+    exchange::save_model(path, g);
+    apical_model* model = nullptr;
+    EXPECT_EQ(apical_model_load(path.c_str(), &model), APICAL_OK);
+    EXPECT_EQ(apical_session_new(model, &session), APICAL_OK);
+    scores.resize(apical_model_outputs(model));
+    apical_model_free(model);
+    std::filesystem::remove(path);
+  }
+  ~CSession() { apical_session_free(session); }
+  CSession(CSession&& o) noexcept : session(std::exchange(o.session, nullptr)), scores(std::move(o.scores)) {}
+  void step(std::span<const float> frame) {
+    EXPECT_EQ(apical_session_step(session, frame.data(), frame.size()), APICAL_OK);
+    EXPECT_EQ(apical_session_scores(session, scores.data(), scores.size()), APICAL_OK);
+  }
+  void reset() { EXPECT_EQ(apical_session_reset(session), APICAL_OK); }
+  apical_session* session = nullptr;
+  std::vector<float> scores;
+};
 
 TEST(Allocation, StepsAllocateNothing) {
   for (const int threads : {1, 2, 7}) {
@@ -95,6 +120,11 @@ TEST(Allocation, StepsAllocateNothing) {
     for (const Graph& g : {apical::testing::small_net(), apical::testing::large_net(), wide_net()})
       for (const bool record : {false, true})
         for (const bool constant : {false, true}) EXPECT_EQ(integer_allocations_of(g, {.record_spikes = record}, constant), 0u) << g.name;
+  }
+  for (const Graph& g : {apical::testing::small_net(), wide_net()}) {
+    const auto frames = apical::testing::random_frames(g, 3, false);
+    EXPECT_EQ(allocations_of(CSession(g), g, frames), 0u) << g.name;
+    EXPECT_EQ(allocations_of(CSession(apical::testing::quantised(g, frames)), g, frames), 0u) << g.name;
   }
   set_thread_count(1);
   allocations = 0, counting = true;

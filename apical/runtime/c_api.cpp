@@ -4,23 +4,44 @@
 #include <atomic>
 #include <cstdio>
 #include <new>
+#include <variant>
 
 #include "apical/base/error.h"
 #include "apical/base/machine.h"
 #include "apical/exchange/model.h"
+#include "apical/graph/integer.h"
+#include "apical/runtime/integer_program.h"
 #include "apical/runtime/program.h"
 
+namespace {
+
+using apical::runtime::IntegerProgram, apical::runtime::IntegerSession, apical::runtime::Program, apical::runtime::Session;
+using AnyProgram = std::variant<std::shared_ptr<const Program>, std::shared_ptr<const IntegerProgram>>;
+using AnySession = std::variant<Session, IntegerSession>;
+
+AnySession session_of(const AnyProgram& program) {
+  if (const auto* integer = std::get_if<1>(&program)) return IntegerSession(*integer);
+  return Session(std::get<0>(program));
+}
+
+}  // namespace
+
 struct apical_model {
-  std::shared_ptr<const apical::runtime::Program> program;
+  AnyProgram program;
+  int bits;
+  std::size_t frame_size, steps, outputs;
   std::string name;
   std::vector<std::string> classes;
   std::vector<std::size_t> shape;
 };
 
 struct apical_session {
-  explicit apical_session(const apical_model& m)
-      : session(m.program), frame_size(m.program->frame_size), outputs(m.program->slots.back().n) {}
-  apical::runtime::Session session;
+  explicit apical_session(const apical_model& m) : session(session_of(m.program)), frame_size(m.frame_size), outputs(m.outputs) {}
+  void reset() { std::visit([](auto& s) { s.reset(); }, session); }
+  void step(const float* frame) { std::visit([&](auto& s) { s.step({frame, frame_size}); }, session); }
+  int steps() const { return std::visit([](const auto& s) { return s.steps(); }, session); }
+  std::span<const float> scores() const { return std::visit([](const auto& s) { return s.scores(); }, session); }
+  AnySession session;
   std::size_t frame_size, outputs;
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 };
@@ -65,9 +86,21 @@ apical_status inside(apical_session* s, const Body& body) noexcept {
   return status;
 }
 
+// What a graph is run by. The file is named in every error.
+AnyProgram program_of(const apical::graph::Graph& graph, const std::string& path) {
+  if (!graph.integer) return apical::runtime::prepare(graph);
+  try {
+    return apical::runtime::prepare(apical::graph::integer_network(graph));
+  } catch (const apical::Error& e) {
+    throw apical::Error(e.code(), e.message(), path + ", " + e.where(), e.hint());
+  }
+}
+
 }  // namespace
 
 int apical_c_api_version(void) { return APICAL_C_API_VERSION; }
+
+int apical_c_api_minor_version(void) { return APICAL_C_API_MINOR_VERSION; }
 
 const char* apical_version(void) { return apical::version(); }
 
@@ -79,8 +112,14 @@ apical_status apical_model_load(const char* path, apical_model** model) {
   if (!path) return fail(APICAL_ERROR_ARGUMENT, "the path is null");
   return guarded([&] {
     const apical::graph::Graph graph = apical::exchange::load_model(path);
-    *model =
-        new apical_model{apical::runtime::prepare(graph), graph.name, graph.classes, {graph.input_shape.begin(), graph.input_shape.end()}};
+    *model = new apical_model{program_of(graph, path),
+                              graph.integer ? graph.integer->bits : 0,
+                              static_cast<std::size_t>(apical::graph::elements(graph.input_shape)),
+                              static_cast<std::size_t>(graph.T),
+                              static_cast<std::size_t>(apical::graph::elements(graph.nodes.back().shape)),
+                              graph.name,
+                              graph.classes,
+                              {graph.input_shape.begin(), graph.input_shape.end()}};
     return APICAL_OK;
   });
 }
@@ -91,9 +130,10 @@ const size_t* apical_model_input_shape(const apical_model* model, size_t* dimens
   if (dimensions) *dimensions = model ? model->shape.size() : 0;
   return model ? model->shape.data() : nullptr;
 }
-size_t apical_model_frame_size(const apical_model* model) { return model ? model->program->frame_size : 0; }
-size_t apical_model_steps(const apical_model* model) { return model ? static_cast<size_t>(model->program->T) : 0; }
-size_t apical_model_outputs(const apical_model* model) { return model ? model->program->slots.back().n : 0; }
+size_t apical_model_frame_size(const apical_model* model) { return model ? model->frame_size : 0; }
+size_t apical_model_steps(const apical_model* model) { return model ? model->steps : 0; }
+size_t apical_model_outputs(const apical_model* model) { return model ? model->outputs : 0; }
+int apical_model_bits(const apical_model* model) { return model ? model->bits : 0; }
 const char* apical_model_name(const apical_model* model) { return model ? model->name.c_str() : nullptr; }
 const char* apical_model_class_name(const apical_model* model, size_t index) {
   return model && index < model->classes.size() ? model->classes[index].c_str() : nullptr;
@@ -113,7 +153,7 @@ void apical_session_free(apical_session* session) { delete session; }
 
 apical_status apical_session_reset(apical_session* session) {
   return inside(session, [](apical_session& s) {
-    s.session.reset();
+    s.reset();
     return APICAL_OK;
   });
 }
@@ -122,7 +162,7 @@ apical_status apical_session_step(apical_session* session, const float* frame, s
   return inside(session, [&](apical_session& s) {
     if (!frame) return fail(APICAL_ERROR_ARGUMENT, "the frame is null");
     if (floats != s.frame_size) return wrong_size("a frame of this model", s.frame_size, floats);
-    s.session.step({frame, floats});
+    s.step(frame);
     return APICAL_OK;
   });
 }
@@ -131,8 +171,8 @@ apical_status apical_session_scores(apical_session* session, float* scores, size
   return inside(session, [&](apical_session& s) {
     if (!scores) return fail(APICAL_ERROR_ARGUMENT, "the place for the scores is null");
     if (floats != s.outputs) return wrong_size("the output of this model", s.outputs, floats);
-    if (s.session.steps() == 0) return fail(APICAL_ERROR_ARGUMENT, "there are no scores before the first step");
-    std::ranges::copy(s.session.scores(), scores);
+    if (s.steps() == 0) return fail(APICAL_ERROR_ARGUMENT, "there are no scores before the first step");
+    std::ranges::copy(s.scores(), scores);
     return APICAL_OK;
   });
 }
@@ -143,9 +183,9 @@ apical_status apical_session_run(apical_session* session, const float* frames, s
     if (!frames || !scores) return fail(APICAL_ERROR_ARGUMENT, frames ? "the place for the scores is null" : "the frames are null");
     if (frame_floats == 0 || frame_floats % s.frame_size != 0) return wrong_size("a frame of this model", s.frame_size, frame_floats);
     if (score_floats != s.outputs) return wrong_size("the output of this model", s.outputs, score_floats);
-    s.session.reset();
-    for (size_t at = 0; at < frame_floats; at += s.frame_size) s.session.step({frames + at, s.frame_size});
-    const auto said = s.session.scores();
+    s.reset();
+    for (size_t at = 0; at < frame_floats; at += s.frame_size) s.step(frames + at);
+    const auto said = s.scores();
     std::ranges::copy(said, scores);
     if (predicted) *predicted = static_cast<size_t>(std::max_element(said.begin(), said.end()) - said.begin());
     return APICAL_OK;

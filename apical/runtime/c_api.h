@@ -9,6 +9,8 @@
  *
  * Frames are float32, channel first, as the model's encoder makes them: for the encoder "direct", (pixel / 255 - mean) / std.
  * NaN and infinity in a frame are computed with: a neuron whose membrane is NaN does not fire any more until the session is reset.
+ * A model of `apical quantise --bits 8` or 4 runs in integers, with int8 weights, and gives exactly the scores of apical infer. It takes
+ * the same frames: they are rounded to the model's int8 inputs, what lies beyond their range becomes its end, NaN becomes 0.
  *
  * Threads: a model is read only and may be used by many threads at once. A session is for one thread at a time; a call that meets
  * another one inside the same session changes nothing and returns APICAL_ERROR_BUSY. Large layers are cut over the threads of
@@ -23,6 +25,8 @@
 
 /* Rises when a function goes or changes its meaning; new functions alone leave it. */
 #define APICAL_C_API_VERSION 1
+/* Rises when there are new functions. 1: apical_model_bits, and models in integers. */
+#define APICAL_C_API_MINOR_VERSION 1
 
 #if defined(__GNUC__)
 #define APICAL_API __attribute__((visibility("default")))
@@ -49,13 +53,15 @@ typedef enum apical_status {
 
 /* APICAL_C_API_VERSION of the library; the program was compiled against that of this header. */
 APICAL_API int apical_c_api_version(void);
+/* The same of APICAL_C_API_MINOR_VERSION: a program needs at least that of its header. */
+APICAL_API int apical_c_api_minor_version(void);
 /* "0.1.0" */
 APICAL_API const char* apical_version(void);
 /* What went wrong in this thread's last call that failed: one sentence with the file and the byte, key or tensor. Valid until the next
  * call that fails in this thread; "" when none did. */
 APICAL_API const char* apical_last_error(void);
 
-/* Loads a .safetensors model of `apical run` or `apical train`. *model is set to NULL when it fails. The file is mapped: replace it by
+/* Loads a .safetensors model of `apical run`, `train`, `quantise` or `tune`. *model is set to NULL when it fails. The file is mapped: replace it by
  * rename, never in place, while the model lives. */
 APICAL_API apical_status apical_model_load(const char* path, apical_model** model);
 /* Sessions made of it may go on. Null is nothing to free. */
@@ -69,6 +75,8 @@ APICAL_API size_t apical_model_frame_size(const apical_model* model);
 APICAL_API size_t apical_model_steps(const apical_model* model);
 /* Floats of the scores: one a class. */
 APICAL_API size_t apical_model_outputs(const apical_model* model);
+/* Bits of a weight, 8 or 4, of a model that runs in integers; 0 of one that runs in float32. */
+APICAL_API int apical_model_bits(const apical_model* model);
 /* Name of the network. */
 APICAL_API const char* apical_model_name(const apical_model* model);
 /* Name of a class; NULL when the model names none, or `index` is not below apical_model_outputs. */

@@ -10,6 +10,7 @@
 
 #include "apical/base/files.h"
 #include "apical/exchange/model.h"
+#include "apical/runtime/integer_session.h"
 #include "apical/runtime/session.h"
 #include "apical/runtime/testing_nets.h"
 
@@ -18,8 +19,8 @@ namespace {
 
 using ::testing::HasSubstr, ::testing::StrEq;
 
-// The small network as a file, as a model, and as a session.
-class CApi : public ::testing::Test {
+// The small network as a file, as a model, and as a session; in float32 (0 bits) and in integers.
+class CApi : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     path_ = std::filesystem::path(::testing::TempDir()) / ("apical-c-api-" + std::to_string(::getpid()) + ".safetensors");
@@ -33,30 +34,39 @@ class CApi : public ::testing::Test {
     std::filesystem::remove(path_);
   }
 
-  const graph::Graph graph_ = apical::testing::small_net();
+  Result expected(const std::vector<float>& frames) const {
+    return graph_.integer ? IntegerSession(graph::integer_network(graph_)).run(frames) : Session(graph_).run(frames);
+  }
+
+  const graph::Graph graph_ = [] {
+    const graph::Graph g = apical::testing::small_net();
+    return GetParam() ? apical::testing::quantised(g, apical::testing::random_frames(g, 3, true), GetParam()) : g;
+  }();
   const std::size_t frame_ = 2 * 9 * 7;
   std::filesystem::path path_;
   apical_model* model_ = nullptr;
   apical_session* session_ = nullptr;
 };
 
-TEST_F(CApi, SaysWhatTheModelIs) {
+TEST_P(CApi, SaysWhatTheModelIs) {
   std::size_t dimensions = 0;
   const std::size_t* shape = apical_model_input_shape(model_, &dimensions);
   EXPECT_EQ(std::vector<std::size_t>(shape, shape + dimensions), (std::vector<std::size_t>{2, 9, 7}));
   EXPECT_EQ(apical_model_frame_size(model_), frame_);
   EXPECT_EQ(apical_model_steps(model_), 5u);
   EXPECT_EQ(apical_model_outputs(model_), 3u);
+  EXPECT_EQ(apical_model_bits(model_), GetParam());
   EXPECT_THAT(apical_model_name(model_), StrEq("small"));
   EXPECT_THAT(apical_model_class_name(model_, 2), StrEq("c"));
   EXPECT_EQ(apical_model_class_name(model_, 3), nullptr);
   EXPECT_EQ(apical_c_api_version(), APICAL_C_API_VERSION);
+  EXPECT_EQ(apical_c_api_minor_version(), APICAL_C_API_MINOR_VERSION);
   EXPECT_THAT(apical_version(), HasSubstr("."));
 }
 
-TEST_F(CApi, GivesTheScoresOfTheSession) {
+TEST_P(CApi, GivesTheScoresOfTheSession) {
   const auto frames = apical::testing::random_frames(graph_, 3, false);
-  const Result expected = Session(graph_).run(frames);
+  const Result expected = this->expected(frames);
   std::vector<float> scores(3), stepped(3);
   std::size_t predicted = 9;
   ASSERT_EQ(apical_session_run(session_, frames.data(), frames.size(), scores.data(), 3, &predicted), APICAL_OK);
@@ -72,7 +82,7 @@ TEST_F(CApi, GivesTheScoresOfTheSession) {
   EXPECT_EQ(apical_session_run(session_, frames.data(), frames.size(), scores.data(), 3, nullptr), APICAL_OK);
 }
 
-TEST_F(CApi, RefusesNulls) {
+TEST_P(CApi, RefusesNulls) {
   const std::vector<float> frame(frame_);
   float scores[3] = {7, 7, 7};
   apical_model* model = model_;
@@ -98,13 +108,14 @@ TEST_F(CApi, RefusesNulls) {
   EXPECT_EQ(dimensions, 0u);
   EXPECT_NE(apical_model_input_shape(model_, nullptr), nullptr);
   EXPECT_EQ(apical_model_frame_size(nullptr) + apical_model_steps(nullptr) + apical_model_outputs(nullptr), 0u);
+  EXPECT_EQ(apical_model_bits(nullptr), 0);
   EXPECT_EQ(apical_model_name(nullptr), nullptr);
   EXPECT_EQ(apical_model_class_name(nullptr, 0), nullptr);
   apical_model_free(nullptr);
   apical_session_free(nullptr);
 }
 
-TEST_F(CApi, RefusesOtherSizesAndScoresOfNothing) {
+TEST_P(CApi, RefusesOtherSizesAndScoresOfNothing) {
   const std::vector<float> frames(5 * frame_, 1.0f);
   float scores[4] = {7, 7, 7, 7};
   EXPECT_EQ(apical_session_scores(session_, scores, 3), APICAL_ERROR_ARGUMENT);
@@ -121,7 +132,7 @@ TEST_F(CApi, RefusesOtherSizesAndScoresOfNothing) {
   EXPECT_EQ(scores[0], 7);
 }
 
-TEST_F(CApi, RefusesFilesThatAreNoModel) {
+TEST_P(CApi, RefusesFilesThatAreNoModel) {
   apical_model* model = model_;
   EXPECT_EQ(apical_model_load("/no/such/model.safetensors", &model), APICAL_ERROR_FILE);
   EXPECT_EQ(model, nullptr);
@@ -141,12 +152,12 @@ TEST_F(CApi, RefusesFilesThatAreNoModel) {
   other = whole;
   const float inf = INFINITY;
   other.replace(other.size() - 4, 4, reinterpret_cast<const char*>(&inf), 4);
-  refused(other, "finite");
+  refused(other, GetParam() ? "lie within" : "finite");
   EXPECT_EQ(apical_model_load("/", &model), APICAL_ERROR_FILE);
   std::thread([] { EXPECT_THAT(apical_last_error(), StrEq("")) << "each thread has its own"; }).join();
 }
 
-TEST_F(CApi, NanSilencesUntilReset) {
+TEST_P(CApi, NanSilencesUntilReset) {
   std::vector<float> frames = apical::testing::random_frames(graph_, 4, true), poisoned(frame_, NAN);
   float before[3], after[3];
   ASSERT_EQ(apical_session_run(session_, frames.data(), frames.size(), before, 3, nullptr), APICAL_OK);
@@ -155,7 +166,7 @@ TEST_F(CApi, NanSilencesUntilReset) {
   EXPECT_THAT(after, ::testing::ElementsAreArray(before));
 }
 
-TEST_F(CApi, TwoThreadsInOneSessionAreToldApart) {
+TEST_P(CApi, TwoThreadsInOneSessionAreToldApart) {
   const std::vector<float> once = apical::testing::random_frames(graph_, 3, false);
   std::vector<float> frames;  // long enough to be met
   for (int i = 0; i < 20; ++i) frames.insert(frames.end(), once.begin(), once.end());
@@ -184,6 +195,20 @@ TEST_F(CApi, TwoThreadsInOneSessionAreToldApart) {
   ASSERT_EQ(apical_session_run(session_, frames.data(), frames.size(), scores.data(), 3, nullptr), APICAL_OK) << "it is free again";
   EXPECT_EQ(scores, expected);
 }
+
+TEST_P(CApi, NamesTheFileOfANetworkThatDoesNotFitIntegers) {
+  graph::Graph g = graph_;
+  std::get<graph::Neuron>(g.nodes[2].op).lif.v_th = 1e-9f;  // less than a unit of the membrane
+  exchange::save_model(path_, g);
+  apical_model* model = nullptr;
+  EXPECT_EQ(apical_model_load(path_.c_str(), &model), g.integer ? APICAL_ERROR_FILE : APICAL_OK);
+  if (g.integer) {
+    EXPECT_THAT(apical_last_error(), ::testing::AllOf(HasSubstr(path_.string()), HasSubstr("'n1'"), HasSubstr("threshold")));
+  }
+  apical_model_free(model);
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, CApi, ::testing::Values(0, 8, 4));
 
 }  // namespace
 }  // namespace apical::runtime

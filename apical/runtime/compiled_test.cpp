@@ -1,13 +1,17 @@
-// The C source of networks, compiled by gcc, against the runtime: the same bits. (exchange/c_source.h; here, because exchange knows no
-// runtime.)
+// The C source of networks, compiled by gcc, against the runtime, or of integer ones against their reference: the same bits.
+// (exchange/c_source.h; here, because exchange knows no runtime.)
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "apical/base/files.h"
 #include "apical/base/process.h"
 #include "apical/exchange/c_source.h"
+#include "apical/runtime/integer_reference.h"
 #include "apical/runtime/session.h"
 #include "apical/runtime/testing_nets.h"
 
@@ -81,6 +85,25 @@ std::vector<Graph> readouts() {
   return nets;
 }
 
+std::vector<float> scores_of(const Graph& g, const std::vector<float>& frames) {
+  return g.integer ? run_integer_reference(integer_network(g), frames).scores : Session(g).run(frames).scores;
+}
+
+// Frames as the network was quantised for, and some far beyond, with halves of its unit, NaN and infinity.
+std::vector<float> frames_for(const Graph& g, int sample) {
+  auto frames = random_frames(g, static_cast<std::uint64_t>(sample), sample % 2);
+  if (!g.integer || sample < 2) return frames;
+  const float unit = std::ldexp(1.0f, -g.integer->input_exponent);
+  Random random(9, "odd values");
+  for (float& x : frames) {
+    const std::uint32_t kind = random.below(6);
+    if (kind == 0) x = (static_cast<float>(random.below(300)) - 150) * unit / 2;
+    if (kind == 1) x = random.uniform(-1, 1) * 200 * unit;
+    if (kind == 2 && random.below(8) == 0) x = std::array{NAN, INFINITY, -INFINITY, 1e-40f, -0.0f}[random.below(5)];
+  }
+  return frames;
+}
+
 // Builds one program of all networks and runs it; compares every score.
 void expect_same_bits(const std::vector<Graph>& nets, const std::vector<std::string>& flags) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / ("apical-compiled-" + std::to_string(::getpid()));
@@ -91,11 +114,9 @@ void expect_same_bits(const std::vector<Graph>& nets, const std::vector<std::str
     const std::string name = "n" + std::to_string(k);
     write_file(folder / (name + ".c"), exchange::c_source(nets[k], name));
     program += "#include \"" + name + ".c\"\n", runs += "  RUN(" + name + ", N" + std::to_string(k) + ")\n";
-    Session session(nets[k]);
     for (int s = 0; s < samples; ++s) {
-      const auto frames = random_frames(nets[k], static_cast<std::uint64_t>(s), s % 2);
-      const Result r = session.run(frames);
-      input.insert(input.end(), frames.begin(), frames.end()), expected.insert(expected.end(), r.scores.begin(), r.scores.end());
+      const auto frames = frames_for(nets[k], s), scores = scores_of(nets[k], frames);
+      input.insert(input.end(), frames.begin(), frames.end()), expected.insert(expected.end(), scores.begin(), scores.end());
     }
   }
   program +=
@@ -135,11 +156,59 @@ std::vector<Graph> all_nets() {
   return nets;
 }
 
+// Every form of neuron, every kind of node and readout, networks drawn by chance, in 8 bits and in 4.
+std::vector<Graph> integer_nets() {
+  std::vector<Graph> floats = every_form_of_neuron(), nets;
+  for (Graph& g : odd_ends()) {  // without its norms, which do not fold
+    if (g.nodes.size() != 5) continue;
+    g.nodes.erase(g.nodes.begin() + 1), g.nodes[1].inputs = {"in"}, g.tensors.erase("s"), g.tensors.erase("b");
+    floats.push_back(g);
+    g.nodes.pop_back(), g.tensors.erase("d");  // the sums as they are
+    floats.push_back(g);
+  }
+  for (auto& g : readouts()) floats.push_back(g);
+  for (std::uint64_t seed = 0; seed < 30; ++seed) floats.push_back(apical::testing::random_net(seed));
+  for (Graph& g : floats) {
+    if (const Neuron* n = std::get_if<Neuron>(&g.nodes[2].op); n && n->lif.decay_input && g.tensors.count("n2.decay"))
+      for (float& d : g.tensors["n2.decay"].values.own()) d = 0.4f;  // one factor of the input a layer
+    nets.push_back(apical::testing::quantised(g, random_frames(g, 1, true), nets.size() % 3 ? 8 : 4));
+  }
+  return nets;
+}
+
 TEST(Compiled, StrictC99GivesTheRuntimesBits) {
   expect_same_bits(all_nets(), {"-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1"});
 }
 
 TEST(Compiled, SoDoesACompilerThatWouldContract) { expect_same_bits(all_nets(), {"-std=gnu99", "-O2", "-march=native"}); }
+
+const std::vector<Graph>& checked_integer_nets() {
+  static const std::vector<Graph> nets = integer_nets();
+  return nets;
+}
+
+TEST(Compiled, IntegerNetworksAreExactInStrictC99) {
+  std::set<int> shifts;  // what the arithmetic must have met
+  std::size_t leaks = 0;
+  for (const Graph& g : checked_integer_nets())
+    for (const IntegerNode& n : integer_network(g).nodes) shifts.insert(n.lif.shift), leaks += !n.leak.empty();
+  EXPECT_LT(*shifts.begin(), 0);
+  EXPECT_GT(*shifts.rbegin(), 0);
+  EXPECT_GT(leaks, 0u);
+  expect_same_bits(checked_integer_nets(), {"-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1"});
+}
+
+std::vector<Graph> some_integer_nets() {
+  std::vector<Graph> some;
+  for (std::size_t i = 0; i < checked_integer_nets().size(); i += 4) some.push_back(checked_integer_nets()[i]);
+  return some;
+}
+
+TEST(Compiled, IntegerNetworksAreExactWhenOptimised) { expect_same_bits(some_integer_nets(), {"-std=gnu99", "-O3", "-march=native"}); }
+
+TEST(Compiled, IntegerNetworksOverflowNowhere) {
+  expect_same_bits(some_integer_nets(), {"-std=c99", "-fsanitize=undefined", "-fno-sanitize-recover=all"});
+}
 
 }  // namespace
 }  // namespace apical::runtime

@@ -1,5 +1,5 @@
 #pragma once
-// Runs a quantised network in integers: int8 weights, events, int32 membranes (graph/integer.h has the equations). The surface of Session
+// Runs a quantised network in integers: int8 weights, events, int16 membranes (graph/integer.h has the equations). The surface of Session
 // (session.h); every spike, membrane and score is exactly that of run_integer_reference (integer_reference.h), at every SIMD level.
 #include <cstdint>
 #include <memory>

@@ -5,7 +5,6 @@
 
 #include "apical/base/error.h"
 #include "apical/base/thread_pool.h"
-#include "apical/graph/quantise.h"
 #include "apical/kernels/simd.h"
 #include "apical/runtime/batch.h"
 #include "apical/runtime/integer_reference.h"
@@ -15,15 +14,12 @@ namespace apical::runtime {
 namespace {
 
 using namespace apical::graph;
-using apical::testing::branched_net, apical::testing::random_frames, apical::testing::random_tensor, apical::testing::small_net,
+using apical::testing::branched_net, apical::testing::random_frames, apical::testing::random_net, apical::testing::small_net,
     apical::testing::whole_words_net;
 using kernels::Compare, kernels::Lif, kernels::Reset, kernels::ResetAt;
 
-IntegerNetwork quantised(Graph g, const std::vector<float>& frames, int bits = 8) {
-  InputRange range;
-  range.see(frames);
-  quantise(g, bits, range);
-  return integer_network(g);
+IntegerNetwork quantised(const Graph& g, const std::vector<float>& frames, int bits = 8) {
+  return integer_network(apical::testing::quantised(g, frames, bits));
 }
 
 // Everything that can be seen, after every step, at every level. Returns the spikes of all layers.
@@ -67,43 +63,6 @@ TEST(IntegerSession, RunsBranchesAndPools) {
         const auto frames = random_frames(g, 11, constant);
         EXPECT_GT(expect_exact(quantised(g, frames, bits), frames), 10u);
       }
-}
-
-// Shapes, groups, strides, pools and neurons drawn by the seed.
-Graph random_net(std::uint64_t seed) {
-  Random random(seed, "net");
-  const auto any = [&](std::int64_t least, std::int64_t most) { return least + static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(most - least + 1))); };
-  Graph g;
-  g.name = "random " + std::to_string(seed), g.T = static_cast<int>(any(1, 6));
-  g.input_shape = {any(1, 3), any(6, 11), any(6, 11)};
-  g.nodes = {{"in", Input{}, {}, {}}};
-  const auto then = [&](const std::string& name, Op op) {
-    g.nodes.push_back({name, std::move(op), {g.nodes.back().name}, {}});
-    validate(g);
-  };
-  for (int layer = 0; layer < 2; ++layer) {
-    const std::string id = std::to_string(layer);
-    const Shape in = g.nodes.size() == 1 ? g.input_shape : g.nodes.back().shape;
-    const std::int64_t groups = layer == 1 && any(0, 1) ? in[0] : 1, out = groups * (groups > 1 ? any(1, 3) : any(1, 70)), kh = any(1, std::min<std::int64_t>(3, in[1])), kw = any(1, std::min<std::int64_t>(3, in[2]));
-    g.tensors["w" + id] = random_tensor({out, in[0] / groups, kh, kw}, g.name + id, 2.0f / std::sqrt(static_cast<float>(in[0] / groups * kh * kw)));
-    if (any(0, 1)) g.tensors["b" + id] = random_tensor({out}, g.name + "b" + id, 0.3f);
-    then("conv" + id, Conv2d{"w" + id, g.tensors.count("b" + id) ? "b" + id : "", static_cast<int>(any(1, 2)), static_cast<int>(any(1, 2)),
-                             static_cast<int>(any(0, kh - 1)), static_cast<int>(any(0, kw - 1)), static_cast<int>(groups)});
-    Lif lif;
-    lif.decay = random.uniform(), lif.v_th = random.uniform(0.3f, 2), lif.v_reset = random.uniform(-1, 0.2f), lif.decay_input = any(0, 1);
-    lif.reset = static_cast<Reset>(any(0, 2)), lif.reset_at = static_cast<ResetAt>(any(0, 2)), lif.compare = static_cast<Compare>(any(0, 1));
-    then("lif" + id, Neuron{lif, {}, ""});
-    const Shape& s = g.nodes.back().shape;
-    const int kernel = static_cast<int>(any(1, std::min<std::int64_t>(3, std::min(s[1], s[2])))), stride = static_cast<int>(any(1, 3));
-    if (const auto kind = any(0, 2); kind)
-      then("pool" + id, kind == 1 ? Op(AvgPool2d{kernel, stride}) : Op(MaxPool2d{kernel, stride}));
-  }
-  then("flat", Flatten{});
-  g.tensors["wl"] = random_tensor({any(1, 90), g.nodes.back().shape[0]}, g.name + "l", 0.4f);
-  then("fc", Linear{"wl", ""});
-  if (any(0, 1)) then("lif", Neuron{});
-  then("out", Readout{static_cast<ReadoutKind>(any(0, 2))});
-  return g;
 }
 
 TEST(IntegerSession, IsTheReferenceOnRandomNetworks) {

@@ -1,10 +1,12 @@
 #pragma once
 // Small networks with random weights for the tests of runtime, exchange and energy.
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "apical/base/philox.h"
 #include "apical/graph/graph.h"
+#include "apical/graph/quantise.h"
 
 namespace apical::testing {
 
@@ -105,6 +107,48 @@ inline graph::Graph large_net() {
   return g;
 }
 
+/// Without norms: shapes, groups, strides, pools and neurons drawn by the seed.
+inline graph::Graph random_net(std::uint64_t seed) {
+  using namespace graph;
+  using kernels::Compare, kernels::Lif, kernels::Reset, kernels::ResetAt;
+  Random random(seed, "net");
+  const auto any = [&](std::int64_t least, std::int64_t most) {
+    return least + static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(most - least + 1)));
+  };
+  Graph g;
+  g.name = "random " + std::to_string(seed), g.T = static_cast<int>(any(1, 6));
+  g.input_shape = {any(1, 3), any(6, 11), any(6, 11)};
+  g.nodes = {{"in", Input{}, {}, {}}};
+  const auto then = [&](const std::string& name, Op op) {
+    g.nodes.push_back({name, std::move(op), {g.nodes.back().name}, {}});
+    validate(g);
+  };
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::string id = std::to_string(layer);
+    const Shape in = g.nodes.size() == 1 ? g.input_shape : g.nodes.back().shape;
+    const std::int64_t groups = layer == 1 && any(0, 1) ? in[0] : 1, out = groups * (groups > 1 ? any(1, 3) : any(1, 70));
+    const std::int64_t kh = any(1, std::min<std::int64_t>(3, in[1])), kw = any(1, std::min<std::int64_t>(3, in[2])), fan = in[0] / groups * kh * kw;
+    g.tensors["w" + id] = random_tensor({out, in[0] / groups, kh, kw}, g.name + id, 2.0f / std::sqrt(static_cast<float>(fan)));
+    if (any(0, 1)) g.tensors["b" + id] = random_tensor({out}, g.name + "b" + id, 0.3f);
+    then("conv" + id, Conv2d{"w" + id, g.tensors.count("b" + id) ? "b" + id : "", static_cast<int>(any(1, 2)), static_cast<int>(any(1, 2)),
+                             static_cast<int>(any(0, kh - 1)), static_cast<int>(any(0, kw - 1)), static_cast<int>(groups)});
+    Lif lif;
+    lif.decay = random.uniform(), lif.v_th = random.uniform(0.3f, 2), lif.v_reset = random.uniform(-1, 0.2f), lif.decay_input = any(0, 1);
+    lif.reset = static_cast<Reset>(any(0, 2)), lif.reset_at = static_cast<ResetAt>(any(0, 2)), lif.compare = static_cast<Compare>(any(0, 1));
+    then("lif" + id, Neuron{lif, {}, ""});
+    const Shape& s = g.nodes.back().shape;
+    const int kernel = static_cast<int>(any(1, std::min<std::int64_t>(3, std::min(s[1], s[2])))), stride = static_cast<int>(any(1, 3));
+    if (const auto kind = any(0, 2); kind)
+      then("pool" + id, kind == 1 ? Op(AvgPool2d{kernel, stride}) : Op(MaxPool2d{kernel, stride}));
+  }
+  then("flat", Flatten{});
+  g.tensors["wl"] = random_tensor({any(1, 90), g.nodes.back().shape[0]}, g.name + "l", 0.4f);
+  then("fc", Linear{"wl", ""});
+  if (any(0, 1)) then("lif", Neuron{});
+  then("out", Readout{static_cast<ReadoutKind>(any(0, 2))});
+  return g;
+}
+
 /// [T, ...] frames: the same image at each step, or fresh sparse counts.
 inline std::vector<float> random_frames(const graph::Graph& g, std::uint64_t seed, bool constant) {
   Random random(seed, "frames");
@@ -113,6 +157,14 @@ inline std::vector<float> random_frames(const graph::Graph& g, std::uint64_t see
   for (std::size_t i = 0; i < frames.size(); ++i)
     frames[i] = constant && i >= n ? frames[i - n] : constant ? random.uniform(-1, 2) : random.uniform() < 0.3f ? 1.0f : 0.0f;
   return frames;
+}
+
+/// The graph quantised to so many bits, its input's range that of the frames.
+inline graph::Graph quantised(graph::Graph g, const std::vector<float>& frames, int bits = 8) {
+  graph::InputRange range;
+  range.see(frames);
+  graph::quantise(g, bits, range);
+  return g;
 }
 
 }  // namespace apical::testing

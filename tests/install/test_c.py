@@ -1,5 +1,5 @@
 """cmake --install into a fresh prefix, and the C example built there with gcc's strictest C99: through find_package, and through
-pkg-config. Its predictions are those of apical infer.
+pkg-config. Its predictions are those of apical infer, of a model in float32 and of one in integers.
 
     test_c.py CMAKE BUILD_FOLDER
 """
@@ -25,7 +25,7 @@ def main():
     cmake, build = sys.argv[1:3]
     with tempfile.TemporaryDirectory(prefix="apical-install-") as name:
         folder = pathlib.Path(name)
-        prefix, source, model = folder / "prefix", folder / "source", ROOT / "tests/fuzz/corpus/model/small"
+        prefix, source = folder / "prefix", folder / "source"
         run(cmake, "--install", build, "--prefix", prefix)
         shutil.copytree(ROOT / "examples/c", source)
         run(cmake, "-S", source, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_FLAGS={' '.join(STRICT)}")
@@ -36,14 +36,17 @@ def main():
         run("gcc", *STRICT, source / "classify.c", "-o", folder / "classify", *flags)
 
         pixels = write_npz(folder / "set.npz")
-        infer = json.loads(subprocess.check_output([prefix / "bin/apical", "infer", model, folder / "set.npz", "--json"]))  # its progress apart
         (folder / "frames").write_bytes(b"".join(direct_frames(p, 5) for p in pixels))
         library = next(prefix.rglob("libapical_runtime.so"))
-        for program, environment in ((folder / "build/classify", {}), (folder / "classify", {"LD_LIBRARY_PATH": str(library.parent)})):
-            lines = run(program, model, folder / "frames", env={**os.environ, **environment}).splitlines()
-            said = [(c, struct.pack("f", float(s))) for c, s in map(str.split, lines)]
+        programs = ((folder / "build/classify", {}), (folder / "classify", {"LD_LIBRARY_PATH": str(library.parent)}))
+        for model in (ROOT / "tests/fuzz/corpus/model" / kind for kind in ("small", "int8")):
+            infer = json.loads(subprocess.check_output([prefix / "bin/apical", "infer", model, folder / "set.npz", "--json"]))  # its progress apart
             wanted = [(p["class"], struct.pack("f", p["score"])) for p in infer["predictions"]]
-            expect(said == wanted and len(said) == len(pixels), f"{program} says {said}, apical infer {wanted}")
+            for program, environment in programs:
+                lines = run(program, model, folder / "frames", env={**os.environ, **environment}).splitlines()
+                said = [(c, struct.pack("f", float(s))) for c, s in map(str.split, lines)]
+                expect(said == wanted and len(said) == len(pixels), f"{program} says {said}, apical infer {wanted}")
+        for program, environment in programs:
             code, text = run(program, folder / "set.npz", folder / "frames", ok=False, env={**os.environ, **environment})
             expect(code == 3 and "set.npz" in text, f"a file that is no model: {code}\n{text}")
 
