@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apical/exchange/c_integer_text.h"
+#include "apical/exchange/c_source_text.h"
 #include "apical/exchange/c_writer.h"
 #include "apical/graph/integer.h"
 
@@ -34,18 +35,6 @@ class IntegerWriter : public CWriter {
 
   const IntegerNode& input(std::size_t k) const { return nodes_[static_cast<std::size_t>(&in(k)-items_.data())]; }
 
-  /// The function of layer k, and a call of it.
-  void layer(std::string body, std::size_t k, const Sizes& sizes, const std::string& more_arguments = {}) {
-    const CItem &x = in(k), &y = items_[k];
-    std::string constants;
-    for (const auto& [name, size] : sizes)
-      constants += (constants.empty() ? "  const long " : ", ") + std::string(name) + " = " + str(size);
-    if (!constants.empty()) constants += ";\n";
-    replace_all(body, "@C", constants), replace_all(body, "@N", str(k)), replace_all(body, "@X", x.type), replace_all(body, "@Y", y.type);
-    functions_ += body;
-    step_ += "  " + name_ + "_layer" + str(k) + "(" + x.at + ", " + more_arguments + y.at + ");\n";
-  }
-
   // --- nodes ----------------------------------------------------------------------------------------------------------------------
 
   void emit(const graph::Input&, std::size_t k) {
@@ -57,28 +46,17 @@ class IntegerWriter : public CWriter {
   void emit(const graph::Flatten&, std::size_t) {}
   void emit(const graph::Affine&, std::size_t) {}  // there is none
 
-  void weights(std::string body, const std::vector<std::int8_t>& weights, std::size_t k, const std::string& element, const Sizes& sizes) {
-    const IntegerNode &x = input(k), &y = nodes_[k];
-    array(k, "w", "int8_t", weights);
-    const std::string bias = y.bias.empty() ? "0" : "(@Y)" + array(k, "b", "int32_t", y.bias) + "[" + element + "]";
-    replace_all(body, "@B", bias), replace_all(body, "@M", x.least >= 0 && x.most <= 1 ? "" : "v * ");
-    layer(std::move(body), k, sizes);
-  }
+  std::string bias(std::size_t k) { return nodes_[k].bias.empty() ? "" : array(k, "b", "int32_t", nodes_[k].bias); }
   void emit(const graph::Conv2d& op, std::size_t k) {
-    weights(c_text::integer_conv, conv_weights<std::int8_t>(op, nodes_[k].weight), k, "o", conv_sizes(op, k));
+    array(k, "w", "int8_t", conv_weights<std::int8_t>(op, nodes_[k].weight));
+    weights(c_text::conv, k, conv_sizes(op, k), {"int8_t", "int32_t", bias(k), input(k).least >= 0 && input(k).most <= 1});
   }
   void emit(const graph::Linear&, std::size_t k) {
-    const Sizes sizes{{"I", static_cast<std::int64_t>(in(k).n)}, {"O", static_cast<std::int64_t>(items_[k].n)}};
-    weights(c_text::integer_dense, dense_weights<std::int8_t>(k, nodes_[k].weight), k, "o", sizes);
+    array(k, "w", "int8_t", dense_weights<std::int8_t>(k, nodes_[k].weight));
+    weights(c_text::dense, k, dense_sizes(k), {"int8_t", "int32_t", bias(k), input(k).least >= 0 && input(k).most <= 1});
   }
-
-  void pool(const std::string& join, std::size_t k, const Sizes& sizes) {
-    std::string body = c_text::integer_pool;
-    replace_all(body, "@J", join);
-    layer(std::move(body), k, sizes);
-  }
-  void emit(const graph::AvgPool2d& op, std::size_t k) { pool("(@Y)(y[c] + from[c])", k, pool_sizes(op.kernel, op.stride, k)); }
-  void emit(const graph::MaxPool2d& op, std::size_t k) { pool("y[c] < from[c] ? from[c] : y[c]", k, pool_sizes(op.kernel, op.stride, k)); }
+  void emit(const graph::AvgPool2d& op, std::size_t k) { pool("(@Y)(y[c] + from[c])", "", k, pool_sizes(op.kernel, op.stride, k)); }
+  void emit(const graph::MaxPool2d& op, std::size_t k) { pool(c_text::larger, "", k, pool_sizes(op.kernel, op.stride, k)); }
 
   // What a current x[i] adds to the membrane (kernels/neurons/integer_lif.h). Only numbers that are not negative are shifted to the right:
   // 2^30, a multiple of every unit, is added before and taken away after.

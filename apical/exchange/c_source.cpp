@@ -1,7 +1,5 @@
 #include "apical/exchange/c_source.h"
 
-#include <set>
-
 #include "apical/base/error.h"
 #include "apical/exchange/c_integer.h"
 #include "apical/exchange/c_source_text.h"
@@ -35,20 +33,6 @@ class FloatWriter : public CWriter {
 
   static bool spikes(const CItem& x) { return x.type != "float"; }
   std::span<const float> values(const std::string& tensor) const { return graph_.tensors.at(tensor).values; }
-  std::string array_or_null(std::size_t node, const std::string& what, const std::string& tensor) {
-    return tensor.empty() ? "NULL" : array(node, what, "float", values(tensor));
-  }
-
-  /// A call of a fixed function for this kind of input.
-  void call(const char* text, const char* function, const CItem& x, const std::string& arguments) {
-    const std::string kind = spikes(x) ? "s" : "f";
-    if (used_.insert(function + kind).second) {
-      std::string body = text;
-      replace_all(body, "@S", kind), replace_all(body, "@T", x.type);
-      functions_ += body;
-    }
-    step_ += "  " + name_ + "_" + function + "_" + kind + "(" + arguments + ");\n";
-  }
 
   // --- nodes ----------------------------------------------------------------------------------------------------------------------
 
@@ -58,41 +42,30 @@ class FloatWriter : public CWriter {
   }
   void emit(const graph::Flatten&, std::size_t) {}
 
+  std::string bias(const std::string& tensor, std::size_t k) { return tensor.empty() ? "" : array(k, "b", "float", values(tensor)); }
   void emit(const graph::Conv2d& op, std::size_t k) {
-    const CItem &x = in(k), &y = items_[k];
-    const std::string weights = array(k, "w", "float", conv_weights(op, values(op.weight))), bias = array_or_null(k, "b", op.bias);
-    std::string arguments = weights + ", " + bias + ", " + x.at;
-    for (const auto& [name, size] : conv_sizes(op, k)) arguments += ", " + str(size);
-    call(c_text::conv, "conv", x, arguments + ", " + y.at);
+    array(k, "w", "float", conv_weights(op, values(op.weight)));
+    weights(c_text::conv, k, conv_sizes(op, k), {"float", "float", bias(op.bias, k), spikes(in(k))});
   }
-
   void emit(const graph::Linear& op, std::size_t k) {
-    const CItem &x = in(k), &y = items_[k];
-    const std::string weights = array(k, "w", "float", dense_weights(k, values(op.weight))), bias = array_or_null(k, "b", op.bias);
-    call(c_text::dense, "dense", x, weights + ", " + bias + ", " + x.at + ", " + str(x.n) + ", " + str(y.n) + ", " + y.at);
+    array(k, "w", "float", dense_weights(k, values(op.weight)));
+    weights(c_text::dense, k, dense_sizes(k), {"float", "float", bias(op.bias, k), spikes(in(k))});
   }
-
-  template <class Pool>
-  void pool(const char* text, const char* function, const Pool& op, std::size_t k) {
-    const CItem &x = in(k), &y = items_[k];
-    std::string arguments = x.at;
-    for (const auto& [name, size] : pool_sizes(op.kernel, op.stride, k)) arguments += ", " + str(size);
-    call(text, function, x, arguments + ", " + y.at);
+  void emit(const graph::AvgPool2d& op, std::size_t k) {
+    pool("y[c] + (float)from[c]", "y[c] * (1.0f / (float)(K * K))", k, pool_sizes(op.kernel, op.stride, k));
   }
-  void emit(const graph::AvgPool2d& op, std::size_t k) { pool(c_text::average, "average", op, k); }
-  void emit(const graph::MaxPool2d& op, std::size_t k) { pool(c_text::largest, "max", op, k); }
+  void emit(const graph::MaxPool2d& op, std::size_t k) { pool(c_text::larger, "", k, pool_sizes(op.kernel, op.stride, k)); }
 
   void emit(const graph::Affine& op, std::size_t k) {
-    const CItem &x = in(k), &y = items_[k];
+    const CItem& y = items_[k];
     const auto channels = static_cast<std::size_t>(y.shape[0]);
     std::vector<float> scale(channels), shift(channels);
     for (std::size_t c = 0; c < channels; ++c) {
       const std::size_t from = y.shape.size() == 3 ? c : y.order.graph_index(c);
       scale[c] = values(op.scale)[from], shift[c] = values(op.shift)[from];
     }
-    const std::string factors = array(k, "scale", "float", scale), terms = array(k, "shift", "float", shift);
-    call(c_text::affine, "affine", x,
-         factors + ", " + terms + ", " + x.at + ", " + str(y.n / channels) + ", " + str(channels) + ", " + y.at);
+    array(k, "scale", "float", scale), array(k, "shift", "float", shift);
+    layer(c_text::affine, k, {{"pixels", static_cast<std::int64_t>(y.n / channels)}, {"C", static_cast<std::int64_t>(channels)}});
   }
 
   // The equation of kernels/neurons/lif-inl.h, in its order of operations.
@@ -147,8 +120,6 @@ class FloatWriter : public CWriter {
     if (op.kind == graph::ReadoutKind::max_membrane) next = "net->steps == 0 || " + kept + " < " + value + " ? " + value + " : " + kept;
     loop(k, kept + " = " + next + ";");
   }
-
-  std::set<std::string> used_;
 };
 
 }  // namespace

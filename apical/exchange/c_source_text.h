@@ -1,84 +1,74 @@
 #pragma once
-// Private to exchange: the fixed parts of a written C file (c_writer.h), and of a float network's. @S and @T stand for the kind of the
-// input: f and float, or s and unsigned char (spikes 0 and 1).
+// Private to exchange: the fixed parts of a written C file (c_writer.h). Each layer has a function of its own, with its sizes as constants
+// in front (@C; @N is its number): a compiler then knows how often the inner loops run. @X, @W and @Y: types of input, weight and output;
+// @V of a factor; @B: what a sum begins with; @M: "v * " or, where inputs are 0 and 1, "".
 
 namespace apical::exchange::c_text {
 
 inline constexpr const char* conv = R"(
 /* y[oh, ow, o] = b[o] + sum of x[h, w, i] * w[i, kh, kw, o]: each input that is not zero adds its weights to the outputs it reaches. */
-static void @P_conv_@S(const float *w, const float *b, const @T *x, long H, long W, long C, long O, long G, long KH, long KW,
-                       long SH, long SW, long PH, long PW, long OH, long OW, float *y) {
-  const long each = O / G, in_each = C / G;
+static void @P_layer@N(const @X *restrict x, @Y *restrict y) {
+@C  const long each = O / G, in_each = C / G;
   for (long i = 0; i < OH * OW; ++i)
-    for (long o = 0; o < O; ++o) y[i * O + o] = b ? b[o] : 0.0f;
-  for (long i = 0; i < H * W * C; ++i) {
-    const float v = (float)x[i];
-    const long c = i % C, row = i / C / W, column = i / C % W;
-    if (v == 0.0f) continue;
-    for (long kh = 0; kh < KH; ++kh) {
-      const long down = row + PH - kh;
-      if (down < 0) break;
-      if (down % SH != 0 || down / SH >= OH) continue;
-      for (long kw = 0; kw < KW; ++kw) {
-        const long right = column + PW - kw;
-        if (right < 0) break;
-        if (right % SW != 0 || right / SW >= OW) continue;
-        const float *from = w + ((c * KH + kh) * KW + kw) * each;
-        float *to = y + (down / SH * OW + right / SW) * O + c / in_each * each;
-        for (long o = 0; o < each; ++o) to[o] = to[o] + v * from[o];
+    for (long o = 0; o < O; ++o) y[i * O + o] = @B;
+  for (long row = 0; row < H; ++row)
+    for (long column = 0; column < W; ++column)
+      for (long c = 0; c < C; ++c) {
+        const @V v = x[(row * W + column) * C + c];
+        if (v == 0) continue;
+        for (long kh = 0; kh < KH; ++kh) {
+          const long down = row + PH - kh;
+          if (down < 0) break;
+          if (down % SH != 0 || down / SH >= OH) continue;
+          for (long kw = 0; kw < KW; ++kw) {
+            const long right = column + PW - kw;
+            const @W *from = @P_w@N + ((c * KH + kh) * KW + kw) * each;
+            @Y *to = y + (down / SH * OW + right / SW) * O + c / in_each * each;
+            if (right < 0) break;
+            if (right % SW != 0 || right / SW >= OW) continue;
+            for (long o = 0; o < each; ++o) to[o] = (@Y)(to[o] + @Mfrom[o]);
+          }
+        }
       }
-    }
-  }
 }
 )";
 
 inline constexpr const char* dense = R"(
 /* y[o] = b[o] + sum of x[i] * w[i, o] */
-static void @P_dense_@S(const float *w, const float *b, const @T *x, long I, long O, float *y) {
-  for (long o = 0; o < O; ++o) y[o] = b ? b[o] : 0.0f;
+static void @P_layer@N(const @X *restrict x, @Y *restrict y) {
+@C  for (long o = 0; o < O; ++o) y[o] = @B;
   for (long i = 0; i < I; ++i) {
-    const float v = (float)x[i];
-    if (v == 0.0f) continue;
-    for (long o = 0; o < O; ++o) y[o] = y[o] + v * w[i * O + o];
+    const @V v = x[i];
+    const @W *from = @P_w@N + i * O;
+    if (v == 0) continue;
+    for (long o = 0; o < O; ++o) y[o] = (@Y)(y[o] + @Mfrom[o]);
   }
 }
 )";
 
-inline constexpr const char* average = R"(
-/* y = mean of each window of K x K, D apart */
-static void @P_average_@S(const @T *x, long W, long C, long K, long D, long OH, long OW, float *y) {
-  for (long oh = 0; oh < OH; ++oh)
-    for (long ow = 0; ow < OW; ++ow)
-      for (long c = 0; c < C; ++c) {
-        const @T *window = x + (oh * D * W + ow * D) * C + c;
-        float sum = (float)window[0];
-        for (long k = 1; k < K * K; ++k) sum = sum + (float)window[(k / K * W + k % K) * C];
-        y[(oh * OW + ow) * C + c] = sum * (1.0f / (float)(K * K));
-      }
-}
-)";
+inline constexpr const char* larger = "y[c] < from[c] ? from[c] : y[c]";
 
-inline constexpr const char* largest = R"(
-/* y = largest of each window of K x K, D apart */
-static void @P_max_@S(const @T *x, long W, long C, long K, long D, long OH, long OW, @T *y) {
-  for (long oh = 0; oh < OH; ++oh)
-    for (long ow = 0; ow < OW; ++ow)
-      for (long c = 0; c < C; ++c) {
-        const @T *window = x + (oh * D * W + ow * D) * C + c;
-        @T most = window[0];
-        for (long k = 1; k < K * K; ++k) {
-          const @T v = window[(k / K * W + k % K) * C];
-          if (most < v) most = v;
-        }
-        y[(oh * OW + ow) * C + c] = most;
+/// @J: how y[c] takes in from[c]; @E: what is done with each y[c] at the end.
+inline constexpr const char* pool = R"(
+/* y = mean, sum or largest of each window of K x K, D apart */
+static void @P_layer@N(const @X *restrict x, @Y *restrict y) {
+@C  for (long oh = 0; oh < OH; ++oh)
+    for (long ow = 0; ow < OW; ++ow, y += C) {
+      const @X *from = x + (oh * D * W + ow * D) * C;
+      for (long c = 0; c < C; ++c) y[c] = from[c];
+      for (long k = 1; k < K * K; ++k) {
+        from = x + ((oh * D + k / K) * W + ow * D + k % K) * C;
+        for (long c = 0; c < C; ++c) y[c] = @J;
       }
+@E    }
 }
 )";
 
 inline constexpr const char* affine = R"(
 /* y[c] = scale[c] * x[c] + shift[c] at each pixel */
-static void @P_affine_@S(const float *scale, const float *shift, const @T *x, long pixels, long C, float *y) {
-  for (long i = 0; i < pixels * C; ++i) y[i] = scale[i % C] * (float)x[i] + shift[i % C];
+static void @P_layer@N(const @X *restrict x, @Y *restrict y) {
+@C  for (long i = 0; i < pixels; ++i)
+    for (long c = 0; c < C; ++c) y[i * C + c] = @P_scale@N[c] * (float)x[i * C + c] + @P_shift@N[c];
 }
 )";
 

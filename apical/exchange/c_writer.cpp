@@ -137,6 +137,32 @@ CWriter::Sizes CWriter::pool_sizes(int kernel, int stride, std::size_t k) const 
   return {{"W", x[2]}, {"C", x[0]}, {"K", kernel}, {"D", stride}, {"OH", y[1]}, {"OW", y[2]}};
 }
 
+CWriter::Sizes CWriter::dense_sizes(std::size_t k) const {
+  return {{"I", static_cast<std::int64_t>(in(k).n)}, {"O", static_cast<std::int64_t>(items_[k].n)}};
+}
+
+void CWriter::layer(std::string body, std::size_t k, const Sizes& sizes, const std::string& more_arguments) {
+  const CItem &x = in(k), &y = items_[k];
+  std::string constants;
+  for (const auto& [name, size] : sizes) constants += (constants.empty() ? "  const long " : ", ") + std::string(name) + " = " + str(size);
+  replace_all(body, "@C", constants + ";\n"), replace_all(body, "@N", str(k)), replace_all(body, "@X", x.type),
+      replace_all(body, "@Y", y.type);
+  functions_ += body;
+  step_ += "  " + name_ + "_layer" + str(k) + "(" + x.at + ", " + more_arguments + y.at + ");\n";
+}
+
+void CWriter::weights(std::string body, std::size_t k, const Sizes& sizes, const Weights& w) {
+  replace_all(body, "@B", w.bias.empty() ? "0" : "(@Y)" + w.bias + "[o]"), replace_all(body, "@M", w.spikes ? "" : "v * ");
+  replace_all(body, "@W", w.weight), replace_all(body, "@V", w.factor);
+  layer(std::move(body), k, sizes);
+}
+
+void CWriter::pool(const std::string& join, const std::string& end, std::size_t k, const Sizes& sizes) {
+  std::string body = c_text::pool;
+  replace_all(body, "@J", join), replace_all(body, "@E", end.empty() ? "" : "      for (long c = 0; c < C; ++c) y[c] = " + end + ";\n");
+  layer(std::move(body), k, sizes);
+}
+
 std::string CWriter::text() const {
   const CItem& out = items_.back();
   std::string s = "/* " + comment(graph_.name) + ": a network of Apical " + version() +

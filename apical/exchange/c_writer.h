@@ -82,7 +82,18 @@ class CWriter {
   /// The numbers of a convolution or pool, by their names in the texts.
   using Sizes = std::vector<std::pair<const char*, std::int64_t>>;
   Sizes conv_sizes(const graph::Conv2d& op, std::size_t k) const;
+  Sizes dense_sizes(std::size_t k) const;
   Sizes pool_sizes(int kernel, int stride, std::size_t k) const;
+
+  /// The function of layer k (c_source_text.h), and a call of it.
+  void layer(std::string body, std::size_t k, const Sizes& sizes, const std::string& more_arguments = {});
+  /// The same of a weight layer, whose array is w.
+  struct Weights {
+    std::string weight, factor, bias;  // types of a weight and of what it is multiplied with; the array, "" for none
+    bool spikes = false;               // inputs are 0 and 1
+  };
+  void weights(std::string body, std::size_t k, const Sizes& sizes, const Weights& w);
+  void pool(const std::string& join, const std::string& end, std::size_t k, const Sizes& sizes);
 
   /// [O, I / groups, KH, KW] to [I, KH, KW, O / groups].
   template <class T>
