@@ -21,7 +21,7 @@ void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, 
 /// The gradient of event_matmul with respect to W: grad_weight[o, i] += sum over the rows r that fire at i of grad_y[r, o], rows ascending.
 /// grad_y [rows, outputs]; bits: SpikeBits [rows, words_per_row(inputs)]; grad_weight [outputs, inputs]. The rows of grad_y that an input
 /// fired in are gathered by event_matmul itself, from transposed bits; the spikes never become floats. Takes room for outputs *
-/// (inputs + 2048) floats while it runs. A NaN in grad_y reaches the weights of the inputs that fired in its row alone.
+/// (inputs + 512) floats while it runs. A NaN in grad_y reaches the weights of the inputs that fired in its row alone.
 void event_matmul_gradient(const float* grad_y, std::size_t outputs, const std::uint64_t* bits, std::size_t inputs, std::size_t rows,
                            float* grad_weight) noexcept;
 
