@@ -4,6 +4,7 @@
 #include "apical/kernels/bit_attention.h"
 
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -164,6 +165,7 @@ void head_sums(const Head& h, bool kv_first, int32_t* out, size_t out_stride) {
     column_groups(h.v, N, h.width, v);
     count_all(k, v, h.width, lanes, groups / B, kv);
     for (size_t n = 0; n < N; ++n) {
+      for (size_t j = 0; j < h.width; j += 16) hwy::Prefetch(out + std::min(n + 8, N - 1) * out_stride + j);  // rows lie far apart
       add_rows(h.q + n * h.words(), h.words(), kv, h.width, lanes, sums);
       widen(sums, h.width, out + n * out_stride);
     }
