@@ -23,12 +23,14 @@ constexpr const char* examples = R"(Examples:
   apical events convert recording.raw recording.aedat4
   apical events convert davis.aedat4 part.raw --to evt3 --from-us 0 --to-us 500000 --rebase
   apical events convert digit.bin digit.npz
+  apical events convert recording.raw recording.hdf5 --to hdf5_ecf
   apical events convert recording.raw voxels.npy --as voxels --window-us 50000 --bins 5
   apical events render recording.raw --out recording.png
   apical events render recording.raw --out frames --window-us 20000 --scale 2
 
 Formats: AEDAT 2 and 3.1 (.aedat), AEDAT 4 (.aedat4), Prophesee DAT (.dat), EVT 2, 2.1 and 3 (.raw), Event Stream (.es), N-MNIST (.bin),
-CSV with columns t, x, y, p (.csv), NumPy arrays t, x, y, p (.npz).)";
+CSV with columns t, x, y, p (.csv), NumPy arrays t, x, y, p (.npz), HDF5 (.hdf5, .h5): Prophesee's layout, columns t, x, y, p are read too.
+A .hdf5 is written with deflate; --to hdf5_ecf packs it as Prophesee's own tools want it.)";
 
 // Shows how far the file is read, and ends the job when Ctrl-C asked for it.
 EventTick ticking(const std::string& title) {
@@ -146,7 +148,7 @@ void add_convert(CLI::App& events) {
   };
   auto o = std::make_shared<Options>();
   sub->add_option("IN", o->in, "The recording")->required();
-  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .bin .csv .npz; .npy with --as")
+  sub->add_option("OUT", o->out, "The file to write; its ending says the format: .aedat .aedat3 .aedat4 .dat .es .hdf5 .h5 .bin .csv .npz; .npy with --as")
       ->required();
   auto* to = sub->add_option("--to", o->how.to, join(event_format_names(), ", ") + " (needed for .raw)");
   auto* width = sub->add_option("--width", o->how.width, "Sensor width in pixels, when IN does not say it")->check(CLI::PositiveNumber);

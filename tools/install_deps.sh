@@ -36,6 +36,7 @@ packages=(
   libsndfile1-dev           # WAV and FLAC (formats)
   liblz4-dev                # LZ4 packets of AEDAT4 (formats)
   libzstd-dev               # Zstandard packets of AEDAT4 (formats)
+  libhdf5-dev               # event recordings in HDF5 (formats)
   libflatbuffers-dev        # AEDAT4's tables and their verifier, headers only (formats)
   curl                      # apical data get downloads with it
   ca-certificates           # so that downloads can check who answers

@@ -162,6 +162,19 @@ void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t si
   }
 }
 
+std::size_t AtomicFile::read_at(std::uint64_t offset, void* to, std::size_t size) {
+  flush();
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::pread(fd_, static_cast<uint8_t*>(to) + done, size - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw errno_error("read the file", target_);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
 void AtomicFile::commit() {
   flush();
   fault_point("fsync");

@@ -43,6 +43,8 @@ class AtomicFile {
   void write(std::string_view text) { write(text.data(), text.size()); }
   /// Overwrites bytes already written (for headers whose counts are known at the end).
   void write_at(std::uint64_t offset, const void* data, std::size_t size);
+  /// Copies up to `size` bytes already written (not of a device or a pipe) and returns how many: fewer only at the end.
+  std::size_t read_at(std::uint64_t offset, void* to, std::size_t size);
   std::uint64_t size() const noexcept { return size_; }
   void commit();
 

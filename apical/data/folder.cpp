@@ -34,7 +34,8 @@ std::optional<Kind> kind_of(const fs::path& path) {
   const std::string end = lower(path.extension().string());
   if (end == ".png") return Kind::image;
   if (end == ".wav" || end == ".flac") return Kind::audio;
-  if (end == ".bin" || end == ".aedat" || end == ".aedat3" || end == ".aedat4" || end == ".dat" || end == ".es" || end == ".raw") return Kind::events;
+  if (end == ".bin" || end == ".aedat" || end == ".aedat3" || end == ".aedat4" || end == ".dat" || end == ".es" || end == ".raw" || end == ".hdf5" || end == ".h5")
+    return Kind::events;
   return std::nullopt;
 }
 

@@ -19,7 +19,7 @@ struct FolderOptions {
 /// | path                                      | kind           | classes                          |
 /// |-------------------------------------------|----------------|----------------------------------|
 /// | DIR/<class>/*.png                          | image          | folder names                     |
-/// | DIR/<class>/*.{bin,aedat,aedat3,aedat4,dat,es,raw}| events         | folder names                     |
+/// | DIR/<class>/*.{bin,aedat,aedat3,aedat4,dat,es,raw,hdf5,h5} | events | folder names                     |
 /// | DIR/<class>/*.{wav,flac}                   | audio          | folder names                     |
 /// | DIR/{train,test}/<class>/...               | as above       | `split` chooses the part         |
 /// | DIR/*.png (or events, sound)               | unlabelled     | labels are -1                    |

@@ -49,7 +49,7 @@ class Files(ApicalTest):
 
     def test_truncated_recordings_of_every_format(self):
         for family, ending in (("aedat2", "aedat"), ("aedat3", "aedat"), ("aedat4", "aedat4"), ("csv", "csv"), ("dat", "dat"), ("es", "es"), ("evt2", "raw"),
-                               ("evt21", "raw"), ("evt3", "raw"), ("nmnist", "bin")):
+                               ("evt21", "raw"), ("evt3", "raw"), ("hdf5", "h5"), ("nmnist", "bin")):
             whole = max((CORPUS / family).iterdir(), key=lambda p: p.stat().st_size).read_bytes()
             for cut in (1, 7, len(whole) // 2, len(whole) - 1):
                 name = f"{family}-{cut}.{ending}"

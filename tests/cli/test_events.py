@@ -81,7 +81,8 @@ class Events(ApicalTest):
     def test_every_format_gives_back_the_events(self):
         self.assertEqual(self.csv("a.bin"), self.events)
         for name, kind in (("a.aedat", "aedat2"), ("3.aedat", "aedat3"), ("a.aedat3", "aedat3"), ("a.aedat4", "aedat4"), ("a.csv", "csv"), ("a.dat", "dat"),
-                           ("a.es", "es"), ("2.raw", "evt2"), ("21.raw", "evt21"), ("3.raw", "evt3"), ("b.bin", "nmnist"), ("a.npz", "npz")):
+                           ("a.es", "es"), ("2.raw", "evt2"), ("21.raw", "evt21"), ("3.raw", "evt3"), ("b.bin", "nmnist"), ("a.npz", "npz"),
+                           ("a.hdf5", "hdf5"), ("a.h5", "hdf5"), ("ecf.hdf5", "hdf5_ecf")):
             options = () if name.startswith(("a.", "b.")) else ("--to", kind)
             out = self.run_ok("events", "convert", "a.bin", name, *options).out
             self.assertIn("3000 events", out)
@@ -192,6 +193,7 @@ class Events(ApicalTest):
             self.assertEqual(self.files(), before, args)
 
     def test_damaged_files_leave_nothing(self):
+        self.run_ok("events", "convert", "a.bin", "a.h5")
         self.run_ok("events", "convert", "a.bin", "a.aedat4")
         good = (self.dir / "a.aedat4").read_bytes()
         evt3 = b"% evt 3.0\n% end\n"
@@ -206,6 +208,7 @@ class Events(ApicalTest):
             ("cut.csv", b"t,x,y,p\n1,2", ("cut.csv, byte 8", "line 2")),
             ("half21.raw", b"% evt 2.1\n% end\n\x01", ("half21.raw, byte 16",)),
             ("cut.aedat", b"#!AER-DAT3.1\r\n#!END-HEADER\r\n\x01", ("cut.aedat, byte 28",)),
+            ("cut.h5", (self.dir / "a.h5").read_bytes()[:-1], ("cut.h5, byte", "should have")),
             ("a.txt", b"hello", ("no event file",)),
         ):
             (self.dir / name).write_bytes(data)
@@ -225,7 +228,7 @@ class Events(ApicalTest):
     def test_a_full_disk_leaves_nothing(self):
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
         before = self.files()
-        for args in (("convert", "a.bin", "out.csv"), ("convert", "a.bin", "out.npz"), ("convert", "a.bin", "out.aedat4"), ("convert", "a.bin", "out.dat"),
+        for args in (("convert", "a.bin", "out.csv"), ("convert", "a.bin", "out.npz"), ("convert", "a.bin", "out.h5"), ("convert", "a.bin", "out.aedat4"), ("convert", "a.bin", "out.dat"),
                      ("render", "a.bin", "--out", "out.png"), ("render", "a.bin", "--out", "out", "--window-us", 50000)):
             self.refuses(apical("events", *args, cwd=self.dir, preexec_fn=limit), 3, "out", "File too large")
             self.assertEqual(self.files(), before, args)

@@ -126,6 +126,8 @@ EventColumns columns_of(EventReader& reader, std::span<const std::uint8_t> bytes
     }
   } else if (const auto* packets = dynamic_cast<const Aedat4Reader*>(&reader); packets && packets->known_streams()) {
     columns = columns_of_packets(*packets, bytes, found);
+  } else if (const auto* chunks = dynamic_cast<const Hdf5Reader*>(&reader); chunks && chunks->events()) {
+    columns = columns_of_chunks(*chunks, where, found);
   } else {
     columns = gathered(reader, where);
     found = reader.info();

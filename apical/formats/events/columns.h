@@ -47,9 +47,9 @@ struct EventColumns {
   Event operator[](std::size_t i) const noexcept { return {t[i], static_cast<std::uint16_t>(x[i]), static_cast<std::uint16_t>(y[i]), p[i]}; }
 };
 
-/// The same events in the same order as open_events() gives, and the same info, for any format and any number of threads. AEDAT 4, DAT
-/// and EVT are decoded by all threads at once. Data error as from EventReader::read(), and when x or y does not fit 15 bits (CSV, ES): then there are
-/// no columns.
+/// The same events in the same order as open_events() gives, and the same info, for any format and any number of threads. AEDAT 4, DAT,
+/// EVT and HDF5 (Prophesee's layout) are decoded by all threads at once. Data error as from EventReader::read(), and when x or y does not fit
+/// 15 bits (CSV, ES, HDF5): then there are no columns.
 EventColumns read_event_columns(const std::filesystem::path& path, EventInfo* info = nullptr);
 /// The same over bytes in memory; `where` names them in errors.
 EventColumns parse_event_columns(std::span<const std::uint8_t> bytes, const std::string& where, EventInfo* info = nullptr);

@@ -5,6 +5,7 @@
 
 #include "apical/formats/events/aedat4.h"
 #include "apical/formats/events/columns.h"
+#include "apical/formats/events/hdf5.h"
 #include "apical/formats/events/words.h"
 
 namespace apical::formats::detail {
@@ -27,5 +28,7 @@ void join(const std::vector<Piece>& pieces, EventColumns& columns, EventInfo& in
 EventColumns columns_of_words(const WordDecoder& decoder, std::span<const std::uint8_t> body, EventInfo& info);
 /// `file`: all of it; the reader stands at the first packet and knows the streams.
 EventColumns columns_of_packets(const Aedat4Reader& reader, std::span<const std::uint8_t> file, EventInfo& info);
+/// `reader`: one that knows events().
+EventColumns columns_of_chunks(const Hdf5Reader& reader, const std::string& where, EventInfo& info);
 
 }  // namespace apical::formats::detail

@@ -115,6 +115,7 @@ std::pair<int, int> largest_sensor(EventFormat format) {
     case EventFormat::aedat4:
       return {32768, 32768};
     case EventFormat::csv:
+    case EventFormat::hdf5:
     case EventFormat::npz:
       return {65536, 65536};
     case EventFormat::dat:
@@ -124,6 +125,7 @@ std::pair<int, int> largest_sensor(EventFormat format) {
     case EventFormat::evt2:
     case EventFormat::evt21:
     case EventFormat::evt3:
+    case EventFormat::hdf5_ecf:
       return {2048, 2048};
     case EventFormat::nmnist:
       return {256, 240};

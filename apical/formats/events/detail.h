@@ -127,6 +127,7 @@ std::unique_ptr<EventReader> open_es(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt2(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt21(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_evt3(std::shared_ptr<ByteSource> source);
+std::unique_ptr<EventReader> open_hdf5_events(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_nmnist(std::shared_ptr<ByteSource> source);
 std::unique_ptr<EventReader> open_npz(std::shared_ptr<ByteSource> source);
 
@@ -139,6 +140,8 @@ std::unique_ptr<EventWriter> create_es(const std::filesystem::path& path, int wi
 std::unique_ptr<EventWriter> create_evt2(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_evt21(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_evt3(const std::filesystem::path& path, int width, int height);
+/// hdf5 (deflate) or hdf5_ecf.
+std::unique_ptr<EventWriter> create_hdf5_events(const std::filesystem::path& path, EventFormat format, int width, int height);
 std::unique_ptr<EventWriter> create_nmnist(const std::filesystem::path& path, int width, int height);
 std::unique_ptr<EventWriter> create_npz(const std::filesystem::path& path, int width, int height);
 

@@ -12,6 +12,8 @@
 // | evt2   | EVT 2.0    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt21  | EVT 2.1    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt3   | EVT 3.0    | .raw           | 24 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
+// | hdf5   | HDF5       | .hdf5, .h5     | 64 bits us                     | 16 bits              | attribute geometry           |
+// | hdf5_ecf | HDF5, ECF | .hdf5         | 64 bits us                     | 11 bits              | attribute geometry           |
 // | nmnist | N-MNIST    | .bin           | 23 bits us, unwrapped          | 8 bits, y != 240     | largest address in the file  |
 // | npz    | NPZ        | .npz           | 64 bits us                     | 16 bits              | array sensor_size of ours    |
 //
@@ -37,7 +39,7 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
-enum class EventFormat { aedat2, aedat3, aedat4, csv, dat, es, evt2, evt21, evt3, nmnist, npz };
+enum class EventFormat { aedat2, aedat3, aedat4, csv, dat, es, evt2, evt21, evt3, hdf5, hdf5_ecf, nmnist, npz };
 std::string name(EventFormat format);                  ///< "evt3"
 EventFormat event_format(const std::string& name);     ///< usage error with a did-you-mean
 const std::vector<std::string>& event_format_names();  ///< in the order of the enumeration
@@ -54,7 +56,7 @@ struct EventInfo {
   std::uint64_t wraps = 0;          ///< how often the file's clock started again
   std::uint64_t cut_bytes = 0;      ///< bytes of a last record that is not whole, left out with a warning
   std::vector<std::pair<std::string, std::uint64_t>> words;  ///< how many words (EVT) or packets (AEDAT 3, 4) of each kind
-  std::optional<std::uint64_t> declared;                     ///< number of events the file's own table promises (AEDAT 4)
+  std::optional<std::uint64_t> declared;                     ///< number of events the file's own table promises (AEDAT 4, HDF5)
   std::vector<std::string> header;                           ///< header lines as found, without line ends
 };
 

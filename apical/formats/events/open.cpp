@@ -10,9 +10,9 @@
 namespace apical::formats {
 namespace {
 
-const std::vector<std::string> names = {"aedat2", "aedat3", "aedat4", "csv", "dat", "es", "evt2", "evt21", "evt3", "nmnist", "npz"};
+const std::vector<std::string> names = {"aedat2", "aedat3", "aedat4", "csv", "dat", "es", "evt2", "evt21", "evt3", "hdf5", "hdf5_ecf", "nmnist", "npz"};
 constexpr const char* readable =
-    "Formats that are read: AEDAT 2, AEDAT 3.1, AEDAT 4, CSV, Prophesee DAT, EVT 2, EVT 2.1, EVT 3, Event Stream .es, N-MNIST .bin, NPZ.";
+    "Formats that are read: AEDAT 2, AEDAT 3.1, AEDAT 4, CSV, Prophesee DAT, EVT 2, EVT 2.1, EVT 3, Event Stream .es, HDF5 (Prophesee, columns), N-MNIST .bin, NPZ.";
 
 std::string extension(const std::string& path) {
   std::string e = std::filesystem::path(path).extension().string();
@@ -60,7 +60,7 @@ EventFormat sniff(const std::shared_ptr<ByteSource>& source) {
   if (starts("Event Stream")) return EventFormat::es;
   if (starts("PK\x03\x04")) return EventFormat::npz;
   if (starts("MATLAB 5.0")) throw not_yet("MATLAB event");
-  if (starts("\x89HDF\r\n\x1a\n")) throw not_yet("HDF5 event");
+  if (starts("\x89HDF\r\n\x1a\n")) return EventFormat::hdf5;
   if (starts("% ")) return by_percent_header(source);
   if (ext == ".bin") return EventFormat::nmnist;
   if (n == 0) throw data_error("the file is empty", source->name(), readable);
@@ -88,6 +88,9 @@ std::unique_ptr<EventReader> open_as(std::shared_ptr<ByteSource> source, EventFo
       return detail::open_evt21(std::move(source));
     case EventFormat::evt3:
       return detail::open_evt3(std::move(source));
+    case EventFormat::hdf5:
+    case EventFormat::hdf5_ecf:
+      return detail::open_hdf5_events(std::move(source));
     case EventFormat::nmnist:
       return detail::open_nmnist(std::move(source));
     case EventFormat::npz:
@@ -146,6 +149,9 @@ std::unique_ptr<EventWriter> create_events(const std::filesystem::path& path, Ev
       return detail::create_evt21(path, width, height);
     case EventFormat::evt3:
       return detail::create_evt3(path, width, height);
+    case EventFormat::hdf5:
+    case EventFormat::hdf5_ecf:
+      return detail::create_hdf5_events(path, format, width, height);
     case EventFormat::nmnist:
       return detail::create_nmnist(path, width, height);
     case EventFormat::npz:

@@ -51,6 +51,7 @@ std::string conversion_for(const std::filesystem::path& out) {
   if (ext == ".bin") return "nmnist";
   if (ext == ".csv") return "csv";
   if (ext == ".es") return "es";
+  if (ext == ".hdf5" || ext == ".h5") return "hdf5";
   if (ext == ".npz") return "npz";
   if (ext == ".raw")
     throw usage_error("a .raw file may be EVT 2, 2.1 or 3", out.string(), "Say which: --to evt2, --to evt21 or --to evt3.");

@@ -34,8 +34,8 @@ struct EventConversion {
   EventRange range;
   bool rebase = false;  ///< times count from the beginning of the range
 };
-/// What a file name asks for: .aedat aedat2, .aedat3, .aedat4, .csv, .dat, .es, .bin nmnist, .npz. Usage error for .raw (which EVT?) and
-/// others.
+/// What a file name asks for: .aedat aedat2, .aedat3, .aedat4, .csv, .dat, .es, .hdf5 and .h5, .bin nmnist, .npz. Usage error for .raw
+/// (which EVT?) and others.
 std::string conversion_for(const std::filesystem::path& out);
 struct EventConverted {
   std::uint64_t events = 0;
