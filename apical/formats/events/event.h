@@ -12,8 +12,8 @@
 // | evt2   | EVT 2.0    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt21  | EVT 2.1    | .raw           | 34 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
 // | evt3   | EVT 3.0    | .raw           | 24 bits us, unwrapped          | 11 bits              | "% geometry", "% format", ...|
-// | hdf5   | HDF5       | .hdf5, .h5     | 64 bits us                     | 16 bits              | attribute geometry           |
-// | hdf5_ecf | HDF5, ECF | .hdf5         | 64 bits us                     | 11 bits              | attribute geometry           |
+// | hdf5   | HDF5       | .hdf5, .h5     | 64 bits us                     | 16 bits              | attribute "geometry"         |
+// | hdf5_ecf | same, ECF| .hdf5, .h5     | 64 bits us                     | 11 bits              | attribute "geometry"         |
 // | nmnist | N-MNIST    | .bin           | 23 bits us, unwrapped          | 8 bits, y != 240     | largest address in the file  |
 // | npz    | NPZ        | .npz           | 64 bits us                     | 16 bits              | array sensor_size of ours    |
 //

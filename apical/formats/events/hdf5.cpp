@@ -29,11 +29,14 @@ std::uint64_t take_rows(const std::vector<std::uint8_t>& bytes, std::size_t n, s
   rows.resize(n);
   const std::uint8_t* row = bytes.data();
   if (is_prophesee(fields, row_bytes)) {
+    std::int64_t* t = rows.t.data();
+    std::uint16_t *x = rows.x.data(), *y = rows.y.data();
+    std::uint8_t* p = rows.p.data();
     for (std::size_t i = 0; i < n; ++i, row += 16) {
-      rows.t[i] = load_le<std::int64_t>(row + 8);
-      rows.x[i] = load_le<std::uint16_t>(row);
-      rows.y[i] = load_le<std::uint16_t>(row + 2);
-      rows.p[i] = load_le<std::int16_t>(row + 4) > 0;
+      t[i] = load_le<std::int64_t>(row + 8);
+      x[i] = load_le<std::uint16_t>(row);
+      y[i] = load_le<std::uint16_t>(row + 2);
+      p[i] = load_le<std::int16_t>(row + 4) > 0;
     }
     return 0;
   }

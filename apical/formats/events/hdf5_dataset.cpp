@@ -39,12 +39,14 @@ Hdf5Field whole_number_field(hid_t type) {
   return f;
 }
 
-// bytes[i * element + k] = from[k * n + i]
+// to[i * element + k] = from[k * n + i], some rows at a time, so that they stay in the first-level cache
 void unshuffle(const std::vector<std::uint8_t>& from, std::size_t element, std::vector<std::uint8_t>& to) {
   to.resize(from.size());
   const std::size_t n = from.size() / element;
-  for (std::size_t k = 0; k < element; ++k)
-    for (std::size_t i = 0; i < n; ++i) to[i * element + k] = from[k * n + i];
+  constexpr std::size_t rows = 64;
+  for (std::size_t first = 0; first < n; first += rows)
+    for (std::size_t k = 0; k < element; ++k)
+      for (std::size_t i = first; i < std::min(n, first + rows); ++i) to[i * element + k] = from[k * n + i];
   std::copy(from.begin() + static_cast<std::ptrdiff_t>(n * element), from.end(), to.begin() + static_cast<std::ptrdiff_t>(n * element));
 }
 
