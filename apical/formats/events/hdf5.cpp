@@ -87,8 +87,9 @@ Hdf5Reader::Hdf5Reader(std::shared_ptr<ByteSource> source) : ReaderBase(source, 
   const Hdf5Lock lock;
   handles_.bytes.source = std::move(source);
   handles_.file = open_hdf5(handles_.bytes);
-  for (const char* name : texts)
-    if (const std::string text = hdf5_text(handles_.file, name); !text.empty()) info_.header.push_back("% " + std::string(name) + " " + text);
+  if (hdf5_sound_attributes(*handles_.bytes.source))
+    for (const char* name : texts)
+      if (const std::string text = hdf5_text(handles_.file, name); !text.empty()) info_.header.push_back("% " + std::string(name) + " " + text);
   if (hdf5_has(handles_.file, "CD/events"))
     open_prophesee(handles_.file);
   else if (hdf5_has(handles_.file, "events/t"))

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "apical/formats/bytes.h"
 
@@ -62,6 +64,36 @@ haddr_t driver_get_eof(const H5FD_t* file, H5FD_mem_t) {
   return b.source ? b.source->size() : b.file->size();
 }
 
+// The library walks down B-trees (version 1) by recursion and does not look whether they are trees: a node that is its own grandchild
+// takes the whole stack. Here every node that is read, and every one it names, has the level below its parent's, or is refused.
+bool is_tree(Hdf5Bytes& b, std::uint64_t at, const std::uint8_t* node, std::size_t size) {
+  constexpr std::size_t head = 24;  // "TREE", kind (1: chunks), level, entries in 16 bits, siblings
+  if (!b.source || size < head || std::memcmp(node, "TREE", 4) != 0) return true;
+  const int level = node[5];
+  const auto fits = [&](std::uint64_t address, int expected) { return b.levels.emplace(address, expected).first->second == expected; };
+  if (!fits(at, level)) return false;
+  if (level == 0) return true;
+  // Keys and children take turns; the keys of chunks have 8 bytes, and 8 for each dimension and one more.
+  const std::size_t key = node[4] == 0 ? 8 : 24, entries = load_le<std::uint16_t>(node + 6);
+  for (std::size_t k = 0, child = head + key; k < entries && child + 8 <= size; ++k, child += key + 8)
+    if (!fits(load_le<std::uint64_t>(node + child), level - 1)) return false;
+  return true;
+}
+
+// The names of a group lie in a heap whose free blocks are a list; the library follows it for ever when it bites its own tail.
+bool is_heap(Hdf5Bytes& b, const std::uint8_t* head, std::size_t size) {
+  if (!b.source || size < 32 || std::memcmp(head, "HEAP", 4) != 0) return true;
+  const auto bytes = load_le<std::uint64_t>(head + 8), address = load_le<std::uint64_t>(head + 24);
+  if (bytes > b.source->size()) return false;
+  std::uint64_t steps = 0;
+  for (auto block = load_le<std::uint64_t>(head + 16); block != 1 && block != HADDR_UNDEF; ++steps) {  // 1: the end
+    std::uint8_t next[8];
+    if (block > bytes || steps > bytes / 16 || b.source->read_at(address + block, next, 8) != 8) return false;
+    block = load_le<std::uint64_t>(next);
+  }
+  return true;
+}
+
 herr_t driver_read(H5FD_t* file, H5FD_mem_t kind, hid_t, haddr_t at, std::size_t size, void* to) {
   Hdf5Bytes& b = *of(file).bytes;
   auto* bytes = static_cast<std::uint8_t*>(to);
@@ -70,6 +102,8 @@ herr_t driver_read(H5FD_t* file, H5FD_mem_t kind, hid_t, haddr_t at, std::size_t
   if (!kept(b, [&] { done = b.source ? b.source->read_at(at, bytes, size) : b.file->read_at(at, bytes, size); })) return -1;
   // The library reads some structures before it knows how long they are; bytes behind the end are zero, as in its own drivers.
   std::memset(bytes + done, 0, size - done);
+  if (kind == H5FD_MEM_BTREE && !is_tree(b, at, bytes, size)) return -1;
+  if (kind == H5FD_MEM_LHEAP && !is_heap(b, bytes, size)) return -1;
   return 0;
 }
 
@@ -155,7 +189,49 @@ void check_superblock(ByteSource& source) {
     throw data_error("the file ends early: it should have " + std::to_string(stated) + " bytes", at_byte(source.name(), source.size()), cut_hint);
 }
 
+// The message of an attribute: version, flags, lengths of name, type and space in 16 bits each; version 1 pads them to 8 bytes.
+bool is_sound(std::span<const std::uint8_t> message) {
+  if (message.size() < 9) return false;
+  const unsigned version = message[0];
+  if (version < 1 || version > 3 || message[1] != 0) return false;
+  const std::size_t pad = version == 1 ? 8 : 1, head = version == 3 ? 9 : 8;
+  std::size_t need = head;
+  for (std::size_t at = 2; at < 8; at += 2) need += (load_le<std::uint16_t>(message.data() + at) + pad - 1) / pad * pad;
+  const std::size_t name = load_le<std::uint16_t>(message.data() + 2), type = load_le<std::uint16_t>(message.data() + 4);
+  return need <= message.size() && name > 0 && type >= 8 && std::memchr(message.data() + head, 0, name) == message.data() + head + name - 1;
+}
+
 }  // namespace
+
+bool hdf5_sound_attributes(ByteSource& source) {
+  constexpr unsigned continuation = 0x10, attribute = 0x0c;
+  constexpr std::size_t most_blocks = 64, largest_block = std::size_t{1} << 20;
+  std::array<std::uint8_t, 80> top{};
+  if (source.read_at(0, top.data(), top.size()) != top.size() || top[8] > 1) return false;
+  const auto root = load_le<std::uint64_t>(top.data() + (top[8] == 0 ? 64 : 68));
+  std::array<std::uint8_t, 16> head{};
+  if (source.read_at(root, head.data(), head.size()) != head.size() || head[0] != 1) return false;
+  struct Block {
+    std::uint64_t at, size;
+  };
+  std::vector<Block> blocks = {{root + 16, load_le<std::uint32_t>(head.data() + 8)}};
+  for (std::size_t k = 0; k < blocks.size(); ++k) {
+    const Block block = blocks[k];
+    if (blocks.size() > most_blocks || block.size > largest_block) return false;
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(block.size));
+    if (source.read_at(block.at, bytes.data(), bytes.size()) != bytes.size()) return false;
+    for (std::size_t at = 0; bytes.size() - at >= 8;) {  // type, length, flags
+      const unsigned type = load_le<std::uint16_t>(bytes.data() + at);
+      const std::size_t length = load_le<std::uint16_t>(bytes.data() + at + 2);
+      if (length > bytes.size() - at - 8) return false;
+      const auto message = std::span(bytes).subspan(at + 8, length);
+      if (type == continuation && length >= 16) blocks.push_back({load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8)});
+      if (type == attribute && (bytes[at + 4] & 2 || !is_sound(message))) return false;  // 2: the message lies elsewhere
+      at += 8 + length;
+    }
+  }
+  return true;
+}
 
 Hdf5Lock::Hdf5Lock() {
   static std::mutex mutex;

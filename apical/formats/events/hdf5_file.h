@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "apical/base/files.h"
@@ -55,12 +56,17 @@ struct Hdf5Bytes {
   std::exception_ptr trouble;
   bool discard = false;       ///< nobody wants what is written
   std::uint64_t last_at = 0;  ///< address of the raw data read last
+  std::unordered_map<std::uint64_t, int> levels;  ///< of the nodes of B-trees that were seen or named
 };
 
 /// Opens what `bytes` (which must outlive it) holds. Data error when the file is cut off, or its superblock is of a kind that no
 /// recording has: then the library does not see it.
 Hid open_hdf5(Hdf5Bytes& bytes);
 Hid create_hdf5(Hdf5Bytes& bytes);
+
+/// Whether the library may see the attributes of the file's root: it believes the lengths that they state. Only object headers of version 1
+/// are looked through (superblocks 0 and 1, as Prophesee's tools and h5py write them); with others the answer is no.
+bool hdf5_sound_attributes(ByteSource& source);
 
 /// Throws what went wrong below the library, or else a data error with the library's own words.
 [[noreturn]] void throw_hdf5(const Hdf5Bytes& bytes, const std::string& what, const std::string& where);

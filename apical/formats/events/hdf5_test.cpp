@@ -123,7 +123,6 @@ TEST_F(Hdf5Events, FilesOfH5py) {
   const auto events = read("ecf_new", info);
   ASSERT_EQ(events.size(), 100u);
   EXPECT_EQ(info.format, EventFormat::hdf5_ecf);
-  EXPECT_EQ(std::pair(info.width, info.height), std::pair(64, 48));
   EXPECT_EQ(info.declared, 100u);
   EXPECT_EQ(info.steps_back, 0u);
   for (const char* name : {"ecf", "plain", "chunks", "packed", "columns", "columns_packed", "empty"}) {
@@ -131,6 +130,8 @@ TEST_F(Hdf5Events, FilesOfH5py) {
     EXPECT_EQ(info.format, name == std::string("ecf") || name == std::string("empty") ? EventFormat::hdf5_ecf : EventFormat::hdf5);
     EXPECT_TRUE(std::equal(same.begin(), same.end(), events.begin())) << name;
     EXPECT_EQ(same.size(), info.declared) << name;
+    const bool says = name == std::string("ecf") || name == std::string("plain") || name == std::string("chunks") || name == std::string("packed");
+    EXPECT_EQ(std::pair(info.width, info.height), says ? std::pair(64, 48) : std::pair(0, 0)) << name;
     EXPECT_EQ(same.empty(), name == std::string("empty"));
     EXPECT_EQ(info.special, name == std::string("ecf") ? 1u : 0u);
   }
@@ -300,6 +301,13 @@ TEST_F(Hdf5Events, CutAndStrangeFiles) {
     const Hid out(H5Fcreate(file("b.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
   }
   EXPECT_THAT(damage_of(whole("b.h5")), HasSubstr("neither /CD/events nor /events/t"));
+}
+
+// Structures that the library would follow for ever, or until the stack ends: nodes of B-trees that are their own children, a list of free
+// blocks that bites its own tail.
+TEST_F(Hdf5Events, CyclesAreNotFollowed) {
+  for (const char* name : {"cycle_chunks", "cycle_group", "cycle_heap"})
+    EXPECT_THAT(damage_of(read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5" / name)), ::testing::AnyOf(HasSubstr("chunk 0 of CD/events cannot be found"), HasSubstr("neither /CD/events"))) << name;
 }
 
 TEST_F(Hdf5Events, WritersSayWhatDoesNotFit) {
