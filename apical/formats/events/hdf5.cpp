@@ -10,9 +10,6 @@ namespace apical::formats::detail {
 namespace {
 
 constexpr const char* names[] = {"t", "x", "y", "p"};
-// What cameras say about themselves in RAW headers, which Prophesee's tools copy.
-constexpr const char* texts[] = {"version", "geometry", "format", "date", "camera_integrator_name", "integrator_name", "sensor_name",
-                                 "sensor_generation", "generation", "serial_number", "system_ID"};
 constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
 
 bool is_prophesee(const std::array<Hdf5Field, 4>& fields, std::size_t row_bytes) {
@@ -87,9 +84,7 @@ Hdf5Reader::Hdf5Reader(std::shared_ptr<ByteSource> source) : ReaderBase(source, 
   const Hdf5Lock lock;
   handles_.bytes.source = std::move(source);
   handles_.file = open_hdf5(handles_.bytes);
-  if (hdf5_sound_attributes(*handles_.bytes.source))
-    for (const char* name : texts)
-      if (const std::string text = hdf5_text(handles_.file, name); !text.empty()) info_.header.push_back("% " + std::string(name) + " " + text);
+  for (const auto& [name, text] : hdf5_texts(*handles_.bytes.source)) info_.header.push_back("% " + name + " " + text);
   if (hdf5_has(handles_.file, "CD/events"))
     open_prophesee(handles_.file);
   else if (hdf5_has(handles_.file, "events/t"))

@@ -12,7 +12,6 @@ namespace apical::formats::detail {
 namespace {
 
 constexpr std::uint64_t rows_at_once = 16384;  // of datasets without chunks
-constexpr std::size_t longest_text = 4096;
 constexpr int most_members = 32;
 constexpr unsigned most_filters = 8;
 
@@ -238,28 +237,6 @@ bool hdf5_has(hid_t file, const std::string& path) {
     if (link.type != H5L_TYPE_HARD) return false;
     if (end == std::string::npos) return true;
   }
-}
-
-std::string hdf5_text(hid_t object, const std::string& name) {
-  if (H5Aexists(object, name.c_str()) <= 0) return {};
-  const Hid attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
-  if (!attribute) return {};
-  const Hid type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  if (!type || !space || H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return {};
-  std::string text;
-  if (H5Tis_variable_str(type) > 0) {
-    char* found = nullptr;
-    const Hid memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory, H5T_VARIABLE);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    if (H5Aread(attribute, memory, &found) >= 0 && found) text.assign(found, ::strnlen(found, longest_text));
-    H5free_memory(found);
-  } else if (const std::size_t size = H5Tget_size(type); size > 0 && size <= longest_text) {
-    std::string room(size, 0);
-    if (H5Aread(attribute, type, room.data()) >= 0) text = room.substr(0, std::min(room.find('\0'), room.size()));
-    while (!text.empty() && text.back() == ' ') text.pop_back();  // padded
-  }
-  return text;
 }
 
 }  // namespace apical::formats::detail

@@ -77,7 +77,5 @@ class Hdf5Dataset {
 
 /// Whether `path` names something in the file itself: no link to another place or file on the way. The lock must be held.
 bool hdf5_has(hid_t file, const std::string& path);
-/// An attribute that is one text, or "". The lock must be held.
-std::string hdf5_text(hid_t object, const std::string& name);
 
 }  // namespace apical::formats::detail

@@ -189,48 +189,74 @@ void check_superblock(ByteSource& source) {
     throw data_error("the file ends early: it should have " + std::to_string(stated) + " bytes", at_byte(source.name(), source.size()), cut_hint);
 }
 
+constexpr std::size_t largest_block = std::size_t{1} << 20, longest_text = 4096;
+
+std::vector<std::uint8_t> block_at(ByteSource& source, std::uint64_t at, std::uint64_t size) {
+  if (size > largest_block) return {};
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
+  bytes.resize(source.read_at(at, bytes.data(), bytes.size()));
+  return bytes;
+}
+
+// Object `index` of the global heap at `at`, where texts of any length lie.
+std::string heap_text(ByteSource& source, std::uint64_t at, unsigned index, std::size_t length) {
+  const auto head = block_at(source, at, 16);
+  if (head.size() < 16 || std::memcmp(head.data(), "GCOL", 4) != 0) return {};
+  const auto heap = block_at(source, at, load_le<std::uint64_t>(head.data() + 8));
+  for (std::size_t object = 16; object + 16 <= heap.size();) {  // index, references, size, bytes
+    const auto size = load_le<std::uint64_t>(heap.data() + object + 8);
+    if (size > heap.size() - object - 16) return {};
+    if (load_le<std::uint16_t>(heap.data() + object) == index)
+      return {reinterpret_cast<const char*>(heap.data()) + object + 16, std::min({static_cast<std::size_t>(size), length, longest_text})};
+    object += 16 + (static_cast<std::size_t>(size) + 7) / 8 * 8;
+  }
+  return {};
+}
+
 // The message of an attribute: version, flags, lengths of name, type and space in 16 bits each; version 1 pads them to 8 bytes.
-bool is_sound(std::span<const std::uint8_t> message) {
-  if (message.size() < 9) return false;
-  const unsigned version = message[0];
-  if (version < 1 || version > 3 || message[1] != 0) return false;
-  const std::size_t pad = version == 1 ? 8 : 1, head = version == 3 ? 9 : 8;
-  std::size_t need = head;
-  for (std::size_t at = 2; at < 8; at += 2) need += (load_le<std::uint16_t>(message.data() + at) + pad - 1) / pad * pad;
-  const std::size_t name = load_le<std::uint16_t>(message.data() + 2), type = load_le<std::uint16_t>(message.data() + 4);
-  return need <= message.size() && name > 0 && type >= 8 && std::memchr(message.data() + head, 0, name) == message.data() + head + name - 1;
+void add_text(ByteSource& source, std::span<const std::uint8_t> message, Hdf5Texts& texts) {
+  if (message.size() < 9 || message[0] < 1 || message[0] > 3 || message[1] != 0) return;
+  const std::size_t pad = message[0] == 1 ? 8 : 1, name_at = message[0] == 3 ? 9 : 8;
+  const auto length = [&](std::size_t at) { return (load_le<std::uint16_t>(message.data() + at) + pad - 1) / pad * pad; };
+  const std::size_t type_at = name_at + length(2), data_at = type_at + length(4) + length(6);
+  if (length(4) < 8 || data_at > message.size()) return;
+  const auto cut = [](std::string text) { return text.substr(0, std::min(text.find('\0'), text.size())); };
+  const std::string name = cut({reinterpret_cast<const char*>(message.data()) + name_at, type_at - name_at});
+  const std::uint8_t* type = message.data() + type_at;
+  const auto data = message.subspan(data_at);
+  constexpr unsigned fixed = 3, variable = 9;
+  if ((type[0] & 15) == fixed)
+    texts[name] = cut({reinterpret_cast<const char*>(data.data()), std::min<std::size_t>({data.size(), load_le<std::uint32_t>(type + 4), longest_text})});
+  else if ((type[0] & 15) == variable && (type[1] & 15) == 1 && data.size() >= 16)  // 1: of characters
+    texts[name] = cut(heap_text(source, load_le<std::uint64_t>(data.data() + 4), load_le<std::uint32_t>(data.data() + 12), load_le<std::uint32_t>(data.data())));
 }
 
 }  // namespace
 
-bool hdf5_sound_attributes(ByteSource& source) {
+Hdf5Texts hdf5_texts(ByteSource& source) {
   constexpr unsigned continuation = 0x10, attribute = 0x0c;
-  constexpr std::size_t most_blocks = 64, largest_block = std::size_t{1} << 20;
-  std::array<std::uint8_t, 80> top{};
-  if (source.read_at(0, top.data(), top.size()) != top.size() || top[8] > 1) return false;
+  constexpr std::size_t most_blocks = 64;
+  Hdf5Texts texts;
+  const auto top = block_at(source, 0, 80);
+  if (top.size() < 80 || top[8] > 1) return texts;
   const auto root = load_le<std::uint64_t>(top.data() + (top[8] == 0 ? 64 : 68));
-  std::array<std::uint8_t, 16> head{};
-  if (source.read_at(root, head.data(), head.size()) != head.size() || head[0] != 1) return false;
-  struct Block {
-    std::uint64_t at, size;
-  };
-  std::vector<Block> blocks = {{root + 16, load_le<std::uint32_t>(head.data() + 8)}};
-  for (std::size_t k = 0; k < blocks.size(); ++k) {
-    const Block block = blocks[k];
-    if (blocks.size() > most_blocks || block.size > largest_block) return false;
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(block.size));
-    if (source.read_at(block.at, bytes.data(), bytes.size()) != bytes.size()) return false;
-    for (std::size_t at = 0; bytes.size() - at >= 8;) {  // type, length, flags
+  const auto head = block_at(source, root, 16);
+  if (head.size() < 16 || head[0] != 1) return texts;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks = {{root + 16, load_le<std::uint32_t>(head.data() + 8)}};
+  for (std::size_t k = 0; k < std::min(blocks.size(), most_blocks); ++k) {
+    const auto bytes = block_at(source, blocks[k].first, blocks[k].second);
+    for (std::size_t at = 0; at + 8 <= bytes.size();) {  // type, length, flags
       const unsigned type = load_le<std::uint16_t>(bytes.data() + at);
       const std::size_t length = load_le<std::uint16_t>(bytes.data() + at + 2);
-      if (length > bytes.size() - at - 8) return false;
+      if (length > bytes.size() - at - 8) break;
       const auto message = std::span(bytes).subspan(at + 8, length);
-      if (type == continuation && length >= 16) blocks.push_back({load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8)});
-      if (type == attribute && (bytes[at + 4] & 2 || !is_sound(message))) return false;  // 2: the message lies elsewhere
+      const bool elsewhere = bytes[at + 4] & 2;
+      if (type == continuation && length >= 16) blocks.emplace_back(load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8));
+      if (type == attribute && !elsewhere) add_text(source, message, texts);
       at += 8 + length;
     }
   }
-  return true;
+  return texts;
 }
 
 Hdf5Lock::Hdf5Lock() {

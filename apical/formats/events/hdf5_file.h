@@ -4,6 +4,7 @@
 #include <hdf5.h>
 
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -64,9 +65,11 @@ struct Hdf5Bytes {
 Hid open_hdf5(Hdf5Bytes& bytes);
 Hid create_hdf5(Hdf5Bytes& bytes);
 
-/// Whether the library may see the attributes of the file's root: it believes the lengths that they state. Only object headers of version 1
-/// are looked through (superblocks 0 and 1, as Prophesee's tools and h5py write them); with others the answer is no.
-bool hdf5_sound_attributes(ByteSource& source);
+/// The texts among the attributes of the file's root. Found without the library, which believes the lengths that attributes state and
+/// reads and writes past its memory. Only object headers of version 1 are looked through (superblocks 0 and 1, as Prophesee's tools and
+/// h5py write them by default); with others there are none.
+using Hdf5Texts = std::map<std::string, std::string>;
+Hdf5Texts hdf5_texts(ByteSource& source);
 
 /// Throws what went wrong below the library, or else a data error with the library's own words.
 [[noreturn]] void throw_hdf5(const Hdf5Bytes& bytes, const std::string& what, const std::string& where);
