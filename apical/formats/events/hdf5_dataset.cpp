@@ -186,9 +186,13 @@ void Hdf5Dataset::fetch(std::uint64_t piece, Piece& to) const {
   if (size == 0) throw error("has no chunk " + std::to_string(piece), "The recording was cut off, or the file is damaged.");
   if (size > bytes_.source->size() || size > 2 * hdf5_chunk_limit) throw damage(to, piece, "claims " + std::to_string(size) + " bytes");
   to.bytes.resize(static_cast<std::size_t>(size));
-  if (H5Dread_chunk(id_, H5P_DEFAULT, offset, &to.left_out, to.bytes.data()) < 0)
-    throw_hdf5(bytes_, "chunk " + std::to_string(piece) + " of " + path_ + " cannot be read", bytes_.source->name());
-  to.at = bytes_.last_at;
+  bytes_.raw_room = size;
+  bytes_.raw_size = 0;
+  const bool good = H5Dread_chunk(id_, H5P_DEFAULT, offset, &to.left_out, to.bytes.data()) >= 0;
+  bytes_.raw_room = 0;
+  if (!good) throw_hdf5(bytes_, "chunk " + std::to_string(piece) + " of " + path_ + " cannot be read", bytes_.source->name());
+  to.at = bytes_.raw_at;
+  if (bytes_.raw_size != size) throw damage(to, piece, "has " + std::to_string(bytes_.raw_size) + " bytes; it should have " + std::to_string(size));
   if (to.at > bytes_.source->size() || size > bytes_.source->size() - to.at) throw damage(to, piece, "goes beyond the end of the file");
 }
 

@@ -97,7 +97,11 @@ bool is_heap(Hdf5Bytes& b, const std::uint8_t* head, std::size_t size) {
 herr_t driver_read(H5FD_t* file, H5FD_mem_t kind, hid_t, haddr_t at, std::size_t size, void* to) {
   Hdf5Bytes& b = *of(file).bytes;
   auto* bytes = static_cast<std::uint8_t*>(to);
-  if (kind == H5FD_MEM_DRAW) b.last_at = at;
+  if (kind == H5FD_MEM_DRAW && b.source) {
+    if (size > b.raw_room) return -1;
+    b.raw_at = at;
+    b.raw_size = size;
+  }
   std::size_t done = 0;
   if (!kept(b, [&] { done = b.source ? b.source->read_at(at, bytes, size) : b.file->read_at(at, bytes, size); })) return -1;
   // The library reads some structures before it knows how long they are; bytes behind the end are zero, as in its own drivers.

@@ -56,7 +56,8 @@ struct Hdf5Bytes {
   AtomicFile* file = nullptr;
   std::exception_ptr trouble;
   bool discard = false;       ///< nobody wants what is written
-  std::uint64_t last_at = 0;  ///< address of the raw data read last
+  std::uint64_t raw_room = 0;  ///< bytes of raw data that may be asked for: the library looks up a chunk's length twice, in two places
+  std::uint64_t raw_at = 0, raw_size = 0;  ///< address and number of those read last
   std::unordered_map<std::uint64_t, int> levels;  ///< of the nodes of B-trees that were seen or named
 };
 

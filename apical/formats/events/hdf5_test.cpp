@@ -321,6 +321,18 @@ TEST_F(Hdf5Events, CyclesAreNotFollowed) {
     EXPECT_THAT(damage_of(read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5" / name)), ::testing::AnyOf(HasSubstr("chunk 0 of CD/events cannot be found"), HasSubstr("neither /CD/events"))) << name;
 }
 
+// A chunk that is not packed, and whose entry in the B-tree gives it another length: the library would fill part of our memory, or more.
+TEST_F(Hdf5Events, ChunksWithTwoLengths) {
+  const Bytes bytes = read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5/chunk_length");
+  EXPECT_THAT(damage_of(bytes), HasSubstr("it should have 256"));
+  Bytes longer = read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5/chunks");
+  const std::uint8_t lead[] = {'T', 'R', 'E', 'E', 1};
+  const auto tree = std::search(longer.begin(), longer.end(), std::begin(lead), std::end(lead));
+  ASSERT_NE(tree, longer.end());
+  tree[25] = 2;  // bytes of the first chunk: 512
+  EXPECT_THAT(damage_of(longer), HasSubstr("chunk 0 of CD/events cannot be read"));
+}
+
 TEST_F(Hdf5Events, WritersSayWhatDoesNotFit) {
   const std::vector<Event> late = {{0, 1, 1, 1}, {std::int64_t{1} << 50, 1, 1, 1}};
   for (const EventFormat format : {EventFormat::hdf5, EventFormat::hdf5_ecf})
