@@ -7,7 +7,7 @@
 namespace apical::formats::detail {
 namespace {
 
-constexpr std::size_t at_once = 64;                        // chunks
+constexpr std::size_t at_once = 64;                          // chunks
 constexpr std::size_t bytes_at_once = std::size_t{1} << 25;  // or their rows, where chunks are large
 
 void append(const EventRows& rows, EventColumns& c, Piece& piece) {
@@ -30,9 +30,9 @@ void check_signs(const EventRows& rows, const std::string& where) {
   if (all >> 15 == 0) return;
   for (std::size_t i = 0; i < rows.size; ++i)
     if ((rows.x[i] | rows.y[i]) >> 15 != 0)
-      throw data_error("an event at x " + std::to_string(rows.x[i]) + ", y " + std::to_string(rows.y[i]) +
-                           " does not fit columns of 16 bits with sign",
-                       where);
+      throw data_error(
+          "an event at x " + std::to_string(rows.x[i]) + ", y " + std::to_string(rows.y[i]) + " does not fit columns of 16 bits with sign",
+          where);
 }
 
 }  // namespace

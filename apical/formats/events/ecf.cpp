@@ -14,7 +14,8 @@ constexpr const char* too_many = "a run goes beyond the events of the chunk";
 
 class Decoder {
  public:
-  Decoder(std::span<const std::uint8_t> bytes, EventRows& rows) : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), rows_(rows) {}
+  Decoder(std::span<const std::uint8_t> bytes, EventRows& rows)
+      : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), rows_(rows) {}
 
   EcfDamage decode() {
     if (!has(4)) return damage(too_short);

@@ -35,7 +35,10 @@ std::string damage_of(const Bytes& bytes) {
 }
 // A head and the time 0.
 Bytes chunk(unsigned events, unsigned form, const std::string& rest) {
-  Bytes bytes = hex("00000000" "0000000000000000" + rest);
+  Bytes bytes =
+      hex("00000000"
+          "0000000000000000" +
+          rest);
   for (int k = 0; k < 4; ++k) bytes[k] = static_cast<std::uint8_t>((events << 2 | form) >> (8 * k));
   return bytes;
 }
@@ -61,9 +64,11 @@ std::vector<Golden> goldens() {
   };
   for (unsigned i = 0; i < 140; ++i)
     all[1].events.push_back({777, static_cast<std::uint16_t>(100 + i + i / 7), 300, static_cast<std::uint8_t>(i < 130)});
-  for (unsigned i = 0; i < 6; ++i) all[2].events.push_back({5 + 2 * i, static_cast<std::uint16_t>(i * 37), 99, static_cast<std::uint8_t>(i & 1)});
+  for (unsigned i = 0; i < 6; ++i)
+    all[2].events.push_back({5 + 2 * i, static_cast<std::uint16_t>(i * 37), 99, static_cast<std::uint8_t>(i & 1)});
   for (unsigned i = 0; i < 5; ++i)
-    all[3].events.push_back({5 + 300 * i, static_cast<std::uint16_t>(i * 37), static_cast<std::uint16_t>(i * 11), static_cast<std::uint8_t>(i & 1)});
+    all[3].events.push_back(
+        {5 + 300 * i, static_cast<std::uint16_t>(i * 37), static_cast<std::uint16_t>(i * 11), static_cast<std::uint8_t>(i & 1)});
   return all;
 }
 
@@ -91,11 +96,27 @@ TEST(Ecf, HostileChunks) {
   EXPECT_EQ(damage_of(chunk(65536, 0, "")), "4: the chunk claims more than 65535 events");
   EXPECT_EQ(damage_of(chunk(2, 0, "03")), "13: a run goes beyond the events of the chunk");
   EXPECT_EQ(damage_of(chunk(2, 0, "0fffff")), "15: a run goes beyond the events of the chunk");
-  EXPECT_EQ(damage_of(chunk(2, 0, "02" "0300")), "15: a run goes beyond the events of the chunk");
-  EXPECT_EQ(damage_of(chunk(2, 0, "02" "0200" "0000" "0000" "03")), "20: a run goes beyond the events of the chunk");
+  EXPECT_EQ(damage_of(chunk(2, 0,
+                            "02"
+                            "0300")),
+            "15: a run goes beyond the events of the chunk");
+  EXPECT_EQ(damage_of(chunk(2, 0,
+                            "02"
+                            "0200"
+                            "0000"
+                            "0000"
+                            "03")),
+            "20: a run goes beyond the events of the chunk");
   EXPECT_THAT(damage_of(chunk(1, 0, "fffffffffffffffffffffffffffffffffff1")), HasSubstr("more than 64 bits"));
   // Steps that overflow wrap, masks that go on behind the last event and bytes behind the chunk are left aside.
-  EXPECT_EQ(decoded(chunk(2, 0, "21" "ffffffffffffffffffffffffffffffff01" "0200" "5f00" "02" "77")), (std::vector<Event>{{2, 2, 0, 0}, {1, 3, 0, 0}}));
+  EXPECT_EQ(decoded(chunk(2, 0,
+                          "21"
+                          "ffffffffffffffffffffffffffffffff01"
+                          "0200"
+                          "5f00"
+                          "02"
+                          "77")),
+            (std::vector<Event>{{2, 2, 0, 0}, {1, 3, 0, 0}}));
   EXPECT_TRUE(decoded(chunk(0, 0, "")).empty());
 }
 
@@ -104,7 +125,8 @@ TEST(Ecf, RoundTripsInEveryForm) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     Random random(seed, "ecf");
     const std::size_t n = seed < 4 ? ecf_limit : 1 + random.below(2000);
-    auto events = random_events(seed, n, seed % 3 == 0 ? ecf_pixels : 40, seed % 2 == 0 ? ecf_pixels : 1, seed % 5 == 0 ? 4'000'000'000u : 500);
+    auto events =
+        random_events(seed, n, seed % 3 == 0 ? ecf_pixels : 40, seed % 2 == 0 ? ecf_pixels : 1, seed % 5 == 0 ? 4'000'000'000u : 500);
     if (seed % 3 == 1)  // single pixels in few rows
       for (Event& e : events) e.x = static_cast<std::uint16_t>(random.below(ecf_pixels));
     if (seed % 7 == 2)  // single pixels anywhere

@@ -21,8 +21,8 @@ bool is_prophesee(const std::array<Hdf5Field, 4>& fields, std::size_t row_bytes)
 }
 
 // Rows of any compound; x and y beyond 16 bits are outside of every sensor.
-std::uint64_t take_rows(const std::vector<std::uint8_t>& bytes, std::size_t n, std::size_t row_bytes, const std::array<Hdf5Field, 4>& fields,
-                        EventRows& rows) {
+std::uint64_t take_rows(const std::vector<std::uint8_t>& bytes, std::size_t n, std::size_t row_bytes,
+                        const std::array<Hdf5Field, 4>& fields, EventRows& rows) {
   rows.resize(n);
   const std::uint8_t* row = bytes.data();
   if (is_prophesee(fields, row_bytes)) {
@@ -105,11 +105,13 @@ void Hdf5Reader::open_prophesee(hid_t root) {
   const Hdf5Dataset& events = add("CD/events");
   for (std::size_t k = 0; k < 4; ++k) {
     const Hdf5Field* field = events.field(names[k]);
-    if (!field) throw data_error("CD/events has no whole numbers '" + std::string(names[k]) + "'", in_.source().name(), "Events are x, y, p and t.");
+    if (!field)
+      throw data_error("CD/events has no whole numbers '" + std::string(names[k]) + "'", in_.source().name(), "Events are x, y, p and t.");
     fields_[k] = *field;
   }
   if (events.is_ecf()) {
-    if (!is_prophesee(fields_, events.row_bytes())) throw data_error("CD/events is packed by ECF, but holds other events than it can", in_.source().name());
+    if (!is_prophesee(fields_, events.row_bytes()))
+      throw data_error("CD/events is packed by ECF, but holds other events than it can", in_.source().name());
     info_.format = EventFormat::hdf5_ecf;
   }
   if (hdf5_has(root, "EXT_TRIGGER/events")) info_.special = Hdf5Dataset(handles_.bytes, root, "EXT_TRIGGER/events").rows();
@@ -118,7 +120,8 @@ void Hdf5Reader::open_prophesee(hid_t root) {
 void Hdf5Reader::open_columns(hid_t root) {
   for (std::size_t k = 0; k < 4; ++k) {
     const std::string path = "events/" + std::string(names[k]);
-    if (!hdf5_has(root, path)) throw data_error("the HDF5 file has no " + path, in_.source().name(), "Columns x, y, p and t below /events are read.");
+    if (!hdf5_has(root, path))
+      throw data_error("the HDF5 file has no " + path, in_.source().name(), "Columns x, y, p and t below /events are read.");
     const Hdf5Dataset& set = add(path);
     if (set.is_ecf() || set.fields().size() != 1 || !set.fields()[0].name.empty() || set.rows() != handles_.sets[0]->rows())
       throw data_error(path + " has " + std::to_string(set.rows()) + " rows that are no column of the " +
@@ -128,7 +131,8 @@ void Hdf5Reader::open_columns(hid_t root) {
   }
   if (!hdf5_has(root, "t_offset")) return;
   const Hdf5Dataset offset(handles_.bytes, root, "t_offset");
-  if (offset.rows() != 1 || offset.fields().size() != 1 || offset.is_chunked()) throw data_error("t_offset is not one number", in_.source().name());
+  if (offset.rows() != 1 || offset.fields().size() != 1 || offset.is_chunked())
+    throw data_error("t_offset is not one number", in_.source().name());
   offset.fetch(0, pieces_[0]);
   origin_ = offset.fields()[0].at(pieces_[0].bytes.data());
 }
@@ -194,6 +198,8 @@ void Hdf5Reader::show_progress() {
   if (position > in_.offset()) in_.skip(position - in_.offset());
 }
 
-std::unique_ptr<EventReader> open_hdf5_events(std::shared_ptr<ByteSource> source) { return std::make_unique<Hdf5Reader>(std::move(source)); }
+std::unique_ptr<EventReader> open_hdf5_events(std::shared_ptr<ByteSource> source) {
+  return std::make_unique<Hdf5Reader>(std::move(source));
+}
 
 }  // namespace apical::formats::detail

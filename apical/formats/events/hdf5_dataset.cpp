@@ -17,9 +17,9 @@ constexpr unsigned most_filters = 8;
 
 // Names of filters that files of events are found with; https://github.com/HDFGroup/hdf5_plugins has the list.
 std::string filter_name(unsigned id, const char* in_file) {
-  static constexpr std::pair<unsigned, const char*> known[] = {{3, "Fletcher-32"}, {4, "szip"},      {5, "n-bit"},      {6, "scale-offset"},
-                                                               {307, "bzip2"},     {32000, "LZF"},   {32001, "Blosc"},  {32004, "LZ4"},
-                                                               {32008, "bitshuffle"}, {32015, "Zstandard"}, {32026, "Blosc2"}};
+  static constexpr std::pair<unsigned, const char*> known[] = {
+      {3, "Fletcher-32"}, {4, "szip"},    {5, "n-bit"},          {6, "scale-offset"},  {307, "bzip2"},   {32000, "LZF"},
+      {32001, "Blosc"},   {32004, "LZ4"}, {32008, "bitshuffle"}, {32015, "Zstandard"}, {32026, "Blosc2"}};
   for (const auto& [number, name] : known)
     if (number == id) return "'" + std::string(name) + "' (" + std::to_string(id) + ")";
   return (*in_file ? "'" + std::string(in_file).substr(0, 60) + "' (" : "(") + std::to_string(id) + ")";
@@ -61,8 +61,9 @@ std::int64_t Hdf5Field::at(const std::uint8_t* row) const noexcept {
     case 4:
       return is_signed ? std::int64_t{load_le<std::int32_t>(p)} : std::int64_t{load_le<std::uint32_t>(p)};
     default:  // beyond the last time: the last time
-      return is_signed ? load_le<std::int64_t>(p)
-                       : static_cast<std::int64_t>(std::min<std::uint64_t>(load_le<std::uint64_t>(p), std::numeric_limits<std::int64_t>::max()));
+      return is_signed
+                 ? load_le<std::int64_t>(p)
+                 : static_cast<std::int64_t>(std::min<std::uint64_t>(load_le<std::uint64_t>(p), std::numeric_limits<std::int64_t>::max()));
   }
 }
 
@@ -104,7 +105,8 @@ void Hdf5Dataset::read_type(hid_t type) {
     if (name) f.name = name;
     H5free_memory(name);
     f.offset = H5Tget_member_offset(type, number);
-    if (f.bytes > 0 && f.offset <= row_bytes_ && static_cast<std::size_t>(f.bytes) <= row_bytes_ - f.offset) fields_.push_back(std::move(f));
+    if (f.bytes > 0 && f.offset <= row_bytes_ && static_cast<std::size_t>(f.bytes) <= row_bytes_ - f.offset)
+      fields_.push_back(std::move(f));
   }
 }
 
@@ -130,7 +132,8 @@ void Hdf5Dataset::read_layout() {
       if (address_ == HADDR_UNDEF) throw error("was never written");
       if (address_ > file || rows_ > (file - address_) / row_bytes_)
         throw data_error(path_ + " should have " + std::to_string(rows_) + " rows of " + std::to_string(row_bytes_) + " bytes",
-                         at_byte(bytes_.source->name(), std::min(address_, file)), "The file is cut off or damaged; copy or download it again.");
+                         at_byte(bytes_.source->name(), std::min(address_, file)),
+                         "The file is cut off or damaged; copy or download it again.");
       return;
     default:
       throw error("is neither in one place nor in chunks");
@@ -153,7 +156,8 @@ void Hdf5Dataset::read_filters(hid_t list) {
     } else if (f.id == ecf_filter) {
       if (i != 0 || piece_rows_ > ecf_limit) throw error("is packed by ECF in a way that Prophesee's files are not");
     } else if (f.id != H5Z_FILTER_DEFLATE) {
-      throw error("is packed by the filter " + filter_name(f.id, name) + ", which is not read", "ECF, deflate and shuffle are. Repack it: h5repack -f GZIP=4 IN OUT");
+      throw error("is packed by the filter " + filter_name(f.id, name) + ", which is not read",
+                  "ECF, deflate and shuffle are. Repack it: h5repack -f GZIP=4 IN OUT");
     }
     filters_.push_back(f);
   }
@@ -182,7 +186,8 @@ void Hdf5Dataset::fetch(std::uint64_t piece, Piece& to) const {
   const hsize_t offset[1] = {first};
   hsize_t size = 0;
   to.at = bytes_.source->size();
-  if (H5Dget_chunk_storage_size(id_, offset, &size) < 0) throw_hdf5(bytes_, "chunk " + std::to_string(piece) + " of " + path_ + " cannot be found", bytes_.source->name());
+  if (H5Dget_chunk_storage_size(id_, offset, &size) < 0)
+    throw_hdf5(bytes_, "chunk " + std::to_string(piece) + " of " + path_ + " cannot be found", bytes_.source->name());
   if (size == 0) throw error("has no chunk " + std::to_string(piece), "The recording was cut off, or the file is damaged.");
   if (size > bytes_.source->size() || size > 2 * hdf5_chunk_limit) throw damage(to, piece, "claims " + std::to_string(size) + " bytes");
   to.bytes.resize(static_cast<std::size_t>(size));
@@ -192,7 +197,8 @@ void Hdf5Dataset::fetch(std::uint64_t piece, Piece& to) const {
   bytes_.raw_room = 0;
   if (!good) throw_hdf5(bytes_, "chunk " + std::to_string(piece) + " of " + path_ + " cannot be read", bytes_.source->name());
   to.at = bytes_.raw_at;
-  if (bytes_.raw_size != size) throw damage(to, piece, "has " + std::to_string(bytes_.raw_size) + " bytes; it should have " + std::to_string(size));
+  if (bytes_.raw_size != size)
+    throw damage(to, piece, "has " + std::to_string(bytes_.raw_size) + " bytes; it should have " + std::to_string(size));
   if (to.at > bytes_.source->size() || size > bytes_.source->size() - to.at) throw damage(to, piece, "goes beyond the end of the file");
 }
 
@@ -201,7 +207,8 @@ bool Hdf5Dataset::unpack(std::uint64_t number, Piece& piece, EventRows* ecf) con
   for (std::size_t k = filters_.size(); k-- > 0;) {
     if (piece.left_out >> k & 1) continue;
     if (filters_[k].id == ecf_filter && ecf) {
-      if (const EcfDamage d = decode_ecf(piece.bytes, *ecf); d.what) throw damage(piece, number, "cannot be unpacked: byte " + std::to_string(d.at) + " of it: " + d.what);
+      if (const EcfDamage d = decode_ecf(piece.bytes, *ecf); d.what)
+        throw damage(piece, number, "cannot be unpacked: byte " + std::to_string(d.at) + " of it: " + d.what);
       if (ecf->size < rows || ecf->size > full)
         throw damage(piece, number, "holds " + std::to_string(ecf->size) + " events; it should hold " + std::to_string(rows));
       ecf->size = rows;
@@ -221,7 +228,9 @@ bool Hdf5Dataset::unpack(std::uint64_t number, Piece& piece, EventRows* ecf) con
     piece.bytes.swap(piece.other);
   }
   if (piece.bytes.size() < rows * row_bytes_ || piece.bytes.size() > full * row_bytes_)
-    throw damage(piece, number, "has " + std::to_string(piece.bytes.size()) + " bytes; its " + std::to_string(rows) + " rows have " + std::to_string(rows * row_bytes_));
+    throw damage(piece, number,
+                 "has " + std::to_string(piece.bytes.size()) + " bytes; its " + std::to_string(rows) + " rows have " +
+                     std::to_string(rows * row_bytes_));
   return false;
 }
 
@@ -229,8 +238,8 @@ Error Hdf5Dataset::error(const std::string& what, const std::string& hint) const
   return data_error(path_ + " " + what, bytes_.source->name(), hint);
 }
 Error Hdf5Dataset::damage(const Piece& piece, std::uint64_t number, const std::string& what) const {
-  return data_error((chunked_ ? "chunk " : "part ") + std::to_string(number) + " of " + path_ + " " + what, at_byte(bytes_.source->name(), piece.at),
-                    "The file is cut off or damaged; copy or download it again.");
+  return data_error((chunked_ ? "chunk " : "part ") + std::to_string(number) + " of " + path_ + " " + what,
+                    at_byte(bytes_.source->name(), piece.at), "The file is cut off or damaged; copy or download it again.");
 }
 
 bool hdf5_has(hid_t file, const std::string& path) {

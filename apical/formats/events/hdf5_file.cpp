@@ -113,7 +113,8 @@ herr_t driver_read(H5FD_t* file, H5FD_mem_t kind, hid_t, haddr_t at, std::size_t
 
 void put_zeros(AtomicFile& file, std::uint64_t n) {
   static constexpr std::array<char, 4096> zeros{};
-  for (; n > 0; n -= std::min<std::uint64_t>(n, zeros.size())) file.write(zeros.data(), static_cast<std::size_t>(std::min<std::uint64_t>(n, zeros.size())));
+  for (; n > 0; n -= std::min<std::uint64_t>(n, zeros.size()))
+    file.write(zeros.data(), static_cast<std::size_t>(std::min<std::uint64_t>(n, zeros.size())));
 }
 
 herr_t driver_write(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t at, std::size_t size, const void* from) {
@@ -187,10 +188,13 @@ void check_superblock(ByteSource& source) {
   const std::size_t sizes = version < 2 ? 13 : 9, base = version == 0 ? 24 : version == 1 ? 28 : 12;
   const std::size_t end = base + 16;
   if (head[sizes] != 8 || head[sizes + 1] != 8) throw damage(sizes, "HDF5 files with addresses of other than 8 bytes are not read");
-  if (load_le<std::uint64_t>(head.data() + base) != 0) throw damage(base, "HDF5 files that begin with a block of their user's are not read");
-  if (version < 2 && load_le<std::uint64_t>(head.data() + end + 8) != HADDR_UNDEF) throw damage(end + 8, "HDF5 files split by a driver are not read");
+  if (load_le<std::uint64_t>(head.data() + base) != 0)
+    throw damage(base, "HDF5 files that begin with a block of their user's are not read");
+  if (version < 2 && load_le<std::uint64_t>(head.data() + end + 8) != HADDR_UNDEF)
+    throw damage(end + 8, "HDF5 files split by a driver are not read");
   if (const auto stated = load_le<std::uint64_t>(head.data() + end); stated > source.size())
-    throw data_error("the file ends early: it should have " + std::to_string(stated) + " bytes", at_byte(source.name(), source.size()), cut_hint);
+    throw data_error("the file ends early: it should have " + std::to_string(stated) + " bytes", at_byte(source.name(), source.size()),
+                     cut_hint);
 }
 
 constexpr std::size_t largest_block = std::size_t{1} << 20, longest_text = 4096;
@@ -230,9 +234,11 @@ void add_text(ByteSource& source, std::span<const std::uint8_t> message, Hdf5Tex
   const auto data = message.subspan(data_at);
   constexpr unsigned fixed = 3, variable = 9;
   if ((type[0] & 15) == fixed)
-    texts[name] = cut({reinterpret_cast<const char*>(data.data()), std::min<std::size_t>({data.size(), load_le<std::uint32_t>(type + 4), longest_text})});
+    texts[name] = cut(
+        {reinterpret_cast<const char*>(data.data()), std::min<std::size_t>({data.size(), load_le<std::uint32_t>(type + 4), longest_text})});
   else if ((type[0] & 15) == variable && (type[1] & 15) == 1 && data.size() >= 16)  // 1: of characters
-    texts[name] = cut(heap_text(source, load_le<std::uint64_t>(data.data() + 4), load_le<std::uint32_t>(data.data() + 12), load_le<std::uint32_t>(data.data())));
+    texts[name] = cut(heap_text(source, load_le<std::uint64_t>(data.data() + 4), load_le<std::uint32_t>(data.data() + 12),
+                                load_le<std::uint32_t>(data.data())));
 }
 
 }  // namespace
@@ -255,7 +261,8 @@ Hdf5Texts hdf5_texts(ByteSource& source) {
       if (length > bytes.size() - at - 8) break;
       const auto message = std::span(bytes).subspan(at + 8, length);
       const bool elsewhere = bytes[at + 4] & 2;
-      if (type == continuation && length >= 16) blocks.emplace_back(load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8));
+      if (type == continuation && length >= 16)
+        blocks.emplace_back(load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8));
       if (type == attribute && !elsewhere) add_text(source, message, texts);
       at += 8 + length;
     }

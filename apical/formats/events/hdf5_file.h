@@ -55,9 +55,9 @@ struct Hdf5Bytes {
   std::shared_ptr<ByteSource> source;
   AtomicFile* file = nullptr;
   std::exception_ptr trouble;
-  bool discard = false;       ///< nobody wants what is written
+  bool discard = false;        ///< nobody wants what is written
   std::uint64_t raw_room = 0;  ///< bytes of raw data that may be asked for: the library looks up a chunk's length twice, in two places
-  std::uint64_t raw_at = 0, raw_size = 0;  ///< address and number of those read last
+  std::uint64_t raw_at = 0, raw_size = 0;         ///< address and number of those read last
   std::unordered_map<std::uint64_t, int> levels;  ///< of the nodes of B-trees that were seen or named
 };
 

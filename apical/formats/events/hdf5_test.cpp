@@ -141,7 +141,8 @@ TEST_F(Hdf5Events, FilesOfH5py) {
     EXPECT_EQ(info.format, name == std::string("ecf") || name == std::string("empty") ? EventFormat::hdf5_ecf : EventFormat::hdf5);
     EXPECT_TRUE(std::equal(same.begin(), same.end(), events.begin())) << name;
     EXPECT_EQ(same.size(), info.declared) << name;
-    const bool says = name == std::string("ecf") || name == std::string("plain") || name == std::string("chunks") || name == std::string("packed");
+    const bool says =
+        name == std::string("ecf") || name == std::string("plain") || name == std::string("chunks") || name == std::string("packed");
     EXPECT_EQ(std::pair(info.width, info.height), says ? std::pair(64, 48) : std::pair(0, 0)) << name;
     EXPECT_EQ(same.empty(), name == std::string("empty"));
     EXPECT_EQ(info.special, name == std::string("ecf") ? 1u : 0u);
@@ -174,8 +175,10 @@ TEST_F(Hdf5Events, TheLibraryReadsWhatWeWrite) {
   // Entry k + 1: the first event of period k, or of the last one before it that has events.
   std::size_t first = 0;
   for (std::size_t k = 0; k + 1 < index.size(); ++k) {
-    const auto at = std::partition_point(events.begin(), events.end(), [&](const Event& e) { return (e.t - events[0].t) / 2000 < static_cast<std::int64_t>(k); });
-    if (at != events.end() && (at->t - events[0].t) / 2000 == static_cast<std::int64_t>(k)) first = static_cast<std::size_t>(at - events.begin());
+    const auto at = std::partition_point(events.begin(), events.end(),
+                                         [&](const Event& e) { return (e.t - events[0].t) / 2000 < static_cast<std::int64_t>(k); });
+    if (at != events.end() && (at->t - events[0].t) / 2000 == static_cast<std::int64_t>(k))
+      first = static_cast<std::size_t>(at - events.begin());
     ASSERT_EQ(index[k + 1].event, first) << k;
     ASSERT_EQ(index[k + 1].us, events[first].t - events[0].t);
   }
@@ -187,7 +190,8 @@ TEST_F(Hdf5Events, TimesThatStepBackAndForeignValues) {
   auto rows = rows_of(events);
   rows[1].p = -1;
   rows[2].p = 100;
-  for (const auto& [chunk, filters] : std::vector<std::pair<int, std::vector<int>>>{{0, {}}, {3, {}}, {3, {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE}}}) {
+  for (const auto& [chunk, filters] :
+       std::vector<std::pair<int, std::vector<int>>>{{0, {}}, {3, {}}, {3, {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE}}}) {
     make(file("a.h5"), 4, static_cast<std::uint64_t>(chunk), filters,
          [&](hid_t set, hid_t type) { ASSERT_GE(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()), 0); });
     EventInfo info;
@@ -221,7 +225,8 @@ TEST_F(Hdf5Events, ChunksOfWrongLength) {
     });
     return whole("a.h5");
   };
-  EXPECT_THAT(damage_of(told(Bytes(159))), AllOf(HasSubstr("chunk 0 of CD/events has 159 bytes; its 10 rows have 160"), HasSubstr("a.h5, byte ")));
+  EXPECT_THAT(damage_of(told(Bytes(159))),
+              AllOf(HasSubstr("chunk 0 of CD/events has 159 bytes; its 10 rows have 160"), HasSubstr("a.h5, byte ")));
   EXPECT_THAT(damage_of(told(Bytes(161))), HasSubstr("has 161 bytes"));
   const auto alone = [&](const Bytes& bytes, const std::vector<int>& filters) {
     make(file("a.h5"), 20, 10, filters, [&](hid_t set, hid_t) {
@@ -231,7 +236,8 @@ TEST_F(Hdf5Events, ChunksOfWrongLength) {
     return damage_of(whole("a.h5"));
   };
   const Bytes good = ecf(std::span(events).first(10));
-  EXPECT_THAT(alone(Bytes(good.begin(), good.end() - 1), packed), AllOf(HasSubstr("chunk 1 of CD/events"), HasSubstr("ends before its events do")));
+  EXPECT_THAT(alone(Bytes(good.begin(), good.end() - 1), packed),
+              AllOf(HasSubstr("chunk 1 of CD/events"), HasSubstr("ends before its events do")));
   EXPECT_THAT(alone(ecf(std::span(events).first(9)), packed), HasSubstr("holds 9 events; it should hold 10"));
   EXPECT_THAT(alone(ecf(std::span(events).first(11)), packed), HasSubstr("holds 11 events"));
   const auto zipped = [](std::size_t n) {
@@ -262,10 +268,13 @@ TEST_F(Hdf5Events, RowsThatAreNotThere) {
 
 TEST_F(Hdf5Events, FiltersThatAreNotReadAreNamed) {
   const auto nothing = [](hid_t, hid_t) {};
-  const std::pair<int, const char*> known[] = {{32001, "'Blosc' (32001)"}, {32015, "'Zstandard' (32015)"}, {3, "'Fletcher-32' (3)"}, {4711, "(4711)"}};
+  const std::pair<int, const char*> known[] = {
+      {32001, "'Blosc' (32001)"}, {32015, "'Zstandard' (32015)"}, {3, "'Fletcher-32' (3)"}, {4711, "(4711)"}};
   for (const auto& [id, words] : known) {
     make(file("a.h5"), 10, 10, {id}, nothing);
-    EXPECT_THAT(damage_of(whole("a.h5")), AllOf(HasSubstr("CD/events is packed by the filter " + std::string(words)), HasSubstr("h5repack"))) << id;
+    EXPECT_THAT(damage_of(whole("a.h5")),
+                AllOf(HasSubstr("CD/events is packed by the filter " + std::string(words)), HasSubstr("h5repack")))
+        << id;
   }
 }
 
@@ -318,7 +327,9 @@ TEST_F(Hdf5Events, CutAndStrangeFiles) {
 // blocks that bites its own tail.
 TEST_F(Hdf5Events, CyclesAreNotFollowed) {
   for (const char* name : {"cycle_chunks", "cycle_group", "cycle_heap"})
-    EXPECT_THAT(damage_of(read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5" / name)), ::testing::AnyOf(HasSubstr("chunk 0 of CD/events cannot be found"), HasSubstr("neither /CD/events"))) << name;
+    EXPECT_THAT(damage_of(read_file(std::filesystem::path(APICAL_SOURCE_DIR) / "tests/fuzz/corpus/hdf5" / name)),
+                ::testing::AnyOf(HasSubstr("chunk 0 of CD/events cannot be found"), HasSubstr("neither /CD/events")))
+        << name;
 }
 
 // A chunk that is not packed, and whose entry in the B-tree gives it another length: the library would fill part of our memory, or more.

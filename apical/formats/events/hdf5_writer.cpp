@@ -146,7 +146,8 @@ class Hdf5Writer final : public WriterBase {
     }
     uLongf size = compressBound(bytes.size());
     packed_.resize(size);
-    if (compress2(packed_.data(), &size, bytes.data(), bytes.size(), deflate_level) != Z_OK) throw internal_error("zlib does not pack", where_);
+    if (compress2(packed_.data(), &size, bytes.data(), bytes.size(), deflate_level) != Z_OK)
+      throw internal_error("zlib does not pack", where_);
     packed_.resize(size);
   }
 
