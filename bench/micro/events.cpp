@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "apical/kernels/bit_attention.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_conv.h"
 #include "apical/kernels/event_int8.h"
@@ -55,6 +56,11 @@ void add_bits() {
     auto a = std::make_shared<Spikes>(rows, n);
     return Case{{values, values / 8, 0, values / 32}, [=] { count_bits(a->bits.data(), rows, n); }};
   });
+  add("transpose_bits/4Mi", Threads::one, [=] {
+    auto a = std::make_shared<Spikes>(rows, n);
+    auto out = std::make_shared<std::vector<std::uint64_t>>(n * words_per_row(rows));
+    return Case{{values, values / 8, values / 8, 6 * values / 32}, [=] { transpose_bits(a->bits.data(), rows, n, out->data()); }};
+  });
   add("bits_to_list/4096", Threads::one, [=] {
     auto a = std::make_shared<Spikes>(1, n);
     const double count = static_cast<double>(a->count);
@@ -94,6 +100,34 @@ void add_matmul(std::size_t batch, std::size_t outputs, std::size_t inputs) {
     const double synops = static_cast<double>(count_bits(s->bits.data(), batch, inputs) * outputs);
     return Case{{synops, 4 * synops, 4.0 * static_cast<double>(y->size()), synops, 4.0 * static_cast<double>(kPanel * inputs)},
                 [=] { event_matmul(panels->data(), outputs, inputs, s->bits.data(), batch, y->data()); }};
+  });
+}
+
+// dW of `rows` rows of spikes: an addition, and a gradient read, for each spike and output.
+void add_matmul_gradient(std::size_t rows, std::size_t outputs, std::size_t inputs) {
+  add("event_matmul_gradient/" + std::to_string(rows) + "x" + std::to_string(inputs) + "x" + std::to_string(outputs), Threads::all, [=] {
+    auto s = std::make_shared<Spikes>(rows, inputs);
+    auto grad_y = std::make_shared<std::vector<float>>(noise(rows * outputs, 9));
+    auto grad = std::make_shared<std::vector<float>>(outputs * inputs);
+    const double synops = static_cast<double>(count_bits(s->bits.data(), rows, inputs) * outputs);
+    return Case{{synops, 4 * synops, 4.0 * static_cast<double>(grad->size()), synops, 4.0 * static_cast<double>(kPanel * rows)},
+                [=] { event_matmul_gradient(grad_y->data(), outputs, s->bits.data(), inputs, rows, grad->data()); }};
+  });
+}
+
+// Attention of a Spikformer: pairs of features and tokens counted 32 at a time, one operation for an AND and one for the count.
+void add_attention() {
+  const AttentionShape shape{.batch = 16, .heads = 8, .tokens = 64, .width = 48};
+  const double features = static_cast<double>(shape.heads * shape.width), tokens = static_cast<double>(shape.batch * shape.tokens);
+  add("bit_attention/16x8x64x48", Threads::all, [=] {
+    const std::size_t n = shape.heads * shape.width, rows = shape.batch * shape.tokens;
+    auto s = std::make_shared<Spikes>(3 * rows, n);
+    auto out = std::make_shared<std::vector<std::int32_t>>(rows * n);
+    const std::size_t stride = 64 * words_per_row(n), words = rows * words_per_row(n);
+    const double pairs = tokens * features * static_cast<double>(shape.width);  // of K^T V, and as many of Q with it
+    return Case{{2 * pairs, 3 * tokens * features / 8, 4 * tokens * features, pairs / 16 + pairs * density}, [=] {
+                  bit_attention(shape, {s->bits.data(), stride}, {s->bits.data() + words, stride}, {s->bits.data() + 2 * words, stride}, out->data());
+                }};
   });
 }
 
@@ -187,6 +221,8 @@ void add_events() {
     add_linear<Bfloat16>("event_linear_bfloat16", outputs, inputs);
     add_matmul(128, outputs, inputs);
   }
+  add_matmul_gradient(2048, 1024, 1024);
+  add_attention();
   add_int8<std::int32_t>("event_linear_int8/1024x1024", linear_shape(1024, 1024));
   add_int8<std::int16_t>("event_linear_int16/1024x1024", linear_shape(1024, 1024));
   const Conv2d conv{.in_channels = 128, .out_channels = 128, .height = 32, .width = 32, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1};

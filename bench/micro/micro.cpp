@@ -101,8 +101,8 @@ class Table : public benchmark::BenchmarkReporter {
       if (run.run_type == Run::RT_Aggregate ? run.aggregate_name != "median" : run.repetitions > 1) continue;
       const auto value = [&](const char* name) { return run.counters.at(name).value; };
       std::printf("%-36s %7.0f %7.5g us %10s %10s %10s %11.0f %% %s\n", run.run_name.function_name.c_str(), value("threads"),
-                  run.GetAdjustedRealTime(), si(value("items_per_second")).c_str(), si(value("bytes_per_second")).c_str(), si(value("copy_bytes_per_second")).c_str(),
-                  100 * value("fraction_of_limit"), run.report_label.c_str());
+                  run.GetAdjustedRealTime(), si(value("items_per_second")).c_str(), si(value("bytes_per_second")).c_str(),
+                  si(value("copy_bytes_per_second")).c_str(), 100 * value("fraction_of_limit"), run.report_label.c_str());
     }
     std::fflush(stdout);
   }
