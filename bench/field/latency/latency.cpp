@@ -1,6 +1,6 @@
 // Our side of the workload `latency`: steps of a model, one sample at a time. Reads model.safetensors and x.npy [T, n] in a folder; writes
 // spikes<i>.npy [T, neurons] of each neuron layer; prints the times of a step (mean of a run over all T), and the least time in which the
-// weights of its synaptic operations can be read, as one JSON line; the same of the network quantised to int8.
+// weights of its synaptic operations can be read, as one JSON line; the same of the network with bfloat16 weights, and of it quantised to int8.
 #include <CLI/CLI.hpp>
 
 #include "apical/base/thread_pool.h"
@@ -26,12 +26,20 @@ int main(int argc, char** argv) {
   const auto x = array.as<float>(folder + "/x.npy");
   const std::size_t T = array.shape.at(0), n = array.shape.at(1);
   const auto graph = exchange::load_model(folder + "/model.safetensors");
+  const auto time_steps = [&](auto& session) {
+    auto step = bench::seconds(runs, [&] {
+      session.reset();
+      for (std::size_t t = 0; t < T; ++t) session.step(x.subspan(t * n, n));
+    });
+    for (double& s : step) s /= static_cast<double>(T);
+    return step;
+  };
   runtime::Session session(graph);
-  auto step = bench::seconds(runs, [&] {
-    session.reset();
-    for (std::size_t t = 0; t < T; ++t) session.step(x.subspan(t * n, n));
-  });
-  for (double& s : step) s /= static_cast<double>(T);
+  const auto step = time_steps(session);
+  graph::Graph half = graph;
+  graph::quantise(half, 16, {});
+  runtime::Session half_session(half);
+  const auto half_step = time_steps(half_session);
 
   runtime::Session watched(graph, {.record_spikes = true, .count = true});
   watched.run(x);
@@ -50,18 +58,14 @@ int main(int argc, char** argv) {
   graph::quantise(quantised, 8, range);
   const auto integer = graph::integer_network(quantised);
   runtime::IntegerSession int8(integer), int8_watched(integer, {.record_spikes = true});
-  auto int8_step = bench::seconds(runs, [&] {
-    int8.reset();
-    for (std::size_t t = 0; t < T; ++t) int8.step(x.subspan(t * n, n));
-  });
-  for (double& s : int8_step) s /= static_cast<double>(T);
+  const auto int8_step = time_steps(int8);
   const auto said = int8_watched.run(x);
   const auto reference = runtime::run_integer_reference(integer, x);
   const bool exact = said.scores == reference.scores && int8_watched.spikes() == reference.spikes;
 
   const auto counts = watched.counts();
   const double bytes = (counts.effective_acs + counts.effective_macs) * sizeof(float) / static_cast<double>(T);
-  const double int8_bytes = bytes / sizeof(float);
-  bench::print({{"step_s", step}, {"limit_s", {bench::read_seconds(bytes, threads)}}, {"int8_step_s", int8_step},
-                {"int8_limit_s", {bench::read_seconds(int8_bytes, threads)}}, {"int8_exact", {exact ? 1.0 : 0.0}}});
+  bench::print({{"step_s", step}, {"limit_s", {bench::read_seconds(bytes, threads)}}, {"half_step_s", half_step},
+                {"half_limit_s", {bench::read_seconds(bytes / 2, threads)}}, {"int8_step_s", int8_step},
+                {"int8_limit_s", {bench::read_seconds(bytes / 4, threads)}}, {"int8_exact", {exact ? 1.0 : 0.0}}});
 }

@@ -5,7 +5,7 @@ channels, LIF, max pool 2; dense to 512, LIF; dense to 11, LIF). Random weights;
 weight layer are active, behind a pool if there is one. LIF: h[t] = v[t-1] / 2 + x[t], s = h >= v_th, soft reset. onnxruntime runs one step as a graph with the membranes as
 inputs and outputs, bound to memory once; torch runs the same step in eager mode. The limit is the time to read the weights of
 all synaptic operations from the second level cache. int8: the same network quantised (graph/quantise.h), run in integers; its spikes and
-scores are those of the integer reference, all of them, not those of float32.
+scores are those of the integer reference, all of them, not those of float32. bfloat16: weights rounded to bfloat16, sums in float32.
 """
 import json
 import pathlib
@@ -225,8 +225,11 @@ def measure(args, net):
         peers[peer] = field.summary([t / STEPS for t in field.seconds(run)])
     config = {"network": net.name, "threads": 1, "activity": activity(net, ours), "neurons_that_differ": worst}
     kind = "weights of all synaptic operations read from the second level cache"
+    half = {"network": net.name + ", bfloat16", "threads": 1, "activity": config["activity"]}
     int8 = {"network": net.name + ", int8", "threads": 1, "activity": config["activity"]}
     return [field.row("latency", config, equal, mine["step_s"], peers, {"kind": kind, "value": mine["limit_s"][0]}),
+            field.row("latency", half, equal, mine["half_step_s"], {"Apical float32": field.summary(mine["step_s"]), **peers},
+                      {"kind": kind, "value": mine["half_limit_s"][0]}),
             field.row("latency", int8, equal and mine["int8_exact"] == [1], mine["int8_step_s"], {"Apical float32": field.summary(mine["step_s"]), **peers},
                       {"kind": kind, "value": mine["int8_limit_s"][0]})]
 
