@@ -429,7 +429,6 @@ TEST_F(DamagedEvents, OtherFormatsAreNamed) {
               ::testing::AllOf(HasSubstr("AEDAT 3.0 files are not read yet"), HasSubstr("EVT 3")));
   EXPECT_THAT(open("b.aedat", bytes_of("#!AER-DAT3.1\r\n#Format: SerializedTS\r\n#!END-HEADER\r\n")), HasSubstr("format 'SerializedTS'"));
   EXPECT_THAT(open("a.mat", bytes_of("MATLAB 5.0 MAT-file")), HasSubstr("MATLAB"));
-  EXPECT_THAT(open("a.h5", bytes_of("\x89HDF\r\n\x1a\n")), HasSubstr("HDF5"));
   EXPECT_THAT(open("a.raw", bytes_of("% evt 2.2\n% end\n")), HasSubstr("EVT 2.2 files are not read yet"));
   EXPECT_THAT(open("b.raw", bytes_of("% format EVT4;width=1280\n% end\n")), HasSubstr("EVT4"));
   EXPECT_THAT(open("c.raw", bytes_of("% Date 2020\n% end\n")), HasSubstr("does not name a format"));
