@@ -43,7 +43,7 @@ void event_average_pool(const Pool2d& s, const std::uint32_t* index, const float
 
 void max_pool_spikes(const Pool2d& s, const std::uint64_t* in, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept {
   std::fill(bits, bits + words_per_row(s.outputs()), 0);
-  if (const std::size_t words = s.channels / 64; s.channels % 64 == 0) {  // whole words of a pixel are joined instead of spikes
+  if (const std::size_t words = s.channels / 64; s.whole_words()) {  // whole words of a pixel are joined instead of spikes
     for (std::size_t oy = 0; oy < s.out_height(); ++oy)
       for (std::size_t ox = 0; ox < s.out_width(); ++ox, bits += words)
         for (std::size_t k = 0; k < s.kernel_h * s.kernel_w; ++k) {

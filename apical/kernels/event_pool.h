@@ -11,6 +11,8 @@ struct Pool2d {
   std::size_t out_height() const noexcept { return out(height, kernel_h, stride_h, pad_h); }
   std::size_t out_width() const noexcept { return out(width, kernel_w, stride_w, pad_w); }
   std::size_t outputs() const noexcept { return channels * out_height() * out_width(); }
+  /// Channel last, whether the bits of a pixel fill words.
+  bool whole_words() const noexcept { return channels % 64 == 0; }
 
  private:
   static std::size_t out(std::size_t n, std::size_t k, std::size_t stride, std::size_t pad) noexcept {
@@ -21,7 +23,7 @@ struct Pool2d {
 /// Maximum of 0/1 spikes is their OR: SpikeBits (bits.h, one row of outputs() neurons, channel first), overwritten.
 void event_max_pool(const Pool2d& shape, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept;
 
-/// The same channel last, [H, W, C] to [OH, OW, C], without padding; the input both as bits and as a list.
+/// The same channel last, [H, W, C] to [OH, OW, C], without padding; the input both as bits and, unless they are whole words, as a list.
 void max_pool_spikes(const Pool2d& shape, const std::uint64_t* in, const std::uint32_t* index, std::size_t count, std::uint64_t* bits) noexcept;
 
 /// The sums of windows of spikes, channel last, without padding, as a list: an output of [OH, OW, C] stands there as often as its window has

@@ -79,11 +79,12 @@ class Builder {
   }
 
   void say_needs(IntegerSlot& s) {
-    const bool pool = s.kind == Kind::max_pool || s.kind == Kind::avg_pool;
+    const bool pool = s.kind == Kind::max_pool || s.kind == Kind::avg_pool, bits_alone = s.kind == Kind::max_pool && s.pool.whole_words();
     for (const auto i : s.inputs) {
       IntegerSlot& in = source(i);
       if (s.kind == Kind::flatten) continue;  // its readers say
       const bool list = s.kind == Kind::conv || s.kind == Kind::linear || (pool && in.form == Form::spikes);
+      if (list && bits_alone) continue;
       (list ? in.wants_list : in.wants_values) = true;
     }
     if (s.kind == Kind::neuron && program_.options.record_spikes) s.wants_list = true;

@@ -156,7 +156,7 @@ class Builder {
       Slot& in = source(i);
       if (s.kind == Kind::flatten) continue;  // its readers say
       const bool spike_pool = s.kind == Kind::max_pool && in.spikes;
-      if ((weights && (s.event || program_.options.count)) || spike_pool) in.wants_list = true;
+      if ((weights && (s.event || program_.options.count)) || (spike_pool && !s.pool.whole_words())) in.wants_list = true;
       if (!(weights && s.event) && !spike_pool) in.wants_floats = true;
     }
     if (s.kind == Kind::neuron && program_.options.record_spikes) program_.slots.back().wants_list = true;
