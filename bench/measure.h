@@ -1,13 +1,10 @@
 #pragma once
 // What the benchmarks share: times, the rates of the memory, one JSON line.
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,22 +25,6 @@ std::vector<double> seconds(int runs, Run run) {
     if (i > 0) all.push_back(now() - start);
   }
   return all;
-}
-
-/// Bytes that run() needs at most, its results included, above what is held before. After a run that warmed up.
-template <class Run>
-double peak_bytes(Run run) {
-  const auto status = [](const char* key) {
-    std::ifstream file("/proc/self/status");
-    for (std::string line; std::getline(file, line);)
-      if (line.rfind(key, 0) == 0) return 1024 * std::stod(line.substr(std::strlen(key)));
-    return 0.0;
-  };
-  malloc_trim(0);
-  std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-  const double before = status("VmRSS:");
-  run();
-  return status("VmHWM:") - before;
 }
 
 /// Bytes read plus bytes written a second: `bytes` copied from one place to another, all threads, best of `runs`.

@@ -1,7 +1,5 @@
 """What every field benchmark shares: arguments, times, rows of results.json, the tables of docs/benchmarks.md."""
 import argparse
-import ctypes
-import gc
 import importlib.metadata
 import json
 import os
@@ -46,24 +44,6 @@ def seconds(run, warm=False):
         run()
         times.append(time.perf_counter() - start)
     return times
-
-
-def peak_memory(run):
-    """Bytes that run() needs at most, its results included, above what is held before. After a run that warmed up."""
-    kept = run()  # as before every run but the first
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    status = lambda key: int(re.search(key + r":\s+(\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]) * 1024
-    before = status("VmRSS")
-    results = run()
-    peak = status("VmHWM") - before
-    del kept, results
-    return peak
-
-
-def megabytes(b):
-    return f"{b / 1e6:.3g} MB"
 
 
 def summary(times):

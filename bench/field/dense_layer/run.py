@@ -3,7 +3,7 @@
 Dense input (normal noise): forward and backward to the weights. Spikes (Bernoulli, 5 %): forward alone, without gradients. Neurons, and the
 forms in which results are compared, as in lif_scan. The peers multiply all steps at once before their neurons walk them, which is faster
 than a product a step. The last column of Apical is the time of its matrix products alone in the same run over its whole time: above 100 %,
-events beat the product. Memory: the largest of a run above inputs, weights and their gradients; spikes, which both sides return, count.
+events beat the product.
 """
 import pathlib
 import tempfile
@@ -59,23 +59,18 @@ def measure(args, kind, n):
             equal &= share <= MAY_DIFFER and gap <= 1e-3
             worst = max(worst, share)
             times[peer] = field.summary(field.seconds(run, warm=True))
-            times[peer]["peak_bytes"] = field.peak_memory(run) - (0 if grad is None else w.nbytes)
             print(f"   {kind} n={n} {peer}: {field.si(times[peer]['median_s'])}, {share:.1e} of the neurons differ, gradients by {gap:.1e}", flush=True)
     products = sorted(mine["products_s"])[len(mine["products_s"]) // 2]
     config = {"input": "dense, forward and backward" if grad is not None else "5 % spikes, forward", "n": n, "T": T, "batch": BATCH, "threads": args.threads,
               "neurons_that_differ": worst}
-    row = field.row("dense_layer", config, equal, mine["total_s"], times, {"kind": "our matrix products alone", "value": products})
-    row["apical"]["peak_bytes"] = peak = mine["peak_bytes"][0] - (0 if grad is None else w.nbytes)
-    leanest = min(times, key=lambda peer: times[peer]["peak_bytes"])
-    config["memory"], config["leanest peer"] = field.megabytes(peak), f"{field.megabytes(times[leanest]['peak_bytes'])} ({leanest})"
-    return row
+    return field.row("dense_layer", config, equal, mine["total_s"], times, {"kind": "our matrix products alone", "value": products})
 
 
 def main():
     args = field.arguments(__doc__)
     field.set_threads(args.threads)
     cases = [("dense", 256), ("spikes", 256)] if args.quick else [(kind, n) for kind in ("dense", "spikes") for n in (512, 1024, 4096)]
-    field.publish(args, "dense_layer", [measure(args, kind, n) for kind, n in cases], ["input", "n", "memory", "leanest peer"], __doc__)
+    field.publish(args, "dense_layer", [measure(args, kind, n) for kind, n in cases], ["input", "n"], __doc__)
 
 
 if __name__ == "__main__":
