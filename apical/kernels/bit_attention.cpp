@@ -40,18 +40,6 @@ T* room(std::size_t n) {
   return all.data();
 }
 
-// The transpose of count rows of `width` bits: rows of words_of(count) words.
-void transpose_rows(const std::uint64_t* rows, std::size_t count, std::size_t width, std::uint64_t* out) {
-  const std::size_t words = words_of(width), to_words = words_of(count);
-  for (std::size_t w = 0; w < words; ++w)
-    for (std::size_t to = 0; to < to_words; ++to) {
-      std::uint64_t block[64] = {};
-      for (std::size_t r = to * 64; r < std::min(count, to * 64 + 64); ++r) block[r - to * 64] = rows[r * words + w];
-      transpose_block(block);
-      for (std::size_t i = w * 64; i < std::min(width, w * 64 + 64); ++i) out[i * to_words + to] = block[i - w * 64];
-    }
-}
-
 }  // namespace
 }  // namespace apical::kernels
 #endif
@@ -177,7 +165,7 @@ void head_sums(const Head& h, bool kv_first, int32_t* out, size_t out_stride) {
   row_groups(h.q, N, h.width, lanes, q);
   count_all(k, q, N, lanes, groups / B, kq);
   uint64_t* v = room<uint64_t, 0>(h.width * words_of(N));
-  transpose_rows(h.v, N, h.width, v);
+  transpose_rows(h.v, h.words(), N, h.width, v, words_of(N));
   for (size_t j = 0; j < h.width; ++j) add_rows(v + j * words_of(N), words_of(N), kq, N, lanes, sums + j * lanes);
   for (size_t n = 0; n < N; ++n)
     for (size_t j = 0; j < h.width; ++j) out[n * out_stride + j] = static_cast<int32_t>(sums[j * lanes + n]);
@@ -207,7 +195,7 @@ void head_gradients(const Head& h, const float* g, size_t stride, float* grad_q,
   float *other = room<float, 2>(width * lanes), *sums = room<float, 3>(4 * lanes);  // other: of qg the transpose, then V^T K
   for (size_t n = 0; n < N; ++n) std::copy(g + n * stride, g + n * stride + width, rows + n * lanes);
   uint64_t* q = room<uint64_t, 0>(width * words_of(N));
-  transpose_rows(h.q, N, width, q);
+  transpose_rows(h.q, h.words(), N, width, q, words_of(N));
   for (size_t i = 0; i < width; ++i) add_rows(q + i * words_of(N), words_of(N), rows, width, lanes, qg + i * lanes);
   for (size_t i = 0; i < width; ++i)
     for (size_t j = 0; j < width; ++j) other[j * lanes + i] = qg[i * lanes + j];

@@ -72,6 +72,18 @@ HWY_AFTER_NAMESPACE();
 namespace apical::kernels {
 namespace {
 
+// Bit r of block[i] becomes bit i of block[r].
+void transpose_block(std::uint64_t* block) {
+  std::uint64_t low = 0xFFFFFFFF;  // the lower half of each square of 2 * side bits
+  for (std::size_t side = 32; side > 0; side /= 2, low ^= low << side)
+    for (std::size_t first = 0; first < 64; first += 2 * side)
+      for (std::size_t i = first; i < first + side; ++i) {
+        const std::uint64_t swap = (block[i] >> side ^ block[i + side]) & low;
+        block[i] ^= swap << side;
+        block[i + side] ^= swap;
+      }
+}
+
 HWY_EXPORT(pack_bytes);
 HWY_EXPORT(unpack_bytes);
 
@@ -143,27 +155,20 @@ std::size_t bits_to_list(const std::uint64_t* bits, std::size_t n, std::uint32_t
   return count;
 }
 
-void transpose_block(std::uint64_t* block) noexcept {
-  std::uint64_t low = 0xFFFFFFFF;  // the lower half of each square of 2 * side bits
-  for (std::size_t side = 32; side > 0; side /= 2, low ^= low << side)
-    for (std::size_t first = 0; first < 64; first += 2 * side)
-      for (std::size_t i = first; i < first + side; ++i) {
-        const std::uint64_t swap = (block[i] >> side ^ block[i + side]) & low;
-        block[i] ^= swap << side;
-        block[i + side] ^= swap;
-      }
+void transpose_rows(const std::uint64_t* bits, std::size_t words, std::size_t rows, std::size_t n, std::uint64_t* out, std::size_t out_words) noexcept {
+  for (std::size_t to = 0; to < out_words; ++to)
+    for (std::size_t w = 0; w * 64 < n; ++w) {
+      std::uint64_t block[64] = {};
+      for (std::size_t r = to * 64; r < std::min(rows, to * 64 + 64); ++r) block[r - to * 64] = bits[r * words + w];
+      if (to * 64 < rows) transpose_block(block);
+      for (std::size_t i = w * 64; i < std::min(n, w * 64 + 64); ++i) out[i * out_words + to] = block[i - w * 64];
+    }
 }
 
 void transpose_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, std::uint64_t* out) noexcept {
-  const std::size_t words = words_per_row(n), to_words = words_per_row(rows);
-  parallel_for(0, (n + 63) / 64, 8, [&](std::size_t begin, std::size_t end) {  // the words of a cache line
-    for (std::size_t to = 0; to < to_words; ++to)
-      for (std::size_t w = begin; w < end; ++w) {
-        std::uint64_t block[64] = {};
-        for (std::size_t r = to * 64; r < std::min(rows, to * 64 + 64); ++r) block[r - to * 64] = bits[r * words + w];
-        if (to * 64 < rows) transpose_block(block);
-        for (std::size_t i = w * 64; i < std::min(n, w * 64 + 64); ++i) out[i * to_words + to] = block[i - w * 64];
-      }
+  const std::size_t to_words = words_per_row(rows);
+  parallel_for(0, n, 512, [&](std::size_t begin, std::size_t end) {  // the words of a cache line
+    transpose_rows(bits + begin / 64, words_per_row(n), rows, end - begin, out + begin * to_words, to_words);
   });
 }
 

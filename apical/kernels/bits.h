@@ -19,8 +19,8 @@ std::uint64_t count_bits(const std::uint64_t* bits, std::size_t rows, std::size_
 std::size_t bits_to_list(const std::uint64_t* bits, std::size_t n, std::uint32_t* list) noexcept;
 /// SpikeBits [rows, words_per_row(n)] to those of the transpose, [n, words_per_row(rows)].
 void transpose_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, std::uint64_t* out) noexcept;
-/// The same for 64 x 64 bits: bit r of block[i] becomes bit i of block[r].
-void transpose_block(std::uint64_t* block) noexcept;
+/// The same for rows of `words` and `out_words` words, on this thread; of the latter all are written.
+void transpose_rows(const std::uint64_t* bits, std::size_t words, std::size_t rows, std::size_t n, std::uint64_t* out, std::size_t out_words) noexcept;
 /// One row from a list of indices below n.
 void list_to_bits(const std::uint32_t* list, std::size_t count, std::size_t n, std::uint64_t* bits) noexcept;
 

@@ -75,7 +75,7 @@ HWY_INLINE void add_row(const float* w, float v, size_t n, float* to) {
   for (; o < n; ++o) to[o] = to[o] + v * w[o];
 }
 HWY_INLINE void add_row(const Bfloat16* w, float v, size_t n, float* to) {
-  for (size_t o = 0; o < n; ++o) to[o] = to[o] + v * to_float(w[pair_place(o)]);
+  for (size_t o = 0; o < n; ++o) to[o] = to[o] + v * weight_at(w, o);
 }
 template <class W>
 void gather_groups(const Conv2d& s, const Window<float>& window, const W* weights, size_t row, const float* bias, float* y) {
@@ -123,9 +123,6 @@ namespace {
 
 HWY_EXPORT(conv);
 HWY_EXPORT(conv_bfloat16);
-
-float weight_at(const float* row, std::size_t o) { return row[o]; }
-float weight_at(const Bfloat16* row, std::size_t o) { return to_float(row[pair_place(o)]); }
 
 template <class W>
 void reference(const Conv2d& s, std::size_t row, const W* prepared, const float* bias, const std::uint32_t* index, const float* value, std::size_t count,

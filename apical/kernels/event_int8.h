@@ -20,7 +20,7 @@ void prepare_int8(const Conv2d& shape, const std::int8_t* weight, std::uint8_t* 
 
 /// y [last_y - first_y, OW, O], some rows of the output, = bias [O] (null: 0) + the weights of the events. index: ascending, of the input
 /// [H, W, I]; an event may stand there several times. value: a factor of each event, null: 1. No sum, finished or not, may leave the range
-/// of int32 (callers prove it by the sums of magnitudes). starts: of find_starts. One sample, one thread.
+/// of int32 (callers prove it by the sums of magnitudes). starts: of find_starts; dense layers (linear_shape) need none. One sample, one thread.
 void event_conv_int8(const Conv2d& shape, const std::uint8_t* prepared, const std::int32_t* bias, const std::uint32_t* index,
                      const std::int16_t* value, std::size_t count, const std::uint32_t* starts, std::size_t first_y, std::size_t last_y,
                      std::int32_t* y) noexcept;

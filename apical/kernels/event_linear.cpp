@@ -87,9 +87,6 @@ namespace {
 HWY_EXPORT(linear);
 HWY_EXPORT(linear_bfloat16);
 
-float weight_at(const float* row, std::size_t o) { return row[o]; }
-float weight_at(const Bfloat16* row, std::size_t o) { return to_float(row[pair_place(o)]); }
-
 template <class W>
 void reference(const W* rows, std::size_t stride, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
   for (std::size_t e = 0; e < count; ++e) {

@@ -23,4 +23,8 @@ constexpr Bfloat16 to_bfloat16(float v) noexcept {
   return static_cast<Bfloat16>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/// The weight of output o in a prepared row.
+constexpr float weight_at(const float* row, std::size_t o) noexcept { return row[o]; }
+constexpr float weight_at(const Bfloat16* row, std::size_t o) noexcept { return to_float(row[pair_place(o)]); }
+
 }  // namespace apical::kernels

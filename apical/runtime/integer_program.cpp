@@ -138,7 +138,7 @@ void IntegerProgram::plan_memory() {
     if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
     if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);
-    if (s.kind == Kind::conv || s.kind == Kind::linear) s.starts_at = memory.take<std::uint32_t>(s.conv.height * s.conv.width + 1);
+    if (s.kind == Kind::conv) s.starts_at = memory.take<std::uint32_t>(s.conv.height * s.conv.width + 1);
     if (s.form == Form::sums && s.kind == Kind::avg_pool) s.starts_at = memory.take<std::uint32_t>(s.pool.height * s.pool.width + 1);
     if (s.kind == Kind::neuron) s.kept_at = memory.take<std::int16_t>(s.n);
     if (s.kind == Kind::readout) s.kept_at = memory.take<std::int64_t>(s.n);

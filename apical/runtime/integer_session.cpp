@@ -108,7 +108,7 @@ struct IntegerSession::Impl {
         break;
       case Kind::conv:
       case Kind::linear:
-        kernels::find_starts(s.conv, in->list.data(), in->count, b.starts.data());
+        if (s.kind == Kind::conv) kernels::find_starts(s.conv, in->list.data(), in->count, b.starts.data());
         if (!s.by_rows) product(s, 0, s.conv.out_height(), b, s.bias, b.values);
         break;
       case Kind::avg_pool:
