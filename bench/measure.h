@@ -27,6 +27,19 @@ std::vector<double> seconds(int runs, Run run) {
   return all;
 }
 
+extern "C" void mi_collect(bool force) __attribute__((weak));
+
+/// Our end of field.py's peak_bytes: a few calls of run() between two lines, after what was freed before has been given back.
+template <class Run>
+void at_work(Run run) {
+  if (mi_collect) mi_collect(true);
+  std::puts("ready"), std::fflush(stdout);
+  std::getchar();
+  for (int i = 0; i < 3; ++i) run();
+  std::puts("done"), std::fflush(stdout);
+  std::getchar();
+}
+
 /// Bytes read plus bytes written a second: `bytes` copied from one place to another, all threads, best of `runs`.
 inline double copy_bytes_per_s(const void* from, void* to, std::size_t bytes, int runs) {
   double best = 0;

@@ -20,7 +20,7 @@ struct IntegerSlot : NodeSlot {
   std::size_t shares = 1;                         // of its rows that may be worked on at the same time
   bool wants_values = false, wants_list = false;  // some reader needs this form of the output
   kernels::Conv2d conv;
-  std::vector<std::uint8_t> weight;  // as kernels::prepare_int8 lays them out
+  Lines<std::uint8_t> weight;  // as kernels::prepare_int8 lays them out
   std::vector<std::int32_t> bias;
   std::vector<std::int16_t> narrow_bias, leak;
   kernels::IntegerLif lif;

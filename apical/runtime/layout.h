@@ -3,6 +3,7 @@
 // last: element (c, y, x) of [C, H, W] lies at (y * W + x) * C + c, so that the outputs one event reaches are neighbours.
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -20,18 +21,34 @@ enum class Kind : std::uint8_t { input, conv, linear, avg_pool, max_pool, flatte
 /// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
 std::vector<std::uint32_t> channel_last(const graph::Shape& shape);
 
+constexpr std::size_t cache_line = 64;
+
+/// std::vector's numbers from the start of a cache line on: rows of weights are read by whole lines, which would straddle two otherwise.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) noexcept {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{cache_line})); }
+  void deallocate(T* p, std::size_t n) noexcept { ::operator delete(p, n * sizeof(T), std::align_val_t{cache_line}); }
+  template <class U>
+  bool operator==(const LineAllocator<U>&) const noexcept { return true; }
+};
+template <class T>
+using Lines = std::vector<T, LineAllocator<T>>;
+
 /// The memory of a session, laid out when a program is made: buffers one behind the other in one block, each at its own cache lines.
 /// None is used twice: a step may need any output of the step before (NodeSlot::changing).
 class MemoryPlan {
  public:
-  static constexpr std::size_t line = 64;
   /// Offset in bytes of a new buffer of n T's; `none` for no elements.
   template <class T>
   std::size_t take(std::size_t n) {
-    static_assert(alignof(T) <= line);
+    static_assert(alignof(T) <= cache_line);
     if (n == 0) return none;
     const std::size_t at = bytes_;
-    bytes_ += (n * sizeof(T) + line - 1) / line * line;
+    bytes_ += (n * sizeof(T) + cache_line - 1) / cache_line * cache_line;
     return at;
   }
   std::size_t bytes() const noexcept { return bytes_; }
@@ -44,18 +61,15 @@ class MemoryPlan {
 /// All that a session writes, as the plan lays it out.
 class MemoryBlock {
  public:
-  explicit MemoryBlock(const MemoryPlan& plan) : lines_(plan.bytes() / MemoryPlan::line) {}
+  explicit MemoryBlock(const MemoryPlan& plan) : bytes_(plan.bytes()) {}
   template <class T>
   std::span<T> at(std::size_t offset, std::size_t n) noexcept {
     if (offset == MemoryPlan::none) return {};
-    return {reinterpret_cast<T*>(reinterpret_cast<std::byte*>(lines_.data()) + offset), n};
+    return {reinterpret_cast<T*>(bytes_.data() + offset), n};
   }
 
  private:
-  struct alignas(MemoryPlan::line) Line {
-    std::byte bytes[MemoryPlan::line];
-  };
-  std::vector<Line> lines_;
+  Lines<std::byte> bytes_;
 };
 
 /// A node among others, whatever it computes with.

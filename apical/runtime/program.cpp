@@ -82,9 +82,8 @@ class Builder {
       prepare(s.half.data());
       return;
     }
-    std::vector<float> weights(floats);
-    prepare(weights.data());
-    s.weight = std::move(weights);
+    s.weight.resize(floats);
+    prepare(s.weight.data());
   }
 
   void fill(const graph::AvgPool2d& op, Slot& s) { s.pool = pool_shape(op.kernel, op.stride, input(s)); }
@@ -94,12 +93,13 @@ class Builder {
   }
   void fill(const graph::Affine& op, Slot& s) {
     const std::size_t plane = s.n / static_cast<std::size_t>(s.channels);
-    std::vector<float> scale(s.n), shift(s.n);
+    s.weight.resize(s.n);
+    std::vector<float> shift(s.n);
     for (std::size_t i = 0; i < s.n; ++i) {
       const std::size_t channel = (s.order.empty() ? i : s.order[i]) / plane;
-      scale[i] = values(op.scale)[channel], shift[i] = values(op.shift)[channel];
+      s.weight[i] = values(op.scale)[channel], shift[i] = values(op.shift)[channel];
     }
-    s.weight = std::move(scale), s.bias = std::move(shift);
+    s.bias = std::move(shift);
     s.weights = 2 * static_cast<std::size_t>(s.channels);
   }
 

@@ -30,8 +30,9 @@ struct Slot : NodeSlot {
   DenseConv conv;
   // As the plan's kernel wants them; affine: scale and shift of each element. What the kernel wants as the model holds it stays in
   // place in a mapped file: biases of linear and event layers, decays.
-  graph::Floats weight, bias;
-  std::vector<kernels::Bfloat16> half;  // instead of weight, where the model's are all bfloat16 numbers (not of a dense convolution)
+  Lines<float> weight;
+  graph::Floats bias;
+  Lines<kernels::Bfloat16> half;  // instead of weight, where the model's are all bfloat16 numbers (not of a dense convolution)
   double weight_size = 4;               // bytes that a weight of the model needs
   std::size_t weights = 0;              // in the graph; of an affine too
   std::size_t biases = 0;

@@ -9,7 +9,9 @@
 #include "apical/graph/quantise.h"
 #include "apical/kernels/bits.h"
 #include "apical/runtime/batch.h"
+#include "apical/runtime/integer_program.h"
 #include "apical/runtime/integer_reference.h"
+#include "apical/runtime/program.h"
 #include "apical/runtime/reference.h"
 #include "apical/runtime/testing_nets.h"
 
@@ -52,6 +54,16 @@ TEST(Session, RunsBranchesPoolsAndAffines) {
   for (const Graph& g : {branched_net(), whole_words_net()})
     for (const Plan plan : {Plan::automatic, Plan::dense, Plan::event})
       for (const bool constant : {true, false}) expect_like_reference(g, random_frames(g, 11, constant), plan);
+}
+
+TEST(Session, WeightsBeginAtCacheLines) {  // rows read by whole lines would straddle two
+  const auto expect_aligned = [](const void* weights) { EXPECT_EQ(reinterpret_cast<std::uintptr_t>(weights) % cache_line, 0u); };
+  Graph half = small_net(), int8 = small_net();
+  quantise(half, 16, {});
+  quantise(int8, 8, {1, false});
+  for (const Slot& s : prepare(small_net(), {})->slots) expect_aligned(s.weight.data());
+  for (const Slot& s : prepare(half, {})->slots) expect_aligned(s.half.data());
+  for (const IntegerSlot& s : prepare(integer_network(int8), {})->slots) expect_aligned(s.weight.data());
 }
 
 Graph half(Graph g) {

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import re
+import select
 import statistics
 import subprocess
 import time
@@ -46,6 +47,43 @@ def seconds(run, warm=False):
     return times
 
 
+def peak_bytes(command, env=None):
+    """Bytes of its own (anonymous memory, not mapped files) that a command holds at most while it works, above what it holds before. It prints a
+    line when it is ready, begins when it reads one, prints one when it is done and ends when it reads another (`at_work`)."""
+    with subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        def go():
+            child.stdin.write("\n")
+            child.stdin.flush()
+
+        def held():
+            return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1]) * 1024
+        status = pathlib.Path(f"/proc/{child.pid}/status")
+        if child.stdout.readline() != "ready\n":
+            raise SystemExit(f"error: {command[0]} ended before it was ready")
+        before = peak = held()
+        go()
+        while not select.select([child.stdout], [], [], 0.0005)[0]:
+            peak = max(peak, held())
+        if child.stdout.readline() != "done\n":
+            raise SystemExit(f"error: {command[0]} ended before it was done")
+        go()
+    return peak - before
+
+
+def at_work(run):
+    """The other end of peak_bytes: a few calls of run()."""
+    print("ready", flush=True)
+    input()
+    for _ in range(3):
+        run()
+    print("done", flush=True)
+    input()
+
+
+def megabytes(b):
+    return "not measured" if b is None else f"{b / 1e6:.3g} MB"
+
+
 def summary(times):
     return {"median_s": statistics.median(times), "min_s": min(times), "max_s": max(times), "runs": len(times)}
 
@@ -61,12 +99,17 @@ def cpu():
     return platform.processor()
 
 
-def ours(binary, *words, threads):
-    """Runs one of our executables as apical starts apical-train (the processor's own OpenBLAS kernels); its JSON line."""
+def environment():
+    """As apical starts apical-train: with the processor's own OpenBLAS kernels."""
     env = dict(os.environ, OMP_DYNAMIC="false", OPENBLAS_THREAD_TIMEOUT="4", GOMP_SPINCOUNT="10000")
     if "avx512vl" in pathlib.Path("/proc/cpuinfo").read_text():
         env.setdefault("OPENBLAS_CORETYPE", "SkylakeX")  # OpenBLAS 0.3.21 chooses less by itself (docs/decisions/0001-two-executables.md)
-    p = subprocess.run([binary, *map(str, words), "--threads", str(threads), "--runs", str(RUNS)], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return env
+
+
+def ours(binary, *words, threads, runs=RUNS):
+    """Runs one of our executables; its JSON line."""
+    p = subprocess.run([binary, *map(str, words), "--threads", str(threads), "--runs", str(runs)], env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(p.stdout.splitlines()[-1])
 
 
@@ -84,14 +127,16 @@ def si(s):
 
 
 def table(rows, columns):
-    """Markdown: one line a row, a column for each of `columns` of config, ours, each peer with its ratio."""
-    peers = list(dict.fromkeys(name for r in rows for name in r["peers"]))
+    """Markdown: one line a row, a column for each of `columns` of config, ours, each peer with its ratio. config["once"]: peers too slow to be timed,
+    with the seconds of their one call."""
+    peers = list(dict.fromkeys(name for r in rows for name in [*r["peers"], *r["config"].get("once", {})]))
     out = ["| " + " | ".join([*columns, "Apical", "of the limit", *peers]) + " |", "|" + "---|" * (len(columns) + 2 + len(peers))]
     for r in rows:
         cells = [str(r["config"][c]) for c in columns] + [si(r["apical"]["median_s"]), f"{100 * r['fraction_of_limit']:.0f} %"]
         for p in peers:
             t = r["peers"].get(p)
-            cells.append("not measured" if t is None else f"{si(t['median_s'])} ({t['median_s'] / r['apical']['median_s']:.1f} x)")
+            once = r["config"].get("once", {}).get(p)
+            cells.append(f"{si(once)}, once" if once else "not measured" if t is None else f"{si(t['median_s'])} ({t['median_s'] / r['apical']['median_s']:.1f} x)")
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
 

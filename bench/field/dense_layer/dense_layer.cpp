@@ -18,11 +18,13 @@ int main(int argc, char** argv) {
   std::string folder;
   bench::LifOptions neuron;
   int threads = 1, runs = 7, T = 1;
+  bool peak = false;
   app.add_option("folder", folder)->required();
   neuron.add_to(app);
   app.add_option("--steps", T)->required();
   app.add_option("--threads", threads);
   app.add_option("--runs", runs);
+  app.add_flag("--peak", peak, "no times: wait, run a few times, wait (field.py, peak_bytes)");
   CLI11_PARSE(app, argc, argv);
   set_thread_count(threads);
   training::prepare_torch(threads);
@@ -37,11 +39,17 @@ int main(int argc, char** argv) {
   }
   at::AutoGradMode mode(learns);
   torch::Tensor spikes, grad_w;
-  const auto total = bench::seconds(runs, [&] {
+  const auto layer = [&] {
     dense.zero_grad();
+    spikes = torch::Tensor();  // as the peers: no run holds the results of the one before
     spikes = nn::lif_scan(dense.run({x, T, false}, nullptr), {}, {}, neuron.lif(), neuron.shape()).first;
     if (learns) spikes.backward(grad);
-  });
+  };
+  if (peak) {
+    bench::at_work(layer);
+    return 0;
+  }
+  const auto total = bench::seconds(runs, layer);
   const auto products = bench::seconds(runs, [&] {
     torch::NoGradGuard no_grad;
     const auto y = at::linear(x, w);
