@@ -27,17 +27,17 @@ std::vector<double> seconds(int runs, Run run) {
   return all;
 }
 
-extern "C" void mi_collect(bool force) __attribute__((weak));
+extern "C" void peak_begin() __attribute__((weak));  // field/peak.cpp, preloaded
+extern "C" long long peak_bytes() __attribute__((weak));
 
-/// Our end of field.py's peak_bytes: a few calls of run() between two lines, after what was freed before has been given back.
+/// The most bytes that run() holds above what is held before, after a run that warms up; -1 when nothing counts.
 template <class Run>
-void at_work(Run run) {
-  if (mi_collect) mi_collect(true);
-  std::puts("ready"), std::fflush(stdout);
-  std::getchar();
-  for (int i = 0; i < 3; ++i) run();
-  std::puts("done"), std::fflush(stdout);
-  std::getchar();
+double peak_of(Run run) {
+  if (!peak_begin || !peak_bytes) return -1;
+  run();
+  peak_begin();
+  run();
+  return static_cast<double>(peak_bytes());
 }
 
 /// Bytes read plus bytes written a second: `bytes` copied from one place to another, all threads, best of `runs`.

@@ -1,12 +1,13 @@
 """What every field benchmark shares: arguments, times, rows of results.json, the tables of docs/benchmarks.md."""
 import argparse
+import ctypes
+import gc
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
 import re
-import select
 import statistics
 import subprocess
 import time
@@ -47,37 +48,23 @@ def seconds(run, warm=False):
     return times
 
 
-def peak_bytes(command, env=None):
-    """Bytes of its own (anonymous memory, not mapped files) that a command holds at most while it works, above what it holds before. It prints a
-    line when it is ready, begins when it reads one, prints one when it is done and ends when it reads another (`at_work`)."""
-    with subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        def go():
-            child.stdin.write("\n")
-            child.stdin.flush()
-
-        def held():
-            return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1]) * 1024
-        status = pathlib.Path(f"/proc/{child.pid}/status")
-        if child.stdout.readline() != "ready\n":
-            raise SystemExit(f"error: {command[0]} ended before it was ready")
-        before = peak = held()
-        go()
-        while not select.select([child.stdout], [], [], 0.0005)[0]:
-            peak = max(peak, held())
-        if child.stdout.readline() != "done\n":
-            raise SystemExit(f"error: {command[0]} ended before it was done")
-        go()
-    return peak - before
+def peak_bytes(args, *command):
+    """The most bytes that a command holds by malloc while its run() works (`at_work`, or its like in measure.h), above what it held before."""
+    env = dict(environment(), LD_PRELOAD=str(args.binaries / "libbench_peak.so"))
+    p = subprocess.run([str(word) for word in command], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return int(json.loads(p.stdout.splitlines()[-1])["peak_bytes"][0])
 
 
 def at_work(run):
-    """The other end of peak_bytes: a few calls of run()."""
-    print("ready", flush=True)
-    input()
-    for _ in range(3):
-        run()
-    print("done", flush=True)
-    input()
+    """In the process of peak_bytes (bench/field/peak.cpp is preloaded): one run that warms up, one that counts."""
+    counter = ctypes.CDLL(None)
+    counter.peak_bytes.restype = ctypes.c_longlong
+    gradient = run()[1]  # held before, and once more by the run that counts
+    gc.collect()
+    counter.peak_begin()
+    run()
+    del gradient
+    print(json.dumps({"peak_bytes": [counter.peak_bytes()]}))
 
 
 def megabytes(b):

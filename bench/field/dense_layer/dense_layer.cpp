@@ -7,6 +7,7 @@
 #include "apical/base/thread_pool.h"
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron.h"
+#include "apical/training/allocator.h"
 #include "apical/training/setup.h"
 #include "bench/field/lif_options.h"
 #include "bench/field/tensors.h"
@@ -24,7 +25,7 @@ int main(int argc, char** argv) {
   app.add_option("--steps", T)->required();
   app.add_option("--threads", threads);
   app.add_option("--runs", runs);
-  app.add_flag("--peak", peak, "no times: wait, run a few times, wait (field.py, peak_bytes)");
+  app.add_flag("--peak", peak, "no times: the most bytes that a run holds (field.py, peak_bytes)");
   CLI11_PARSE(app, argc, argv);
   set_thread_count(threads);
   training::prepare_torch(threads);
@@ -41,12 +42,16 @@ int main(int argc, char** argv) {
   torch::Tensor spikes, grad_w;
   const auto layer = [&] {
     dense.zero_grad();
-    spikes = torch::Tensor();  // as the peers: no run holds the results of the one before
     spikes = nn::lif_scan(dense.run({x, T, false}, nullptr), {}, {}, neuron.lif(), neuron.shape()).first;
     if (learns) spikes.backward(grad);
   };
   if (peak) {
-    bench::at_work(layer);
+    training::MemoryMeter::install(false);  // or freed blocks would be kept for the next run
+    const double bytes = bench::peak_of([&] {
+      layer();
+      spikes = torch::Tensor();  // the gradient stays
+    });
+    bench::print({{"peak_bytes", {bytes}}});
     return 0;
   }
   const auto total = bench::seconds(runs, layer);

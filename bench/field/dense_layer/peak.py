@@ -1,4 +1,4 @@
-"""A peer's run for field.peak_bytes: peak.py FOLDER PEER THREADS; x.npy, w.npy and, for a backward pass, grad.npy in the folder."""
+"""A peer's run for field.peak_bytes. peak.py FOLDER PEER THREADS; x.npy, w.npy and, for a backward pass, grad.npy in the folder."""
 import pathlib
 import sys
 
@@ -14,5 +14,4 @@ x, w = np.load(folder / "x.npy"), np.load(folder / "w.npy")
 grad = np.load(folder / "grad.npy") if (folder / "grad.npy").exists() else None
 n = len(w)
 run = neurons.peers()[sys.argv[2]][0](x.reshape(T, BATCH, n), None if grad is None else grad.reshape(T, BATCH, n), w)
-run()
 field.at_work(run)

@@ -5,8 +5,7 @@ forms in which results are compared, as in lif_scan. The peers multiply all step
 than a product a step. The last column of Apical is the time of its matrix products alone in the same run over its whole time: above 100 %,
 events beat the product.
 A peer whose first call takes more than ten seconds is called once ("once").
-Memory: the most that a run holds above inputs, weights and their gradients, spikes that both sides return included; in a process of its own, ours
-from its first run on, the peers' after one. The allocator of the peers is told to give every large block back, so nothing hides in what it keeps.
+Memory: the most that a run holds by malloc above inputs, weights and their gradients, the spikes that it returns included; in a process of its own.
 """
 import pathlib
 import sys
@@ -47,9 +46,9 @@ def check(folder, spikes, grad_w, form):
 
 def memory(args, folder, grad_bytes):
     """Ours, and the leanest peer's with its name."""
-    env = dict(field.environment(), MALLOC_MMAP_THRESHOLD_="65536", MALLOC_TRIM_THRESHOLD_="65536")
-    mine = field.peak_bytes([args.binaries / "bench_dense_layer", folder, "--steps", T, "--threads", args.threads, "--peak"], env)
-    peers = {peer: field.peak_bytes([sys.executable, "-B", pathlib.Path(__file__).parent / "peak.py", folder, peer, args.threads], env) for peer in neurons.peers()}
+    mine = field.peak_bytes(args, args.binaries / "bench_dense_layer", folder, "--steps", T, "--threads", args.threads, "--peak")
+    peers = {peer: field.peak_bytes(args, sys.executable, "-B", pathlib.Path(__file__).parent / "peak.py", folder, peer, args.threads)
+             for peer in neurons.peers()}
     for peer, b in peers.items():
         print(f"   memory {peer}: {field.megabytes(b - grad_bytes)}, ours {field.megabytes(mine - grad_bytes)}", flush=True)
     leanest = min(peers, key=peers.get)
