@@ -247,8 +247,9 @@ class Validator {
       if (!shapes_.count(name)) fail("a density is given for '" + name + "', which is no node");
       if (!(value >= 0 && value <= 1)) fail("the density of '" + name + "' is " + number(value) + ", it must lie in [0, 1]");
     }
-    for (const auto& [name, plan] : graph_.plans) {
-      const auto at = std::find_if(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) { return node.name == name; });
+    for (const auto& named : graph_.plans) {
+      const auto& [name, plan] = named;  // of no use in a lambda to clang 14
+      const auto at = std::find_if(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) { return node.name == named.first; });
       if (at == graph_.nodes.end() || weight_name(at->op).empty()) fail("a plan is given for '" + name + "', which is no node with weights");
       if (plan == Plan::automatic) fail("the plan of '" + name + "' must be dense or event");
     }

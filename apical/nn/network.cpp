@@ -155,7 +155,7 @@ LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
 }  // namespace
 
 NetworkSpec parse_network(const Config& net, const graph::Shape& input) {
-  net.allow_only({"T", "readout", "neuron", "layer"});
+  net.allow_only({"T", "readout", "recompute", "neuron", "layer"});
   NetworkSpec spec;
   spec.input = input;
   spec.T = net.has("T") ? net.integer("T") : 4;
@@ -163,6 +163,7 @@ NetworkSpec parse_network(const Config& net, const graph::Shape& input) {
   if (net.has("readout"))
     spec.readout = choice<graph::ReadoutKind>(net.text("readout"), "readout", net.where(),
                                               {{"rate", graph::ReadoutKind::rate}, {"max_membrane", graph::ReadoutKind::max_membrane}, {"last", graph::ReadoutKind::last}});
+  if (net.has("recompute")) spec.recompute = net.boolean("recompute");
   const Config neuron = net.table("neuron");
   neuron.allow_only(neuron_keys);
   const NeuronOptions defaults = neuron_options(neuron, {});
@@ -191,6 +192,14 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
   Sequence x = input;
   for (std::size_t i = begin; i < end; ++i) {
     auto* const neuron = dynamic_cast<LIFNodeImpl*>(layers_[i].get());
+    auto* const behind = spec_.recompute && i + 1 < end && !x.constant ? dynamic_cast<LIFNodeImpl*>(layers_[i + 1].get()) : nullptr;
+    if (behind && behind->fixed() && (std::holds_alternative<ConvSpec>(spec_.layers[i]) || std::holds_alternative<DenseSpec>(spec_.layers[i]))) {
+      std::uint64_t fired = 0;
+      x = behind->fire_behind(layers_[i], x, states ? &(*states)[i + 1] : nullptr, tap ? &fired : nullptr);
+      if (tap) tap(behind->label, fired, static_cast<std::uint64_t>(x.frames.numel()));
+      ++i;
+      continue;
+    }
     if (!neuron) {
       x = layers_[i]->run(x, nullptr);
       continue;

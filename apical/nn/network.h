@@ -33,6 +33,7 @@ struct NetworkSpec {
   graph::Shape input;                                       ///< [C, H, W] of one frame
   std::int64_t T = 4;                                       ///< steps a sample
   graph::ReadoutKind readout = graph::ReadoutKind::rate;
+  bool recompute = false;                                   ///< currents of conv and dense layers in front of neurons: made again in backward, not kept
 };
 
 /// Reads a [net] table; unknown keys, wrong values, T < 1: usage errors naming the layer.

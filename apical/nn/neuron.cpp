@@ -6,6 +6,7 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/pool.h"
+#include "apical/nn/recompute.h"
 
 namespace apical::nn {
 namespace {
@@ -133,6 +134,12 @@ LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o
 
 Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired) {
   auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_, pool, fired);
+  if (v) *v = last;
+  return {spikes, x.T, false};
+}
+
+Sequence LIFNodeImpl::fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired) {
+  auto [spikes, last] = lif_recomputed(before, x, v ? *v : torch::Tensor(), lif_, surrogate_, fired);
   if (v) *v = last;
   return {spikes, x.T, false};
 }

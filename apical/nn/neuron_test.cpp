@@ -7,6 +7,7 @@
 #include "apical/base/error.h"
 #include "apical/nn/layers.h"
 #include "apical/nn/network.h"
+#include "apical/nn/recompute.h"
 
 namespace apical::nn {
 namespace {
@@ -203,6 +204,72 @@ TEST(Pool, GradientsAreTorchs) {
       EXPECT_TRUE(torch::allclose(y, want, 1e-6, 1e-6)) << size << " " << stride;
       EXPECT_TRUE(torch::allclose(x.grad(), same.grad(), 1e-6, 1e-6)) << size << " " << stride;
     }
+}
+
+// Weights and inputs are small multiples of 1/64, so that every order of a sum gives the same currents: the spikes must be equal.
+TEST(LIFNode, WithoutKeptCurrentsGivesTheSameSpikesAndGradients) {
+  const auto grid = [](at::IntArrayRef shape, int bound) { return torch::randint(-bound, bound + 1, shape).to(torch::kFloat32) / 64; };
+  for (const bool image : {false, true})
+    for (const bool detach : {false, true}) {
+      torch::manual_seed(4);
+      const std::int64_t T = 45, B = 70;  // blocks of 7 steps, the last one of 3
+      std::shared_ptr<LayerImpl> layer;
+      if (image) layer = std::make_shared<ConvImpl>("c", ConvOptions{2, 3, 3, 1, 1, 1, true}, 1);
+      else layer = std::make_shared<DenseImpl>("d", 20, 33, true, 1);
+      {
+        torch::NoGradGuard no_grad;
+        for (auto& p : layer->parameters()) p.copy_(grid(p.sizes(), 40));
+      }
+      const auto x = (image ? grid({T * B, 2, 5, 4}, 64) : grid({T * B, 20}, 64)).requires_grad_();
+      Lif lif;
+      lif.decay = 0.5f, lif.reset = kernels::Reset::soft, lif.detach_temporal = detach;
+      const Surrogate surrogate{SurrogateKind::sigmoid, 1.0f, 1.0f};
+      const auto y = layer->run({x, T, false}, nullptr);
+      const auto v = grid(y.frames.narrow(0, 0, B).sizes(), 30).requires_grad_();
+      const auto a = torch::randn(y.frames.sizes()), b = torch::randn(v.sizes());
+      std::uint64_t fired[2] = {};
+      std::vector<torch::Tensor> results[2];
+      for (const int recomputed : {0, 1}) {
+        const auto [spikes, last] = recomputed ? lif_recomputed(layer, {x, T, false}, v, lif, surrogate, &fired[1])
+                                               : lif_scan(layer->run({x, T, false}, nullptr), v, {}, lif, surrogate, 1, &fired[0]);
+        auto leaves = layer->parameters();
+        leaves.push_back(x), leaves.push_back(v);
+        results[recomputed] = torch::autograd::grad({(spikes * a).sum() + (last * b).sum()}, leaves);
+        results[recomputed].push_back(spikes.detach()), results[recomputed].push_back(last.detach());
+      }
+      EXPECT_EQ(fired[0], fired[1]);
+      EXPECT_GT(fired[0], 1000u) << "a silent layer proves nothing";
+      const std::size_t exact = results[0].size() - 2;
+      for (std::size_t i = 0; i < results[0].size(); ++i) {
+        if (i >= exact)
+          EXPECT_TRUE(torch::equal(results[0][i], results[1][i])) << i;
+        else
+          EXPECT_LT(relative(results[1][i], results[0][i].to(torch::kFloat64)), 1e-5) << "image " << image << ", gradient " << i;
+      }
+    }
+}
+
+TEST(Network, RecomputesBehindDenseAndConvLayers) {
+  const auto config = [](const char* recompute) {
+    return Config::parse(std::string("T = 40\nrecompute = ") + recompute +
+                         "\n[[layer]]\ntype = \"conv\"\nchannels = 4\n[[layer]]\ntype = \"lif\"\n[[layer]]\ntype = \"pool\"\n[[layer]]\ntype = \"flatten\"\n"
+                         "[[layer]]\ntype = \"dense\"\nunits = 30\n[[layer]]\ntype = \"plif\"\n[[layer]]\ntype = \"dense\"\nunits = 5\n", "net.toml");
+  };
+  Network plain(parse_network(config("false"), {1, 6, 6}), 1), lean(parse_network(config("true"), {1, 6, 6}), 1);
+  torch::manual_seed(2);
+  const auto x = torch::rand({40 * 20, 1, 6, 6}) * 3;
+  std::vector<std::uint64_t> fired[2];
+  torch::Tensor out[2];
+  for (const int i : {0, 1}) {
+    auto& network = i ? lean : plain;
+    out[i] = network->forward({x, 40, false}, nullptr, [&](const std::string&, std::uint64_t f, std::uint64_t) { fired[i].push_back(f); });
+    out[i].square().sum().backward();
+  }
+  EXPECT_EQ(fired[0].size(), 2u);
+  EXPECT_EQ(fired[0], fired[1]);
+  EXPECT_TRUE(torch::allclose(out[0], out[1], 1e-4, 1e-5));
+  const auto a = plain->named_parameters(), b = lean->named_parameters();
+  for (const auto& p : a) EXPECT_LT(relative(b[p.key()].grad(), p.value().grad().to(torch::kFloat64)), 1e-4) << p.key();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "apical/base/thread_pool.h"
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron.h"
+#include "apical/nn/recompute.h"
 #include "apical/training/allocator.h"
 #include "apical/training/setup.h"
 #include "bench/field/lif_options.h"
@@ -19,13 +20,14 @@ int main(int argc, char** argv) {
   std::string folder;
   bench::LifOptions neuron;
   int threads = 1, runs = 7, T = 1;
-  bool peak = false;
+  bool peak = false, recompute = false;
   app.add_option("folder", folder)->required();
   neuron.add_to(app);
   app.add_option("--steps", T)->required();
   app.add_option("--threads", threads);
   app.add_option("--runs", runs);
   app.add_flag("--peak", peak, "no times: the most bytes that a run holds (field.py, peak_bytes)");
+  app.add_flag("--recompute", recompute, "currents are not kept but made again (nn/recompute.h)");
   CLI11_PARSE(app, argc, argv);
   set_thread_count(threads);
   training::prepare_torch(threads);
@@ -33,16 +35,18 @@ int main(int argc, char** argv) {
   const auto x = bench::read(folder + "/x.npy"), w = bench::read(folder + "/w.npy");
   const bool learns = std::filesystem::exists(folder + "/grad.npy");
   const auto grad = learns ? bench::read(folder + "/grad.npy") : torch::Tensor();
-  nn::DenseImpl dense("dense", w.size(1), w.size(0), false, 1);
+  const auto dense = std::make_shared<nn::DenseImpl>("dense", w.size(1), w.size(0), false, 1);
   {
     torch::NoGradGuard no_grad;
-    dense.parameters()[0].copy_(w);
+    dense->parameters()[0].copy_(w);
   }
   at::AutoGradMode mode(learns);
   torch::Tensor spikes, grad_w;
   const auto layer = [&] {
-    dense.zero_grad();
-    spikes = nn::lif_scan(dense.run({x, T, false}, nullptr), {}, {}, neuron.lif(), neuron.shape()).first;
+    dense->zero_grad();
+    const nn::Sequence input{x, T, false};
+    spikes = (recompute ? nn::lif_recomputed(dense, input, {}, neuron.lif(), neuron.shape())
+                        : nn::lif_scan(dense->run(input, nullptr), {}, {}, neuron.lif(), neuron.shape())).first;
     if (learns) spikes.backward(grad);
   };
   if (peak) {
@@ -61,6 +65,6 @@ int main(int argc, char** argv) {
     if (learns) grad_w = at::mm(y.t(), x);
   });
   bench::write(folder + "/spikes.npy", spikes.detach());
-  if (learns) bench::write(folder + "/grad_w.npy", dense.parameters()[0].grad());
+  if (learns) bench::write(folder + "/grad_w.npy", dense->parameters()[0].grad());
   bench::print({{"total_s", total}, {"products_s", products}});
 }

@@ -5,9 +5,11 @@ forms in which results are compared, as in lif_scan. The peers multiply all step
 than a product a step. The last column of Apical is the time of its matrix products alone in the same run over its whole time: above 100 %,
 events beat the product.
 A peer whose first call takes more than ten seconds is called once ("once").
+"Currents made again": they are not kept for backward (`recompute` of a network), a third product where there were two.
 Memory: the most that a run holds by malloc above inputs, weights and their gradients, the spikes that it returns included; in a process of its own.
 """
 import pathlib
+import statistics
 import sys
 import tempfile
 import time
@@ -34,25 +36,31 @@ def inputs(kind, n):
     return x, w, rng.standard_normal((rows, n), dtype=np.float32) if kind == "dense" else None
 
 
-def check(folder, spikes, grad_w, form):
+def ours(args, folder, form, *words, runs):
+    """Our times, spikes and gradient of the weights."""
+    times = field.ours(args.binaries / "bench_dense_layer", folder, "--steps", T, *form.words(), *words, threads=args.threads, runs=runs)
+    return times, np.load(folder / "spikes.npy"), np.load(folder / "grad_w.npy") if (folder / "grad_w.npy").exists() else None
+
+
+def check(mine, spikes, grad_w, form):
     """Share of neurons whose spike trains differ, and the relative distance of the weights' gradients."""
-    n = spikes.shape[-1]
-    mine = np.load(folder / "spikes.npy").reshape(T, BATCH * n)[:T - form.delay]
-    share = float((mine != spikes.reshape(T, BATCH * n)[form.delay:]).any(axis=0).mean())
-    if grad_w is None:
-        return share, 0.0
-    return share, float(np.linalg.norm(np.load(folder / "grad_w.npy") - grad_w) / np.linalg.norm(grad_w))
+    _, mine_spikes, mine_grad_w = mine
+    share = float((mine_spikes.reshape(T, -1)[:T - form.delay] != np.asarray(spikes).reshape(T, -1)[form.delay:]).any(axis=0).mean())
+    return share, 0.0 if grad_w is None else float(np.linalg.norm(mine_grad_w - np.asarray(grad_w)) / np.linalg.norm(grad_w))
 
 
-def memory(args, folder, grad_bytes):
-    """Ours, and the leanest peer's with its name."""
-    mine = field.peak_bytes(args, args.binaries / "bench_dense_layer", folder, "--steps", T, "--threads", args.threads, "--peak")
+def our_memory(args, folder, *words):
+    return field.peak_bytes(args, args.binaries / "bench_dense_layer", folder, "--steps", T, "--threads", args.threads, "--peak", *words)
+
+
+def peers_memory(args, folder):
+    """The leanest peer's, with its name."""
     peers = {peer: field.peak_bytes(args, sys.executable, "-B", pathlib.Path(__file__).parent / "peak.py", folder, peer, args.threads)
              for peer in neurons.peers()}
     for peer, b in peers.items():
-        print(f"   memory {peer}: {field.megabytes(b - grad_bytes)}, ours {field.megabytes(mine - grad_bytes)}", flush=True)
+        print(f"   memory {peer}: {field.megabytes(b)}", flush=True)
     leanest = min(peers, key=peers.get)
-    return mine - grad_bytes, peers[leanest] - grad_bytes, leanest
+    return peers[leanest], leanest
 
 
 def measure(args, kind, n):
@@ -61,20 +69,21 @@ def measure(args, kind, n):
         folder = pathlib.Path(name)
         np.save(folder / "x.npy", x)
         np.save(folder / "w.npy", w)
-        times, once, equal, worst, form_before, mine = {}, {}, True, 0.0, None, None
+        times, once, equal, worst, form_before, timed = {}, {}, True, 0.0, None, {}
         for peer, (make, form) in neurons.peers().items():
             given = None if grad is None else form.grad(grad.reshape(T, BATCH, n))
             if form != form_before:
                 if grad is not None:
                     np.save(folder / "grad.npy", given.reshape(grad.shape))
-                result = field.ours(args.binaries / "bench_dense_layer", folder, "--steps", T, *form.words(), threads=args.threads,
-                                    runs=1 if mine else field.RUNS)  # timed in the form of the first
-                mine, form_before = mine or result, form
+                variants = [()] if form_before or grad is None else [(), ("--recompute",)]
+                mine = [ours(args, folder, form, *words, runs=1 if form_before else field.RUNS) for words in variants]
+                timed = timed or {words: m[0] for words, m in zip(variants, mine)}  # in the form of the first
+                form_before = form
             run = make(x.reshape(T, BATCH, n), given, w)
             start = time.perf_counter()
             spikes, grad_w = run()
             first = time.perf_counter() - start
-            share, gap = check(folder, np.asarray(spikes), None if grad_w is None else np.asarray(grad_w), form)
+            share, gap = (max(values) for values in zip(*(check(m, spikes, grad_w, form) for m in mine)))
             del spikes, grad_w
             equal &= share <= MAY_DIFFER and gap <= 1e-3
             worst = max(worst, share)
@@ -83,19 +92,26 @@ def measure(args, kind, n):
             else:
                 times[peer] = field.summary(field.seconds(run, warm=True))
             print(f"   {kind} n={n} {peer}: {field.si(once.get(peer) or times[peer]['median_s'])}, {share:.1e} of the neurons differ, gradients by {gap:.1e}", flush=True)
-        peak, lean, leanest = memory(args, folder, 0 if grad is None else w.nbytes) if n < 4096 else (None, None, None)
-    products = sorted(mine["products_s"])[len(mine["products_s"]) // 2]
-    config = {"input": "dense, forward and backward" if grad is not None else "5 % spikes, forward", "n": n, "T": T, "batch": BATCH, "threads": args.threads,
-              "neurons_that_differ": worst, "peak_bytes": peak, "leanest_peer_bytes": lean, "leanest_peer": leanest,
-              "memory": field.megabytes(peak), "leanest peer": f"{field.megabytes(lean)} ({lean / peak:.1f} x, {leanest})" if lean else "not measured"}
-    return field.row("dense_layer", config, equal, mine["total_s"], times, {"kind": "our matrix products alone", "value": products})
+        lean, leanest = peers_memory(args, folder) if n < 4096 else (None, None)
+        rows = []
+        for words, mine in timed.items():
+            config = {"input": "5 % spikes, forward" if grad is None else "dense, forward and backward" + (", currents made again" if words else ""), "n": n, "T": T,
+                      "batch": BATCH, "threads": args.threads, "neurons_that_differ": worst, "once": once, "memory": "not measured", "leanest peer": "not measured"}
+            if lean:
+                more = 0 if grad is None else w.nbytes  # a run makes one more gradient than it holds
+                peak = our_memory(args, folder, *words) - more
+                config.update({"peak_bytes": peak, "leanest_peer_bytes": lean - more, "leanest_peer": leanest, "memory": field.megabytes(peak),
+                               "leanest peer": f"{field.megabytes(lean - more)} ({(lean - more) / peak:.1f} x, {leanest})"})
+            products = {"kind": "our matrix products alone", "value": statistics.median(mine["products_s"])}
+            rows.append(field.row("dense_layer", config, equal, mine["total_s"], times, products))
+    return rows
 
 
 def main():
     args = field.arguments(__doc__)
     field.set_threads(args.threads)
     cases = [("dense", 256), ("spikes", 256)] if args.quick else [(kind, n) for kind in ("dense", "spikes") for n in (512, 1024, 4096)]
-    field.publish(args, "dense_layer", [measure(args, kind, n) for kind, n in cases], ["input", "n", "memory", "leanest peer"], __doc__)
+    field.publish(args, "dense_layer", [r for kind, n in cases for r in measure(args, kind, n)], ["input", "n", "memory", "leanest peer"], __doc__)
 
 
 if __name__ == "__main__":
