@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "apical/kernels/event_conv_plain.h"
+#include "apical/kernels/event_int8_vnni.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -96,6 +97,9 @@ HWY_INLINE void gather(D d, const Window<int16_t>& window, const uint8_t* weight
 // The same with a factor each event, in 32 bits from the start; 2 K vectors.
 template <size_t K>
 HWY_INLINE void gather_graded(const Window<int16_t>& window, const uint8_t* weights, size_t row, const int32_t* from, int32_t* y) {
+#if HWY_TARGET == HWY_AVX3
+  if (gather_vnni(weights, row, window.rows, window.values, window.count, from, 32 * K, y)) return;
+#endif
   const D32 d;
   const Half half;
   const hn::Repartition<uint8_t, Half> bytes;

@@ -5,6 +5,7 @@
 // A weight w lies as the byte w + 128. Two neighbouring bytes are one 16-bit number, low + 256 high: adding it to one sum and its
 // upper half to another adds both, three instructions for twice as many weights as a vector has 16-bit lanes. Both sums hold 256
 // events, (256 * 255 < 2^16; the first one modulo 2^16); then 128 an event is taken off, and the rest widened to 32 bits.
+// Events with factors that are int8 (frames) go four at a time through AVX-512 VNNI where the processor has it (event_int8_vnni.h).
 #include <cstddef>
 #include <cstdint>
 

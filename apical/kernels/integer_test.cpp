@@ -36,7 +36,7 @@ Ints dense_conv(const Conv2d& s, const std::vector<int8_t>& w, const Ints& bias,
   return y;
 }
 
-enum class Inputs { spikes, repeated, graded };
+enum class Inputs { spikes, repeated, graded, bytes };  // bytes: graded ones that are int8
 
 TEST(EventInt8, IsTheDenseConvolution) {
   const Conv2d shapes[] = {
@@ -54,7 +54,7 @@ TEST(EventInt8, IsTheDenseConvolution) {
       {1, 17, 6, 6, 2, 2, 3, 3},          // stride beyond the kernel: some events touch nothing
   };
   for (const Conv2d& s : shapes)
-    for (const Inputs kind : {Inputs::spikes, Inputs::repeated, Inputs::graded})
+    for (const Inputs kind : {Inputs::spikes, Inputs::repeated, Inputs::graded, Inputs::bytes})
       for (const bool worst : {false, true}) {  // the largest of all, everywhere: the sums that could overflow
         Random random(3, s.out_channels);
         std::vector<int8_t> weight(s.out_channels * s.in_channels / s.groups * s.kernel_h * s.kernel_w);
@@ -65,7 +65,9 @@ TEST(EventInt8, IsTheDenseConvolution) {
         std::vector<int16_t> value;
         for (size_t i = 0; i < x.size(); ++i) {
           if (!worst && random.below(3)) continue;
-          x[i] = kind == Inputs::spikes ? 1 : kind == Inputs::repeated ? 1 + int32_t(random.below(4)) : worst ? -128 : int32_t(random.below(1000)) - 500;
+          const int32_t range = kind == Inputs::bytes ? 128 : 500;
+          const int32_t any = worst ? -range : int32_t(random.below(uint32_t(2 * range))) - range;
+          x[i] = kind == Inputs::spikes ? 1 : kind == Inputs::repeated ? 1 + int32_t(random.below(4)) : any;
           for (int k = 0; k < (kind == Inputs::repeated ? x[i] : 1); ++k) index.push_back(uint32_t(i)), value.push_back(int16_t(x[i]));
         }
         const Ints want = dense_conv(s, weight, bias, x);
@@ -79,7 +81,7 @@ TEST(EventInt8, IsTheDenseConvolution) {
           find_starts(s, index.data(), index.size(), starts.data());
           const size_t cut = s.out_height() / 3, row = s.out_width() * s.out_channels;
           for (const auto& [first, last] : {std::pair(size_t{0}, cut), std::pair(cut, s.out_height())})
-            event_conv_int8(s, prepared.data(), bias.empty() ? nullptr : bias.data(), index.data(), kind == Inputs::graded ? value.data() : nullptr,
+            event_conv_int8(s, prepared.data(), bias.empty() ? nullptr : bias.data(), index.data(), kind >= Inputs::graded ? value.data() : nullptr,
                             index.size(), starts.data(), first, last, y.data() + first * row);
           EXPECT_EQ(y.back(), 42);  // behind the last output nothing is written
           y.pop_back();
@@ -93,7 +95,7 @@ TEST(EventInt8, IsTheDenseConvolution) {
             clamped.push_back(int16_t(std::clamp(sum, -32768, 32767)));
           }
           for (const auto& [first, last] : {std::pair(size_t{0}, cut), std::pair(cut, s.out_height())})
-            event_conv_int8(s, prepared.data(), small.empty() ? nullptr : small.data(), index.data(), kind == Inputs::graded ? value.data() : nullptr,
+            event_conv_int8(s, prepared.data(), small.empty() ? nullptr : small.data(), index.data(), kind >= Inputs::graded ? value.data() : nullptr,
                             index.size(), starts.data(), first, last, narrow.data() + first * row);
           EXPECT_EQ(narrow.back(), 42);
           narrow.pop_back();

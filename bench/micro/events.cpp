@@ -131,9 +131,9 @@ void add_attention() {
   });
 }
 
-// The layer with int8 weights, sums in `Sum`.
+// The layer with int8 weights, sums in `Sum`; graded: a factor each event.
 template <class Sum>
-void add_int8(const std::string& name, const Conv2d& shape) {
+void add_int8(const std::string& name, const Conv2d& shape, bool graded = false) {
   add(name, Threads::one, [=] {
     auto s = std::make_shared<Spikes>(1, shape.inputs());
     auto weights = std::make_shared<std::vector<std::uint8_t>>(shape.narrow_weights());
@@ -141,9 +141,11 @@ void add_int8(const std::string& name, const Conv2d& shape) {
     prepare_int8(shape, std::vector<std::int8_t>(each, 1).data(), weights->data());
     auto starts = std::make_shared<std::vector<std::uint32_t>>(shape.height * shape.width + 1);
     auto y = std::make_shared<std::vector<Sum>>(shape.outputs());
+    auto values = std::make_shared<std::vector<std::int16_t>>(s->count, std::int16_t{1});
     const auto run = [=] {
       find_starts(shape, s->list.data(), s->count, starts->data());
-      event_conv_int8(shape, weights->data(), nullptr, s->list.data(), nullptr, s->count, starts->data(), 0, shape.out_height(), y->data());
+      event_conv_int8(shape, weights->data(), nullptr, s->list.data(), graded ? values->data() : nullptr, s->count, starts->data(), 0,
+                      shape.out_height(), y->data());
     };
     run();
     const double synops = sum(*y), written = static_cast<double>(sizeof(Sum) * y->size());
@@ -225,6 +227,7 @@ void add_events() {
   add_attention();
   add_int8<std::int32_t>("event_linear_int8/1024x1024", linear_shape(1024, 1024));
   add_int8<std::int16_t>("event_linear_int16/1024x1024", linear_shape(1024, 1024));
+  add_int8<std::int32_t>("event_linear_int8_graded/1024x1024", linear_shape(1024, 1024), true);
   const Conv2d conv{.in_channels = 128, .out_channels = 128, .height = 32, .width = 32, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1};
   add_conv<float>("event_conv/3x3/32x32x128", conv);
   add_conv<Bfloat16>("event_conv_bfloat16/3x3/32x32x128", conv);
