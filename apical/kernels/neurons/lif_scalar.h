@@ -27,6 +27,7 @@ namespace detail {
 using detail::LifAnyForm;
 using detail::LifCell;
 using detail::LifForm;
+using detail::ResetForm;
 using detail::SurrogateCell;
 
 template <class T>

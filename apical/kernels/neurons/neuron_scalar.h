@@ -10,22 +10,19 @@ namespace detail {
 using detail::NeuronCell;
 using detail::NeuronStep;
 
-template <class T, class Model>
-using AnyNeuron = NeuronCell<Model, Ops<T>, LifAnyForm>;
-
 /// The model's own values of its parameters, in the order of models.h.
-inline void shared_params(const Cuba& m, float* p) { p[0] = m.alpha, p[1] = m.lif.decay; }
-inline void shared_params(const Alif& m, float* p) { p[0] = m.lif.decay, p[1] = m.rho; }
-inline void shared_params(const RefractoryLif& m, float* p) { p[0] = m.lif.decay; }
-inline void shared_params(const MultiLif& m, float* p) { p[0] = m.decay; }
+APICAL_FN void shared_params(const Cuba& m, float* p) { p[0] = m.alpha, p[1] = m.lif.decay; }
+APICAL_FN void shared_params(const Alif& m, float* p) { p[0] = m.lif.decay, p[1] = m.rho; }
+APICAL_FN void shared_params(const RefractoryLif& m, float* p) { p[0] = m.lif.decay; }
+APICAL_FN void shared_params(const MultiLif& m, float* p) { p[0] = m.decay; }
 
 template <class Model>
-bool detach_temporal(const Model& m) { return m.lif.detach_temporal; }
-inline bool detach_temporal(const MultiLif& m) { return m.detach_temporal; }
+APICAL_FN bool detach_temporal(const Model& m) { return m.lif.detach_temporal; }
+APICAL_FN bool detach_temporal(const MultiLif& m) { return m.detach_temporal; }
 
 template <class Model>
-bool detach_reset(const Model& m) { return m.lif.detach_reset; }
-inline bool detach_reset(const MultiLif& m) { return m.detach_reset; }
+APICAL_FN bool detach_reset(const Model& m) { return m.lif.detach_reset; }
+APICAL_FN bool detach_reset(const MultiLif& m) { return m.detach_reset; }
 
 template <class Model>
 inline constexpr bool kReadsSurrogate = true;
@@ -45,8 +42,8 @@ inline Alif normal(Alif m) {
 inline MultiLif normal(MultiLif m) { return m; }
 
 /// The cell of neuron n of N; params: [kParams, N] or null.
-template <class T, class Model>
-AnyNeuron<T, Model> neuron(const Model& m, const float* params, std::size_t n, std::size_t N) {
+template <class T, class Form = LifAnyForm, class Model>
+APICAL_FN NeuronCell<Model, Ops<T>, Form> neuron(const Model& m, const float* params, std::size_t n, std::size_t N) {
   float shared[Model::kParams];
   shared_params(m, shared);
   T p[Model::kParams];

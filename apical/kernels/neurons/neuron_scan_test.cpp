@@ -13,6 +13,7 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/neuron_scalar.h"
 #include "apical/kernels/neurons/scan.h"
+#include "apical/kernels/neurons/testing_models.h"
 #include "apical/kernels/neurons/testing_tape.h"
 #include "apical/kernels/simd.h"
 
@@ -70,54 +71,9 @@ Grad backward(const Model& m, const Surrogate& sg, const Floats& params, const F
 // --- the models under test -----------------------------------------------------------------------------------------------------
 
 template <class Model>
-std::vector<Model> members();
-
-std::vector<Lif> lifs(bool every_reset_at) {
-  std::vector<Lif> all;
-  for (Reset reset : {Reset::hard, Reset::soft, Reset::none})
-    for (ResetAt at : {ResetAt::same_step, ResetAt::next_step, ResetAt::next_step_decayed})
-      for (Compare compare : {Compare::ge, Compare::gt}) {
-        if (at != ResetAt::same_step && !every_reset_at) continue;
-        Lif l{.decay = 0.8f, .input_scale = 0.7f, .v_th = 0.6f, .v_reset = -0.1f, .reset = reset, .compare = compare, .reset_at = at};
-        l.decay_input = compare == Compare::gt;
-        l.detach_reset = false;
-        all.push_back(l);
-      }
-  return all;
-}
-template <>
-std::vector<Cuba> members() {
-  std::vector<Cuba> all;
-  for (const Lif& l : lifs(true)) all.push_back({l, 0.6f});
-  return all;
-}
-template <>
-std::vector<Alif> members() {
-  std::vector<Alif> all;
-  for (const Lif& l : lifs(false)) all.push_back({l, 0.85f, 0.3f, 0.7f});
-  return all;
-}
-template <>
-std::vector<RefractoryLif> members() {
-  std::vector<RefractoryLif> all;
-  for (const Lif& l : lifs(true))
-    for (int steps : {1, 3}) all.push_back({l, steps});
-  return all;
-}
-template <>
-std::vector<MultiLif> members() {
-  return {{0.7f, 1.3f, 1, false}, {0.7f, 1.3f, 4, false}, {0.9f, 2.0f, 255, false}};
-}
-
-void set_detach(MultiLif& m, bool reset, bool temporal) { m.detach_reset = reset, m.detach_temporal = temporal; }
-template <class Model>
-void set_detach(Model& m, bool reset, bool temporal) { m.lif.detach_reset = reset, m.lif.detach_temporal = temporal; }
-
-template <class Model>
 Floats start(size_t N, uint64_t stream) {
   Floats s = noise(Model::kStates * N, stream, 0.5f);
-  if constexpr (std::is_same_v<Model, RefractoryLif>)
-    for (size_t i = 0; i < N; ++i) s[N + i] = static_cast<float>(i % 3);
+  make_start<Model>(s, N);
   return s;
 }
 

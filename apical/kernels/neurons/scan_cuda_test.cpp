@@ -93,7 +93,7 @@ TEST(ScanCuda, NoStepsHandTheGradientThrough) {
   float grad_v0 = 0;
   cuda::BackwardArgs b{};
   b.N = 1, b.grad_v_last = &gv, b.grad_v0 = &grad_v0;
-  EXPECT_EQ((cuda::backward_thread<cuda::Form<Reset::soft, ResetAt::same_step>, true>(b, 0, nullptr)), 0.0);
+  EXPECT_EQ((cuda::backward_thread<plain::ResetForm<Reset::soft, ResetAt::same_step>, true>(b, 0, nullptr)), 0.0);
   EXPECT_EQ(grad_v0, 0.25f);
 }
 

@@ -23,25 +23,19 @@ constexpr int kBatch = 8;
 /// Steps whose membranes backward keeps at a time, in shared memory (32 KiB a block). Sequences up to this length read x once.
 constexpr std::size_t kKept = 64;
 
-/// Backward cuts T into segments of kKept steps, counted from the end: only the first is shorter.
-APICAL_FN std::size_t segments(std::size_t T) { return (T + kKept - 1) / kKept; }
-APICAL_FN std::size_t segment_start(std::size_t T, std::size_t k) { return k == 0 ? 0 : T - (segments(T) - k) * kKept; }
+/// Backward cuts T into segments of `kept` steps, counted from the end: only the first is shorter.
+APICAL_FN std::size_t segments(std::size_t T, std::size_t kept = kKept) { return (T + kept - 1) / kept; }
+APICAL_FN std::size_t segment_start(std::size_t T, std::size_t k, std::size_t kept = kKept) {
+  return k == 0 ? 0 : T - (segments(T, kept) - k) * kept;
+}
 
 using Ops = plain::Ops<float>;
 
-/// A member of the family; the comparison is read at run time, it costs one instruction.
-template <Reset R, ResetAt A>
-struct Form {
-  static constexpr Reset reset = R;
-  static constexpr ResetAt reset_at = A;
-  Compare compare;
-};
-
-/// Calls call(Form) with the member that lif names.
+/// Calls call(ResetForm) with the member that lif names; the comparison is read at run time, it costs one instruction.
 template <class Call>
 void with_form(const Lif& lif, Call call) {
 #define APICAL_CASE(R, A) \
-  if (lif.reset == Reset::R && lif.reset_at == ResetAt::A) return call(Form<Reset::R, ResetAt::A>{lif.compare});
+  if (lif.reset == Reset::R && lif.reset_at == ResetAt::A) return call(plain::ResetForm<Reset::R, ResetAt::A>{lif.compare});
   APICAL_CASE(hard, same_step)
   APICAL_CASE(hard, next_step)
   APICAL_CASE(hard, next_step_decayed)
@@ -49,7 +43,7 @@ void with_form(const Lif& lif, Call call) {
   APICAL_CASE(soft, next_step)
   APICAL_CASE(soft, next_step_decayed)
 #undef APICAL_CASE
-  call(Form<Reset::none, ResetAt::same_step>{lif.compare});  // never reads reset_at
+  call(plain::ResetForm<Reset::none, ResetAt::same_step>{lif.compare});  // never reads reset_at
 }
 
 template <class F>
@@ -78,10 +72,9 @@ APICAL_FN void load_ahead(float (&value)[kBatch], const float*& p, std::ptrdiff_
     load_batch<false>(value, p, step, left);
 }
 
-/// Calls step(x) for `left` steps, each x_step behind the last; the loads run a batch ahead.
+/// Calls step(x) for `left` steps, each `stride` behind the last; the loads run a batch ahead.
 template <class Step>
-APICAL_FN void walk(const float* x, std::size_t x_step, std::size_t left, Step step) {
-  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(x_step);
+APICAL_FN void walk(const float* x, std::ptrdiff_t stride, std::size_t left, Step step) {
   float ahead[kBatch] = {}, now[kBatch];
   load_ahead(ahead, x, stride, left);
   while (left > kBatch) {
@@ -137,15 +130,15 @@ APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
   if (f.v && real) f.v[n] = v;
 }
 
-/// d[i] = surrogate derivative at h[i] - v_th: one switch a batch.
+/// d[i] = surrogate derivative at u[i]: one switch a batch.
 template <int count>
-APICAL_FN void surrogates(const Surrogate& s, float a, float v_th, const float (&h)[count], float (&d)[count]) {
+APICAL_FN void surrogates(const Surrogate& s, float a, const float (&u)[count], float (&d)[count]) {
   switch (s.kind) {
 #define APICAL_CASE(kind_)                                                                     \
   case SurrogateKind::kind_: {                                                                 \
     const plain::SurrogateCell<Ops, SurrogateKind::kind_> f{s.height, a};                      \
     APICAL_UNROLL                                                                              \
-    for (int i = 0; i < count; ++i) d[i] = f(h[i] - v_th);                                     \
+    for (int i = 0; i < count; ++i) d[i] = f(u[i]);                                            \
     break;                                                                                     \
   }
     APICAL_SURROGATES(APICAL_CASE)
@@ -177,12 +170,14 @@ APICAL_FN void backward_batch(const BackwardArgs& b, const Cell<F>& c, const flo
                               Gradient& g) {
   constexpr bool next = F::reset_at != ResetAt::same_step;
   const bool detach = b.lif.detach_reset, x_too = want_decay && b.lif.decay_input;
-  float h[kBatch + 1] = {}, d[kBatch + 1], x[kBatch] = {};  // h[j], d[j]: of the step j before the last
-  if (x_too) load_batch<full>(x, g.x, -static_cast<std::ptrdiff_t>(b.x_step), count);
+  float h[kBatch + 1] = {}, u[kBatch + 1], d[kBatch + 1], x[kBatch] = {};  // h[j], u[j], d[j]: of the step j before the last
+  if (x_too) load_batch<full>(x, g.x, -b.x_step, count);
   APICAL_UNROLL
   for (unsigned j = 0; j <= kBatch; ++j)
     if (full || j <= count) h[j] = kept[(count - j) * kBlock];
-  surrogates(b.surrogate, b.surrogate_a, c.v_th, h, d);
+  APICAL_UNROLL
+  for (int j = 0; j <= kBatch; ++j) u[j] = h[j] - c.v_th;
+  surrogates(b.surrogate, b.surrogate_a, u, d);
   APICAL_UNROLL
   for (unsigned j = 0; j < kBatch; ++j) {
     if (!full && j >= count) continue;

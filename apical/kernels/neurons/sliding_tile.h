@@ -25,4 +25,8 @@ struct Sliding {
   std::size_t scratch() const noexcept { return (2 * m.K + 1) * kStride; }
 };
 
+/// Neurons [begin, end) of one tile; begin is a multiple of kTile. totals: [K + 1] sums over the tile, added to, the last that of q; or null.
+void sliding_forward_reference(const Sliding& a, std::size_t begin, std::size_t end) noexcept;
+void sliding_backward_reference(const Sliding& a, std::size_t begin, std::size_t end, double* totals) noexcept;
+
 }  // namespace apical::kernels::scan
