@@ -266,7 +266,7 @@ int run(bool quick, bool timing, const std::string& json, const std::string& sam
             std::to_string(t.values) + ", \"differing\": " + std::to_string(t.differing) + "}";
     separator = ",\n  ";
   }
-  text += "],\n \"timing\": " + (timing ? time_scans(checker.c_.device(), kMax) : std::string("[]")) + "}\n";
+  text += "],\n \"timing\": " + (timing ? time_scans(checker.device(), kMax) : std::string("[]")) + "}\n";
   if (!sample.empty()) lif.write_sample(sample);
   if (!json.empty()) {
     std::FILE* file = std::fopen(json.c_str(), "w");
