@@ -53,7 +53,7 @@ class MemorySource final : public ByteSource {
  public:
   MemorySource(std::span<const std::uint8_t> bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {}
   std::size_t read_at(std::uint64_t offset, std::uint8_t* to, std::size_t n) override {
-    if (offset >= bytes_.size()) return 0;
+    if (n == 0 || offset >= bytes_.size()) return 0;  // of nothing, `to` may be null
     n = std::min(n, bytes_.size() - static_cast<std::size_t>(offset));
     std::memcpy(to, bytes_.data() + offset, n);
     return n;
