@@ -68,7 +68,7 @@ def at_work(run):
 
 
 def megabytes(b):
-    return "not measured" if b is None else f"{b / 1e6:.3g} MB"
+    return f"{b / 1e6:.3g} MB"
 
 
 def summary(times):
