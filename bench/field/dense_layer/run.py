@@ -50,7 +50,7 @@ def check(mine, spikes, grad_w, form):
 
 
 def our_memory(args, folder, *words):
-    return field.peak_bytes(args, args.binaries / "bench_dense_layer", folder, "--steps", T, "--threads", args.threads, "--peak", *words)
+    return field.peak_bytes(args, args.binaries / "bench_dense_memory", folder, "--steps", T, "--threads", args.threads, "--peak", *words)
 
 
 def peers_memory(args, folder):
