@@ -61,9 +61,13 @@ TEST(Session, WeightsBeginAtCacheLines) {  // rows read by whole lines would str
   Graph half = small_net(), int8 = small_net();
   quantise(half, 16, {});
   quantise(int8, 8, {1, false});
-  for (const Slot& s : prepare(small_net(), {})->slots) expect_aligned(s.weight.data());
-  for (const Slot& s : prepare(half, {})->slots) expect_aligned(s.half.data());
-  for (const IntegerSlot& s : prepare(integer_network(int8), {})->slots) expect_aligned(s.weight.data());
+  const auto floats = prepare(small_net(), {}), halves = prepare(half, {});
+  const auto integers = prepare(integer_network(int8), {});
+  std::size_t layers = 0;
+  for (const Slot& s : floats->slots) expect_aligned(s.weight.data()), layers += !s.weight.empty();
+  for (const Slot& s : halves->slots) expect_aligned(s.half.data()), expect_aligned(s.weight.data()), layers += !s.half.empty() || !s.weight.empty();
+  for (const IntegerSlot& s : integers->slots) expect_aligned(s.weight.data()), layers += !s.weight.empty();
+  EXPECT_EQ(layers, 9u);
 }
 
 Graph half(Graph g) {
