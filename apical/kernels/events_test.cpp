@@ -16,16 +16,12 @@
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
-std::vector<float> noise(size_t n, uint64_t stream) {
-  Random r(9, stream);
-  std::vector<float> x(n);
-  for (float& a : x) a = r.normal();
-  return x;
-}
+constexpr Noise noise{9};
 
 // Weights as they are, or as bfloat16 numbers.
 std::vector<float> weights(size_t n, uint64_t stream, bool half) {

@@ -37,7 +37,7 @@ class LIFNodeImpl : public LayerImpl {
   Sequence fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired);
   /// The same behind the layer `before` without its currents kept (recompute.h); for neurons whose decay does not learn.
   Sequence fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired);
-  virtual bool fixed() const { return true; }  ///< nothing of the neuron learns
+  bool fixed() const { return !decay().defined(); }  ///< nothing of the neuron learns
   bool has_state() const override { return true; }
   std::string lower(graph::Graph& graph, const std::string& input) const override;
   const kernels::Lif& lif() const noexcept { return lif_; }
@@ -61,7 +61,6 @@ class ParametricLIFNodeImpl : public LIFNodeImpl {
  public:
   explicit ParametricLIFNodeImpl(const NeuronOptions& options);
   std::string lower(graph::Graph& graph, const std::string& input) const override;
-  bool fixed() const override { return false; }
 
  protected:
   torch::Tensor decay() const override { return 1.0 - torch::sigmoid(w_); }

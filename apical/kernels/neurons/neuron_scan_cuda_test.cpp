@@ -13,23 +13,14 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/neuron_tile.h"
 #include "apical/kernels/neurons/testing_models.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
 using Floats = std::vector<float>;
 
-Floats noise(size_t n, uint64_t stream, float scale = 1.0f, Input kind = Input::normal) {
-  Random r(17, stream), odd(17, stream + 1000000);
-  Floats x(n);
-  for (float& a : x) a = input_value(kind, scale * r.normal(), odd.bits());
-  return x;
-}
-
-template <class T>
-bool same(const std::vector<T>& a, const std::vector<T>& b) {  // NaN equals NaN: its payload may differ
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](T x, T y) { return x == y ? std::signbit(x) == std::signbit(y) : x != x && y != y; });
-}
+constexpr Noise noise{17};
 
 template <class Model>
 struct Results {

@@ -16,26 +16,14 @@
 #include "apical/kernels/neurons/testing_models.h"
 #include "apical/kernels/neurons/testing_tape.h"
 #include "apical/kernels/simd.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
 using Floats = std::vector<float>;
 
-Floats noise(size_t n, uint64_t stream, float scale = 1.0f) {
-  Random r(11, stream);
-  Floats x(n);
-  for (float& a : x) a = scale * r.normal();
-  return x;
-}
-
-// NaN equals NaN: levels may differ in its payload.
-bool same(const Floats& a, const Floats& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (a[i] != b[i] && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
-  return true;
-}
+constexpr Noise noise{11};
 
 struct Out {
   Floats state, s, h;

@@ -10,16 +10,12 @@
 #include "apical/base/philox.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/scan_cuda_thread.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
-std::vector<float> noise(size_t n, uint64_t stream, float scale = 1.0f) {
-  Random r(7, stream);
-  std::vector<float> x(n);
-  for (float& a : x) a = scale * r.normal();
-  return x;
-}
+constexpr Noise noise{7};
 
 struct Results {
   std::vector<float> v, s, h, grad_x, grad_v0;

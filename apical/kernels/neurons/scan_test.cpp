@@ -14,6 +14,7 @@
 #include "apical/kernels/neurons/testing_tape.h"
 #include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
@@ -24,12 +25,7 @@ const ResetAt kResetAts[] = {ResetAt::same_step, ResetAt::next_step, ResetAt::ne
 const SurrogateKind kSurrogates[] = {APICAL_SURROGATES(APICAL_KIND)};
 #undef APICAL_KIND
 
-std::vector<float> noise(size_t n, uint64_t stream, float scale = 1.0f) {
-  Random r(7, stream);
-  std::vector<float> x(n);
-  for (float& a : x) a = scale * r.normal();
-  return x;
-}
+constexpr Noise noise{7};
 
 std::string describe(const Lif& l) {
   return "reset " + std::to_string(int(l.reset)) + " at " + std::to_string(int(l.reset_at)) + " compare " + std::to_string(int(l.compare)) +

@@ -12,23 +12,14 @@
 #include "apical/base/philox.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/testing_models.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
 using Floats = std::vector<float>;
 
-Floats noise(size_t n, uint64_t stream, float scale = 1.0f, Input kind = Input::normal) {
-  Random r(19, stream), odd(19, stream + 1000000);
-  Floats x(n);
-  for (float& a : x) a = input_value(kind, scale * r.normal(), odd.bits());
-  return x;
-}
-
-template <class T>
-bool same(const std::vector<T>& a, const std::vector<T>& b) {  // NaN equals NaN: its payload may differ
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](T x, T y) { return x == y ? std::signbit(x) == std::signbit(y) : x != x && y != y; });
-}
+constexpr Noise noise{19};
 
 struct Results {
   Floats s, h, grad_x;

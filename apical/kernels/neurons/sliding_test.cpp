@@ -12,18 +12,14 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/testing_tape.h"
 #include "apical/kernels/simd.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 namespace {
 
 using Floats = std::vector<float>;
 
-Floats noise(size_t n, uint64_t stream, float scale = 1.0f) {
-  Random r(13, stream);
-  Floats x(n);
-  for (float& a : x) a = scale * r.normal();
-  return x;
-}
+constexpr Noise noise{13};
 
 struct Out {
   Floats s, h, past;

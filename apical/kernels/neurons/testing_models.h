@@ -1,13 +1,10 @@
 #pragma once
 // For tests of the neurons of models.h: members of each model, and inputs that find what is wrong.
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <limits>
 #include <vector>
 
 #include "apical/kernels/neurons/models.h"
+#include "apical/kernels/testing_noise.h"
 
 namespace apical::kernels {
 
@@ -61,17 +58,6 @@ void make_start(std::vector<float>&, std::size_t) {}
 template <>
 inline void make_start<RefractoryLif>(std::vector<float>& state, std::size_t N) {
   for (std::size_t i = 0; i < N; ++i) state[N + i] = static_cast<float>(i % 3);
-}
-
-enum class Input { normal, special, denormal, quarters };
-
-/// One value of a kind from a normal one.
-inline float input_value(Input kind, float normal, std::uint32_t draw) {
-  constexpr float inf = std::numeric_limits<float>::infinity();
-  const float odd[] = {NAN, inf, -inf, 0.0f, -0.0f, 1e-40f, -1e-40f, 3e38f, -3e38f, 0.6f, 1e-30f};
-  if (kind == Input::special && draw % 16 == 0) return odd[(draw >> 8) % std::size(odd)];
-  if (kind == Input::denormal) return normal * 1e-39f;
-  return kind == Input::quarters ? std::round(4 * normal) / 4 : normal;
 }
 
 /// What makes an input tell more. denormal: membranes, threshold and surrogate are denormal, a flush to zero would show;
