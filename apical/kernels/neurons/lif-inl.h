@@ -119,16 +119,13 @@ struct SurrogateCell {
   }
 };
 
-// exp(z) = (1 + rest) * power in float, |z| <= 87: Cephes' polynomial on [-ln2/2, ln2/2]; P::power_of_two turns k + 1.5 * 2^23 into
-// 2^k. Library functions differ between levels, this does not.
+// exp(z) for z <= 0 in float, within 2 ulp (below exp(-87): exp(-87)): Cephes' polynomial on [-ln2/2, ln2/2]; P::power_of_two
+// turns k + 1.5 * 2^23 into 2^k. Library functions differ between levels, this does not.
 template <class P>
-struct ExpParts {
-  typename P::V rest, power;
-};
-template <class P>
-APICAL_FN ExpParts<P> exp_parts(typename P::V z) {
+APICAL_FN typename P::V exp_negative_float(typename P::V z) {
   using V = typename P::V;
   const V magic = P::set(12582912.0f);
+  z = P::max(z, P::set(-87.0f));
   const V shifted = P::add(P::mul(z, P::set(1.44269504088896341f)), magic);
   const V k = P::sub(shifted, magic);
   const V r = P::sub(P::sub(z, P::mul(k, P::set(0.693359375f))), P::mul(k, P::set(-2.12194440e-4f)));
@@ -138,12 +135,5 @@ APICAL_FN ExpParts<P> exp_parts(typename P::V z) {
   p = P::add(P::mul(p, r), P::set(4.1665795894e-2f));
   p = P::add(P::mul(p, r), P::set(1.6666665459e-1f));
   p = P::add(P::mul(p, r), P::set(5.0000001201e-1f));
-  return {P::add(P::mul(P::mul(p, r), r), r), P::power_of_two(shifted)};
-}
-
-// exp(z) for z <= 0, within 2 ulp (below exp(-87): exp(-87)).
-template <class P>
-APICAL_FN typename P::V exp_negative_float(typename P::V z) {
-  const ExpParts<P> e = exp_parts<P>(P::max(z, P::set(-87.0f)));
-  return P::mul(P::add(e.rest, P::set(1.0f)), e.power);
+  return P::mul(P::add(P::add(P::mul(P::mul(p, r), r), r), P::set(1.0f)), P::power_of_two(shifted));
 }

@@ -1,31 +1,47 @@
 // The equations of two_point.h, written once. Included as lif-inl.h is, after it: once for plain numbers (two_point_scalar.h) and once for
 // each SIMD target (two_point.cpp). Besides the operations named there O gives
-//   exp(z)    for z <= 87         expm1(z)    exp(z) - 1 for z <= 0
-// and in every function below NaN stays NaN: hence compare and select, not min and max, which differ between levels there.
+//   exp2_parts(w)    2^w = (1 + rest) * power for -126 <= w <= 126         copysign(size, sign)
+// NaN stays NaN in every function below. Max does not see to that, and differs there between levels: hence the selects.
 
-// z >= -87, where exp_parts begins to hold.
-template <class P>
-APICAL_FN typename P::V exp_range(typename P::V z) {
-  const typename P::V least = P::set(-87.0f);
-  return P::select(P::gt(least, z), least, z);
-}
-template <class P>
-APICAL_FN typename P::V exp_float(typename P::V z) {
-  const ExpParts<P> e = exp_parts<P>(exp_range<P>(z));
-  return P::mul(P::add(e.rest, P::set(1.0f)), e.power);
-}
-// No cancellation: power is 1, or 1/2 and less.
-template <class P>
-APICAL_FN typename P::V expm1_float(typename P::V z) {
-  const ExpParts<P> e = exp_parts<P>(exp_range<P>(z));
-  return P::add(P::mul(e.rest, e.power), P::sub(e.power, P::set(1.0f)));
-}
-
-// tanh z = (1 - e) / (1 + e) with e = exp(-2 |z|), by e - 1: precise near 0 too.
 template <class O>
-APICAL_FN typename O::V tanh_of(typename O::V z) {
-  const typename O::V a = O::expm1(O::mul(O::set(-2.0), O::abs(z)));
-  return O::div(O::select(O::ge(z, O::set(0)), O::sub(O::set(0), a), a), O::add(O::set(2), a));
+struct Exp2Parts {
+  typename O::V rest, power;
+};
+// In float, within 2 ulp: a polynomial of ours for 2^f - 1 on [-1/2, 1/2] (1e-8), evaluated in pairs, which waits half as long as one
+// term after another. P::power_of_two as in lif-inl.h; that exp there takes more steps, and its rest is not had apart.
+template <class P>
+APICAL_FN Exp2Parts<P> exp2_parts_float(typename P::V w) {
+  using V = typename P::V;
+  const V magic = P::set(12582912.0f), shifted = P::add(w, magic), f = P::sub(w, P::sub(shifted, magic)), f2 = P::mul(f, f);
+  const V low = P::add(P::set(0.693147182f), P::mul(P::set(0.240226492f), f));
+  const V middle = P::add(P::set(5.55035733e-2f), P::mul(P::set(9.61823761e-3f), f));
+  const V high = P::add(P::set(1.33907350e-3f), P::mul(P::set(1.54035122e-4f), f));
+  return {P::mul(f, P::add(low, P::mul(f2, P::add(middle, P::mul(f2, high))))), P::power_of_two(shifted)};
+}
+
+// 2^w for w <= 126.
+template <class O>
+APICAL_FN typename O::V exp2_of(typename O::V w) {
+  const Exp2Parts<O> e = O::exp2_parts(O::max(w, O::set(-126)));
+  return O::select(O::ge(w, w), O::mul(O::add(e.rest, O::set(1)), e.power), w);
+}
+// 1 - 2^w for w <= 0. No cancellation: power is 1, or 1/2 and less.
+template <class O>
+APICAL_FN typename O::V one_minus_exp2(typename O::V w) {
+  const Exp2Parts<O> e = O::exp2_parts(O::max(w, O::set(-126)));
+  return O::select(O::ge(w, w), O::sub(O::sub(O::set(1), e.power), O::mul(e.rest, e.power)), w);
+}
+
+// exp(z) = 2^(z log2 e); tanh z = (1 - e) / (1 + e) with e = 2^-|2 log2(e) z|.
+inline constexpr double kLog2E = 1.44269504088896341, kTanh = 2 * kLog2E;
+
+// tanh(x / unit) from x and kTanh / unit. The same steps as one_minus_exp2, so it is precise near 0 too.
+template <class O>
+APICAL_FN typename O::V tanh_of(typename O::V x, typename O::V scale) {
+  const Exp2Parts<O> e = O::exp2_parts(O::max(O::sub(O::set(0), O::abs(O::mul(x, scale))), O::set(-126)));
+  const typename O::V moved = O::mul(e.rest, e.power), one = O::set(1);
+  const typename O::V size = O::div(O::sub(O::sub(one, e.power), moved), O::add(O::add(one, e.power), moved));
+  return O::select(O::ge(x, x), O::copysign(size, x), x);
 }
 // Its slope, from its value.
 template <class O>
@@ -48,17 +64,16 @@ APICAL_FN Transfer<O> transfer(typename O::V r, typename O::V c) {
     const typename O::M over = O::gt(p, most);
     const V held = O::select(over, most, p);
     if constexpr (K == Mtf::tm1) {
-      const V e = O::exp(held), slope = O::select(over, zero, O::mul(half, e)), grown = O::add(one, e);
+      const V e = exp2_of<O>(O::mul(O::set(kLog2E), held)), slope = O::select(over, zero, O::mul(half, e)), grown = O::add(one, e);
       return {O::mul(half, grown), O::add(O::mul(O::set(0.5), grown), O::mul(slope, c)), O::mul(slope, r)};
     } else {
-      const V ln2 = O::set(0.693147180559945309), e = O::exp(O::mul(ln2, held));
-      const V t = O::mul(r, e), slope = O::select(over, zero, O::mul(ln2, t));
+      const V e = exp2_of<O>(held), t = O::mul(r, e), slope = O::select(over, zero, O::mul(O::set(0.693147180559945309), t));
       return {t, O::add(e, O::mul(slope, c)), O::mul(slope, r)};
     }
   } else if constexpr (K == Mtf::tm2) {
     return {O::add(r, O::mul(r, c)), O::add(one, c), r};
   } else if constexpr (K == Mtf::tm3) {
-    const V p = O::mul(r, c), y = tanh_of<O>(p), slope = tanh_slope<O>(y), grown = O::add(one, y);
+    const V p = O::mul(r, c), y = tanh_of<O>(p, O::set(kTanh)), slope = tanh_slope<O>(y), grown = O::add(one, y);
     return {O::mul(r, grown), O::add(grown, O::mul(p, slope)), O::mul(O::mul(r, r), slope)};
   } else if constexpr (K == Mtf::coop) {
     const V wide = O::add(one, O::abs(r)), beyond = O::add(r, two);
@@ -67,7 +82,7 @@ APICAL_FN Transfer<O> transfer(typename O::V r, typename O::V c) {
   } else if constexpr (K == Mtf::add) {
     return {O::add(r, c), one, one};
   } else {  // q, eq: the sigmoids of |C| and of -|C|
-    const V e = O::exp(O::sub(zero, O::abs(c))), q = O::div(one, O::add(one, e)), eq = O::mul(e, q);
+    const V e = exp2_of<O>(O::mul(O::set(-kLog2E), O::abs(c))), q = O::div(one, O::add(one, e)), eq = O::mul(e, q);
     const V s2 = O::mul(two, O::select(O::ge(c, zero), q, eq));
     return {O::mul(r, s2), s2, O::mul(O::mul(two, r), O::mul(q, eq))};
   }
@@ -78,7 +93,7 @@ template <class O, TwoPointOutput Y>
 APICAL_FN typename O::V sent(typename O::V t) {
   const typename O::V zero = O::set(0);
   if constexpr (Y == TwoPointOutput::half_gaussian)
-    return O::select(O::ge(zero, t), zero, O::sub(zero, O::expm1(O::mul(O::set(-0.5), O::mul(t, t)))));
+    return O::select(O::ge(zero, t), zero, one_minus_exp2<O>(O::mul(O::set(-0.5 * kLog2E), O::mul(t, t))));
   const typename O::V h = O::select(O::ge(zero, t), zero, t);
   if constexpr (Y == TwoPointOutput::relu) return h;
   return O::select(O::gt(t, O::set(6)), O::set(6), h);
@@ -90,7 +105,7 @@ APICAL_FN typename O::V sent_back(typename O::V t, typename O::V grad_h) {
   typename O::M open = O::gt(t, zero);
   if constexpr (Y == TwoPointOutput::relu6) open = O::both(open, O::gt(O::set(6), t));
   if constexpr (Y == TwoPointOutput::half_gaussian)
-    return O::select(open, O::mul(grad_h, O::mul(t, O::exp(O::mul(O::set(-0.5), O::mul(t, t))))), zero);
+    return O::select(open, O::mul(grad_h, O::mul(t, exp2_of<O>(O::mul(O::set(-0.5 * kLog2E), O::mul(t, t))))), zero);
   return O::select(open, grad_h, zero);
 }
 
@@ -102,9 +117,9 @@ struct TwoPointGradient {
 template <class O, Mtf K, TwoPointOutput Y>
 struct TwoPointCell {
   using V = typename O::V;
-  V c_max, inverse;  // and 1 / c_max
+  V c_max, scale;  // scale: kTanh / c_max
 
-  APICAL_FN V squashed(V context) const { return tanh_of<O>(O::mul(context, inverse)); }
+  APICAL_FN V squashed(V context) const { return tanh_of<O>(context, scale); }
 
   // h; without a context C = 0.
   APICAL_FN V forward(V r) const { return sent<O, Y>(transfer<O, K>(r, O::set(0)).t); }

@@ -23,13 +23,17 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/neurons/two_point-inl.h"
 
 struct CellOps : Ops {
-  static HWY_INLINE V exp(V z) { return exp_float<CellOps>(z); }
-  static HWY_INLINE V expm1(V z) { return expm1_float<CellOps>(z); }
+  static HWY_INLINE V copysign(V size, V sign) { return hn::CopySignToAbs(size, sign); }
+  static HWY_INLINE Exp2Parts<CellOps> exp2_parts(V w);
   static HWY_INLINE void put(V v, float* p, size_t i, bool past_caches) { past_caches ? stream(v, p, i) : store(v, p, i); }
 };
 
+HWY_INLINE Exp2Parts<CellOps> CellOps::exp2_parts(V w) { return exp2_parts_float<CellOps>(w); }
+
 template <Mtf K, TwoPointOutput Y>
-HWY_INLINE TwoPointCell<CellOps, K, Y> cell_of(const TwoPoint& m) { return {CellOps::set(m.c_max), CellOps::set(1.0f / m.c_max)}; }
+HWY_INLINE TwoPointCell<CellOps, K, Y> cell_of(const TwoPoint& m) {
+  return {CellOps::set(m.c_max), CellOps::set(static_cast<float>(kTanh) / m.c_max)};
+}
 
 template <Mtf K, TwoPointOutput Y, bool kContext>
 size_t forward_cells(const scan::TwoPointForward& f, size_t begin, size_t end) {
@@ -91,7 +95,7 @@ void backward(const scan::TwoPointBackward& b, size_t begin, size_t end) { plain
 
 void tanh_row(const float* x, float* y, size_t begin, size_t end) {
   size_t i = begin;
-  for (; i + Ops::lanes() <= end; i += Ops::lanes()) Ops::store(tanh_of<CellOps>(Ops::load(x, i)), y, i);
+  for (; i + Ops::lanes() <= end; i += Ops::lanes()) Ops::store(tanh_of<CellOps>(Ops::load(x, i), Ops::set(static_cast<float>(kTanh))), y, i);
   for (; i < end; ++i) y[i] = plain::tanh(x[i]);
 }
 void tanh_back_row(const float* y, const float* grad_y, float* grad_x, size_t begin, size_t end) {

@@ -52,7 +52,7 @@ std::uint64_t two_point_forward(const TwoPoint& m, const float* r, const float* 
 void two_point_backward(const TwoPoint& m, const float* r, const float* context, const float* grad_h, std::size_t n, float* grad_r,
                         float* grad_context) noexcept;
 
-/// y[i] = tanh(x[i]), what a cell shows its neighbours of R. y may be x. Within 3 ulp of the exact value.
+/// y[i] = tanh(x[i]), what a cell shows its neighbours of R. y may be x. Within 2 ulp or 1e-7 of the exact value, whichever is more.
 void tanh_forward(const float* x, std::size_t n, float* y) noexcept;
 /// grad_x[i] = grad_y[i] * (1 - y[i]^2). grad_x may be grad_y.
 void tanh_backward(const float* y, const float* grad_y, std::size_t n, float* grad_x) noexcept;

@@ -14,28 +14,25 @@ using detail::TwoPointGradient;
 
 template <class T>
 struct TwoPointOps : Ops<T> {
-  static APICAL_FN T exp(T z) {
+  static APICAL_FN T copysign(T size, T sign) { return std::copysign(size, sign); }
+  static APICAL_FN detail::Exp2Parts<TwoPointOps> exp2_parts(T w) {
     if constexpr (sizeof(T) == sizeof(float))
-      return detail::exp_float<TwoPointOps<float>>(z);
+      return detail::exp2_parts_float<TwoPointOps>(w);
     else
-      return std::exp(z);
-  }
-  static APICAL_FN T expm1(T z) {
-    if constexpr (sizeof(T) == sizeof(float))
-      return detail::expm1_float<TwoPointOps<float>>(z);
-    else
-      return std::expm1(z);
+      return {std::expm1(w * std::numbers::ln2_v<T>), 1};
   }
 };
 
 template <class T>
-APICAL_FN T tanh(T z) { return detail::tanh_of<TwoPointOps<T>>(z); }
+APICAL_FN T tanh(T z) { return detail::tanh_of<TwoPointOps<T>>(z, static_cast<T>(detail::kTanh)); }
 /// From y = tanh(z).
 template <class T>
 APICAL_FN T tanh_slope(T y) { return detail::tanh_slope<TwoPointOps<T>>(y); }
 
 template <class T, Mtf K, TwoPointOutput Y>
-APICAL_FN TwoPointCell<TwoPointOps<T>, K, Y> two_point_cell(const TwoPoint& m) { return {T{m.c_max}, 1 / T{m.c_max}}; }
+APICAL_FN TwoPointCell<TwoPointOps<T>, K, Y> two_point_cell(const TwoPoint& m) {
+  return {T{m.c_max}, static_cast<T>(detail::kTanh) / T{m.c_max}};
+}
 
 /// Calls call.run<Mtf, TwoPointOutput>() with the form that m names.
 template <Mtf K, class Call>
