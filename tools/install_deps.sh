@@ -34,6 +34,7 @@ packages=(
   libpng-dev                # PNG in and out (formats, report)
   libarchive-dev            # zip and tar archives of data sets (formats, data)
   libsndfile1-dev           # WAV and FLAC (formats)
+  libkissfft-dev            # Fourier transform of sound (data)
   liblz4-dev                # LZ4 packets of AEDAT4 (formats)
   libzstd-dev               # Zstandard packets of AEDAT4 (formats)
   libhdf5-dev               # event recordings in HDF5 (formats)
