@@ -1,7 +1,7 @@
 // The equations of two_point.h, written once. Included as lif-inl.h is, after it: once for plain numbers (two_point_scalar.h) and once for
 // each SIMD target (two_point.cpp). Besides the operations named there O gives
 //   exp2_parts(w)    2^w = (1 + rest) * power for -126 <= w <= 126         copysign(size, sign)
-// NaN stays NaN in every function below. Max does not see to that, and differs there between levels: hence the selects.
+// NaN stays NaN in every function below: hence select and not min or max, which differ there between levels.
 
 template <class O>
 struct Exp2Parts {
@@ -19,29 +19,33 @@ APICAL_FN Exp2Parts<P> exp2_parts_float(typename P::V w) {
   return {P::mul(f, P::add(low, P::mul(f2, P::add(middle, P::mul(f2, high))))), P::power_of_two(shifted)};
 }
 
-// 2^w for w <= 126.
+// The same for any w <= 126.
+template <class O>
+APICAL_FN Exp2Parts<O> exp2_parts_above(typename O::V w) {
+  const typename O::V least = O::set(-126);
+  return O::exp2_parts(O::select(O::gt(least, w), least, w));
+}
 template <class O>
 APICAL_FN typename O::V exp2_of(typename O::V w) {
-  const Exp2Parts<O> e = O::exp2_parts(O::max(w, O::set(-126)));
-  return O::select(O::ge(w, w), O::mul(O::add(e.rest, O::set(1)), e.power), w);
+  const Exp2Parts<O> e = exp2_parts_above<O>(w);
+  return O::mul(O::add(e.rest, O::set(1)), e.power);
 }
 // 1 - 2^w for w <= 0. No cancellation: power is 1, or 1/2 and less.
 template <class O>
 APICAL_FN typename O::V one_minus_exp2(typename O::V w) {
-  const Exp2Parts<O> e = O::exp2_parts(O::max(w, O::set(-126)));
-  return O::select(O::ge(w, w), O::sub(O::sub(O::set(1), e.power), O::mul(e.rest, e.power)), w);
+  const Exp2Parts<O> e = exp2_parts_above<O>(w);
+  return O::sub(O::sub(O::set(1), e.power), O::mul(e.rest, e.power));
 }
 
 // exp(z) = 2^(z log2 e); tanh z = (1 - e) / (1 + e) with e = 2^-|2 log2(e) z|.
 inline constexpr double kLog2E = 1.44269504088896341, kTanh = 2 * kLog2E;
 
-// tanh(x / unit) from x and kTanh / unit. The same steps as one_minus_exp2, so it is precise near 0 too.
+// tanh(x / unit) from x and -kTanh / unit, by the steps of one_minus_exp2: precise near 0 too.
 template <class O>
 APICAL_FN typename O::V tanh_of(typename O::V x, typename O::V scale) {
-  const Exp2Parts<O> e = O::exp2_parts(O::max(O::sub(O::set(0), O::abs(O::mul(x, scale))), O::set(-126)));
+  const Exp2Parts<O> e = exp2_parts_above<O>(O::mul(O::abs(x), scale));
   const typename O::V moved = O::mul(e.rest, e.power), one = O::set(1);
-  const typename O::V size = O::div(O::sub(O::sub(one, e.power), moved), O::add(O::add(one, e.power), moved));
-  return O::select(O::ge(x, x), O::copysign(size, x), x);
+  return O::copysign(O::div(O::sub(O::sub(one, e.power), moved), O::add(O::add(one, e.power), moved)), x);
 }
 // Its slope, from its value.
 template <class O>
@@ -73,11 +77,11 @@ APICAL_FN Transfer<O> transfer(typename O::V r, typename O::V c) {
   } else if constexpr (K == Mtf::tm2) {
     return {O::add(r, O::mul(r, c)), O::add(one, c), r};
   } else if constexpr (K == Mtf::tm3) {
-    const V p = O::mul(r, c), y = tanh_of<O>(p, O::set(kTanh)), slope = tanh_slope<O>(y), grown = O::add(one, y);
+    const V p = O::mul(r, c), y = tanh_of<O>(p, O::set(-kTanh)), slope = tanh_slope<O>(y), grown = O::add(one, y);
     return {O::mul(r, grown), O::add(grown, O::mul(p, slope)), O::mul(O::mul(r, r), slope)};
   } else if constexpr (K == Mtf::coop) {
     const V wide = O::add(one, O::abs(r)), beyond = O::add(r, two);
-    const V signed_c = O::select(O::gt(r, zero), c, O::select(O::gt(zero, r), O::sub(zero, c), zero));
+    const V signed_c = O::select(O::gt(O::abs(r), zero), O::mul(c, O::copysign(one, r)), zero);
     return {O::add(O::mul(r, beyond), O::mul(c, wide)), O::add(O::add(r, beyond), signed_c), wide};
   } else if constexpr (K == Mtf::add) {
     return {O::add(r, c), one, one};
@@ -88,15 +92,23 @@ APICAL_FN Transfer<O> transfer(typename O::V r, typename O::V c) {
   }
 }
 
-// What is sent on of T.
+// What is sent on of T, and where that is 0.
+template <class O>
+struct Sent {
+  typename O::V h;
+  typename O::M silent;
+};
 template <class O, TwoPointOutput Y>
-APICAL_FN typename O::V sent(typename O::V t) {
+APICAL_FN Sent<O> sent(typename O::V t) {
   const typename O::V zero = O::set(0);
-  if constexpr (Y == TwoPointOutput::half_gaussian)
-    return O::select(O::ge(zero, t), zero, one_minus_exp2<O>(O::mul(O::set(-0.5 * kLog2E), O::mul(t, t))));
-  const typename O::V h = O::select(O::ge(zero, t), zero, t);
-  if constexpr (Y == TwoPointOutput::relu) return h;
-  return O::select(O::gt(t, O::set(6)), O::set(6), h);
+  const typename O::M below = O::ge(zero, t);
+  if constexpr (Y == TwoPointOutput::half_gaussian) {
+    const typename O::V h = O::select(below, zero, one_minus_exp2<O>(O::mul(O::set(-0.5 * kLog2E), O::mul(t, t))));
+    return {h, O::ge(zero, h)};  // small T: its square may vanish
+  } else {
+    const typename O::V h = O::select(below, zero, t);
+    return {Y == TwoPointOutput::relu ? h : O::select(O::gt(t, O::set(6)), O::set(6), h), below};
+  }
 }
 // dL/dT from dL/dh.
 template <class O, TwoPointOutput Y>
@@ -117,13 +129,13 @@ struct TwoPointGradient {
 template <class O, Mtf K, TwoPointOutput Y>
 struct TwoPointCell {
   using V = typename O::V;
-  V c_max, scale;  // scale: kTanh / c_max
+  V c_max, scale;  // scale: -kTanh / c_max
 
   APICAL_FN V squashed(V context) const { return tanh_of<O>(context, scale); }
 
-  // h; without a context C = 0.
-  APICAL_FN V forward(V r) const { return sent<O, Y>(transfer<O, K>(r, O::set(0)).t); }
-  APICAL_FN V forward(V r, V context) const { return sent<O, Y>(transfer<O, K>(r, O::mul(c_max, squashed(context))).t); }
+  // Without a context C = 0.
+  APICAL_FN Sent<O> forward(V r) const { return sent<O, Y>(transfer<O, K>(r, O::set(0)).t); }
+  APICAL_FN Sent<O> forward(V r, V context) const { return sent<O, Y>(transfer<O, K>(r, O::mul(c_max, squashed(context))).t); }
 
   APICAL_FN TwoPointGradient<O> backward(V r, V grad_h) const {
     const Transfer<O> f = transfer<O, K>(r, O::set(0));

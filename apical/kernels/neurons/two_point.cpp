@@ -32,7 +32,7 @@ HWY_INLINE Exp2Parts<CellOps> CellOps::exp2_parts(V w) { return exp2_parts_float
 
 template <Mtf K, TwoPointOutput Y>
 HWY_INLINE TwoPointCell<CellOps, K, Y> cell_of(const TwoPoint& m) {
-  return {CellOps::set(m.c_max), CellOps::set(static_cast<float>(kTanh) / m.c_max)};
+  return {CellOps::set(m.c_max), CellOps::set(-static_cast<float>(kTanh) / m.c_max)};
 }
 
 template <Mtf K, TwoPointOutput Y, bool kContext>
@@ -43,13 +43,13 @@ size_t forward_cells(const scan::TwoPointForward& f, size_t begin, size_t end) {
   const bool stream = f.stream;
   size_t silent = 0, i = begin;
   for (; i + Ops::lanes() <= end; i += Ops::lanes()) {
-    Ops::V v;
+    Sent<CellOps> cells;
     if constexpr (kContext)
-      v = cell.forward(Ops::load(r, i), Ops::load(context, i));
+      cells = cell.forward(Ops::load(r, i), Ops::load(context, i));
     else
-      v = cell.forward(Ops::load(r, i));
-    CellOps::put(v, h, i, stream);
-    silent += hn::CountTrue(Ops::D(), hn::Eq(v, Ops::set(0)));  // not Ne: of NaN the levels think differently
+      cells = cell.forward(Ops::load(r, i));
+    CellOps::put(cells.h, h, i, stream);
+    silent += hn::CountTrue(Ops::D(), cells.silent);
   }
   return i - begin - silent + scan::two_point_forward_reference(f, i, end);
 }
@@ -95,7 +95,7 @@ void backward(const scan::TwoPointBackward& b, size_t begin, size_t end) { plain
 
 void tanh_row(const float* x, float* y, size_t begin, size_t end) {
   size_t i = begin;
-  for (; i + Ops::lanes() <= end; i += Ops::lanes()) Ops::store(tanh_of<CellOps>(Ops::load(x, i), Ops::set(static_cast<float>(kTanh))), y, i);
+  for (; i + Ops::lanes() <= end; i += Ops::lanes()) Ops::store(tanh_of<CellOps>(Ops::load(x, i), Ops::set(-static_cast<float>(kTanh))), y, i);
   for (; i < end; ++i) y[i] = plain::tanh(x[i]);
 }
 void tanh_back_row(const float* y, const float* grad_y, float* grad_x, size_t begin, size_t end) {

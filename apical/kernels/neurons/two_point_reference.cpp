@@ -13,8 +13,9 @@ struct Forward {
     const auto cell = plain::two_point_cell<float, K, Y>(f.m);
     std::size_t active = 0;
     for (std::size_t i = begin; i < end; ++i) {
-      f.h[i] = f.context ? cell.forward(f.r[i], f.context[i]) : cell.forward(f.r[i]);
-      active += f.h[i] != 0;
+      const auto one = f.context ? cell.forward(f.r[i], f.context[i]) : cell.forward(f.r[i]);
+      f.h[i] = one.h;
+      active += !one.silent;
     }
     return active;
   }

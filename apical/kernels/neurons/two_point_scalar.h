@@ -24,14 +24,14 @@ struct TwoPointOps : Ops<T> {
 };
 
 template <class T>
-APICAL_FN T tanh(T z) { return detail::tanh_of<TwoPointOps<T>>(z, static_cast<T>(detail::kTanh)); }
+APICAL_FN T tanh(T z) { return detail::tanh_of<TwoPointOps<T>>(z, -static_cast<T>(detail::kTanh)); }
 /// From y = tanh(z).
 template <class T>
 APICAL_FN T tanh_slope(T y) { return detail::tanh_slope<TwoPointOps<T>>(y); }
 
 template <class T, Mtf K, TwoPointOutput Y>
 APICAL_FN TwoPointCell<TwoPointOps<T>, K, Y> two_point_cell(const TwoPoint& m) {
-  return {T{m.c_max}, static_cast<T>(detail::kTanh) / T{m.c_max}};
+  return {T{m.c_max}, -static_cast<T>(detail::kTanh) / T{m.c_max}};
 }
 
 /// Calls call.run<Mtf, TwoPointOutput>() with the form that m names.

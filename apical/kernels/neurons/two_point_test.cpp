@@ -30,7 +30,7 @@ struct Forward64 {
   template <Mtf K, TwoPointOutput Y>
   double run() const {
     const auto cell = plain::two_point_cell<double, K, Y>(m);
-    return context ? cell.forward(r, *context) : cell.forward(r);
+    return (context ? cell.forward(r, *context) : cell.forward(r)).h;
   }
 };
 struct Backward64 {
