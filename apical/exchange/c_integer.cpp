@@ -44,7 +44,8 @@ class IntegerWriter : public CWriter {
     loop(k, "(" + items_[k].at + ")[i] = " + name_ + "_whole(frame[" + items_[k].order.to_graph("i") + "]);");
   }
   void emit(const graph::Flatten&, std::size_t) {}
-  void emit(const graph::Affine&, std::size_t) {}  // there is none
+  template <class Other>
+  void emit(const Other&, std::size_t) {}  // there is none
 
   std::string bias(std::size_t k) { return nodes_[k].bias.empty() ? "" : array(k, "b", "int32_t", nodes_[k].bias); }
   void emit(const graph::Conv2d& op, std::size_t k) {

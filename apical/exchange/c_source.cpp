@@ -1,5 +1,8 @@
 #include "apical/exchange/c_source.h"
 
+#include <algorithm>
+#include <numbers>
+
 #include "apical/base/error.h"
 #include "apical/exchange/c_integer.h"
 #include "apical/exchange/c_source_text.h"
@@ -111,6 +114,72 @@ class FloatWriter : public CWriter {
     loop(k, "(" + y.at + ")[i] = " + sum + ";");
   }
 
+  void emit(const graph::Slice& op, std::size_t k) {
+    loop(k, "(" + items_[k].at + ")[i] = (float)(" + in(k).at + ")[" + in(k).order.from_graph(op.begin ? "(i + " + str(op.begin) + ")" : "i") + "];");
+  }
+  void emit(const graph::Concat&, std::size_t k) {
+    std::size_t at = 0;
+    for (std::size_t j = 0; j < graph_.nodes[k].inputs.size(); ++j) {
+      const CItem& x = in(k, j);
+      step_ += "  for (long i = 0; i < " + str(x.n) + "; ++i) (" + items_[k].at + ")[i + " + str(at) + "] = (float)(" + x.at + ")[" +
+               x.order.from_graph("i") + "];\n";
+      at += x.n;
+    }
+  }
+  // A function of c_text::functions, after those it calls; returns its name in the file.
+  std::string function(const std::string& name) {
+    if (std::find(written_.begin(), written_.end(), name) == written_.end()) {
+      if (name == "tanh") function("expm1");
+      if (name == "exp" || name == "expm1") function("exp_parts");
+      functions_ += c_text::functions.at(name);
+      written_.push_back(name);
+    }
+    return name_ + "_" + name;
+  }
+
+  void emit(const graph::Tanh&, std::size_t k) {
+    loop(k, "(" + items_[k].at + ")[i] = " + function("tanh") + "((float)(" + in(k).at + ")[i]);");
+  }
+
+  // The equations of kernels/neurons/two_point-inl.h, in their order of operations.
+  void emit(const graph::TwoPoint& op, std::size_t k) {
+    const bool has_context = graph_.nodes[k].inputs.size() > 1;
+    const float c_max = op.cell.c_max;
+    std::string c = "0.0f";
+    if (has_context)
+      c = literal(c_max) + " * " + function("tanh") + "((float)context[" + same_element(k, 1) + "] * " + literal(1.0f / c_max) + ")";
+    std::string body = c_text::two_point;
+    replace_all(body, "@A", has_context ? "const " + in(k, 1).type + " *context, " : ""), replace_all(body, "@K", c);
+    replace_all(body, "@T", transfer(op.cell.mtf)), replace_all(body, "@S", sent(op.cell.output));
+    layer(body, k, {{"N", static_cast<std::int64_t>(items_[k].n)}}, has_context ? in(k, 1).at + ", " : "");
+  }
+  std::string transfer(kernels::Mtf mtf) {  // t of r and c
+    using kernels::Mtf;
+    const std::string held = "const float p = r * c, e = ";
+    switch (mtf) {
+      case Mtf::tm1:
+        return held + function("exp") + "(p > 8.0f ? 8.0f : p);\n    const float t = 0.5f * r * (1.0f + e);";
+      case Mtf::tm2:
+        return "const float t = r + r * c;";
+      case Mtf::tm3:
+        return "const float t = r * (1.0f + " + function("tanh") + "(r * c));";
+      case Mtf::tm4:
+        return held + function("exp") + "(" + literal(std::numbers::ln2_v<float>) + " * (p > 8.0f ? 8.0f : p));\n    const float t = r * e;";
+      case Mtf::coop:
+        return "const float t = r * (r + 2.0f) + c * (1.0f + (r < 0.0f ? -r : r));";
+      case Mtf::add:
+        return "const float t = r + c;";
+      case Mtf::gate:
+        return "const float e = " + function("exp") +
+               "(c < 0.0f ? c : -c), q = 1.0f / (1.0f + e);\n    const float t = r * (2.0f * (c >= 0.0f ? q : e * q));";
+    }
+    return "";
+  }
+  std::string sent(kernels::TwoPointOutput output) {  // h of t
+    if (output == kernels::TwoPointOutput::half_gaussian) return "0.0f >= t ? 0.0f : 0.0f - " + function("expm1") + "(-0.5f * (t * t))";
+    return output == kernels::TwoPointOutput::relu ? "0.0f >= t ? 0.0f : t" : "0.0f >= t ? 0.0f : t > 6.0f ? 6.0f : t";
+  }
+
   void emit(const graph::Readout& op, std::size_t k) {
     const CItem& x = in(k);
     state("float", "readout", x.n, "of the steps so far");
@@ -120,6 +189,8 @@ class FloatWriter : public CWriter {
     if (op.kind == graph::ReadoutKind::max_membrane) next = "net->steps == 0 || " + kept + " < " + value + " ? " + value + " : " + kept;
     loop(k, kept + " = " + next + ";");
   }
+
+  std::vector<std::string> written_;  // functions
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace apical::exchange {
 ///
 /// Every sum runs in the order of the runtime (channel last, ascending inputs), so that the scores are the runtime's, bit for bit, where
 /// the compiler evaluates float as float and does not contract a * b + c. A layer skips inputs that are zero, as the runtime's event form
-/// does. The same graph and name give the same text.
+/// does; two-point cells have the exp and tanh of the kernels. The same graph and name give the same text.
 ///
 /// A quantised graph gives a file of integers (graph/integer.h): int8 weights, int16 membranes, exactly the scores of the integer runtime,
 /// whatever the compiler does with floats.

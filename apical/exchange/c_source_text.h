@@ -2,6 +2,8 @@
 // Private to exchange: the fixed parts of a written C file (c_writer.h). Each layer has a function of its own, with its sizes as constants
 // in front (@C; @N is its number): a compiler then knows how often the inner loops run. @X, @W and @Y: types of input, weight and output;
 // @V of a factor; @B: what a sum begins with; @M: "v * " or, where inputs are 0 and 1, "".
+#include <map>
+#include <string>
 
 namespace apical::exchange::c_text {
 
@@ -72,6 +74,59 @@ static void @P_layer@N(const @X *restrict x, @Y *restrict y) {
 }
 )";
 
+/// @A: "const float *context, " or nothing; @K: C; @T: statements that give t; @S: h.
+inline constexpr const char* two_point = R"(
+/* h = output(T(R, C)): two-point cells */
+static void @P_layer@N(const @X *restrict x, @A@Y *restrict y) {
+@C  for (long i = 0; i < N; ++i) {
+    const float r = (float)x[i], c = @K;
+    @T
+    y[i] = @S;
+  }
+}
+)";
+
+/// Those of kernels/neurons (lif-inl.h, two_point-inl.h): a library's have other last bits.
+inline const std::map<std::string, const char*> functions{
+    {"exp_parts", R"(
+/* exp(z) = (1 + rest) * power for z <= 87; below -87: exp(-87) */
+static float @P_exp_parts(float z, float *power) {
+  union { float f; uint32_t bits; } shifted, two;
+  z = -87.0f > z ? -87.0f : z;
+  shifted.f = z * 1.44269504088896341f + 12582912.0f;
+  two.bits = (shifted.bits << 23) + 0x3f800000u;
+  *power = two.f;
+  const float k = shifted.f - 12582912.0f, r = (z - k * 0.693359375f) - k * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return p * r * r + r;
+}
+)"},
+    {"exp", R"(
+static float @P_exp(float z) {
+  float power;
+  const float rest = @P_exp_parts(z, &power);
+  return (rest + 1.0f) * power;
+}
+)"},
+    {"expm1", R"(
+static float @P_expm1(float z) {
+  float power;
+  const float rest = @P_exp_parts(z, &power);
+  return rest * power + (power - 1.0f);
+}
+)"},
+    {"tanh", R"(
+static float @P_tanh(float z) {
+  const float a = @P_expm1(-2.0f * (z < 0.0f ? -z : z));
+  return (z >= 0.0f ? 0.0f - a : a) / (2.0f + a);
+}
+)"}};
+
 inline constexpr const char* main = R"(
 #ifdef APICAL_MAIN
 #include <stdio.h>
@@ -119,6 +174,7 @@ inline constexpr const char* head =
  * whose membrane is NaN does not fire until reset. */
 #include <float.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF

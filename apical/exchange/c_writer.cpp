@@ -21,6 +21,11 @@ std::string shortest(T v) {
   return s;
 }
 
+// Vectors that lie as in the graph, however their inputs do.
+bool as_in_graph(const graph::Op& op) {
+  return std::holds_alternative<graph::Linear>(op) || std::holds_alternative<graph::Slice>(op) || std::holds_alternative<graph::Concat>(op);
+}
+
 // The field that holds outputs of this type. What C allows to share an array does: signed and unsigned of one size.
 std::string field_of(const std::string& type) {
   return type == "float" ? "values" : type == "int32_t" ? "words" : type == "int16_t" ? "halves" : "bytes";
@@ -77,7 +82,7 @@ void CWriter::lay_out() {
     CItem item{"", type(i), node.shape, static_cast<std::size_t>(graph::elements(node.shape)), {}, i, i, 0, false};
     if (node.shape.size() == 3)
       item.order = {static_cast<std::size_t>(node.shape[0]), static_cast<std::size_t>(node.shape[1] * node.shape[2])};
-    else if (!node.inputs.empty() && !std::holds_alternative<graph::Linear>(node.op))
+    else if (!node.inputs.empty() && !as_in_graph(node.op))
       item.order = in(i).order;
     if (item.order.channels == 1 || item.order.plane == 1) item.order = {};
     if (std::holds_alternative<graph::Flatten>(node.op)) item.source = in(i).source, item.frame = in(i).frame;

@@ -6,8 +6,8 @@
 namespace apical::graph {
 
 std::string op_name(const Op& op) {
-  static const char* const names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d",
-                                      "flatten", "affine", "neuron", "add",        "readout"};
+  static const char* const names[] = {"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
+                                      "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"};
   static_assert(std::variant_size_v<Op> == std::size(names));
   return names[op.index()];
 }
@@ -49,6 +49,17 @@ std::vector<std::string> tensor_names(const Op& op) {
   if (const auto* a = std::get_if<Affine>(&op)) add(a->scale), add(a->shift);
   if (const auto* n = std::get_if<Neuron>(&op)) add(n->decay);
   return names;
+}
+
+std::set<std::string> feed_forward(const Graph& graph) {
+  std::set<std::string> found;
+  for (auto n = graph.nodes.rbegin(); n != graph.nodes.rend(); ++n) {
+    if (n != graph.nodes.rbegin() && !found.count(n->name)) continue;
+    found.insert(n->name);
+    for (std::size_t i = 0; i < n->inputs.size(); ++i)
+      if (i == 0 || !std::holds_alternative<TwoPoint>(n->op)) found.insert(n->inputs[i]);
+  }
+  return found;
 }
 
 std::size_t state_elements(const Graph& graph) {

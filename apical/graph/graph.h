@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "apical/data/encoders.h"
 #include "apical/graph/floats.h"
 #include "apical/kernels/neurons/lif.h"
+#include "apical/kernels/neurons/two_point.h"
 
 namespace apical::graph {
 
@@ -49,14 +51,22 @@ enum class ReadoutKind { rate, max_membrane, last };  ///< mean over T of the in
 struct Readout {
   ReadoutKind kind = ReadoutKind::rate;
 };
+struct Slice {  ///< elements begin .. begin + size - 1 of an input [N]: one stream of several
+  std::int64_t begin = 0, size = 1;
+};
+struct Concat {};    ///< its inputs [N] one behind the other
+struct Tanh {};      ///< what a two-point cell shows the others of its receptive field
+struct TwoPoint {    ///< cells without state; inputs: receptive field and, if there is one, context (the sum of its fields), of one shape
+  kernels::TwoPoint cell;
+};
 
-using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout>;
+using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint>;
 std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {
   std::string name;
   Op op;
-  std::vector<std::string> inputs;  ///< names of earlier nodes; exactly one except Input (none) and Add (two or more)
+  std::vector<std::string> inputs;  ///< names of earlier nodes; exactly one except Input (none), Add and Concat (two or more), TwoPoint (one or two)
   Shape shape;                      ///< of the output; filled by infer_shapes
 };
 
@@ -112,6 +122,10 @@ std::string weight_name(const Op& op);
 /// Names of the tensors a node reads.
 std::vector<std::string> tensor_names(const Op& op);
 
+/// Names of the nodes whose output reaches the network's other than through the context of a two-point cell: the weight layers among them are
+/// feed-forward, the others context.
+std::set<std::string> feed_forward(const Graph& graph);
+
 /// State of a session, in floats: one a neuron element and one a readout element, in the order of the nodes, channel first.
 std::size_t state_elements(const Graph& graph);
 
@@ -120,7 +134,8 @@ std::size_t state_elements(const Graph& graph);
 ///
 /// What counts: a synaptic operation is one product of a nonzero activation with a nonzero weight. A step of a weight layer whose
 /// nonzero activations are all +-1 counts accumulations, any other counts multiply-accumulates. An Affine that was not folded counts
-/// one multiply-accumulate an element. Biases and pooling are not counted, by NeuroBench's rule. An input that does not change from
+/// one multiply-accumulate an element. Biases, pooling and tanh are not counted, by NeuroBench's rule; a two-point cell that is computed counts
+/// one membrane update, and moves no state. An input that does not change from
 /// one step to the next (direct encoding) is multiplied once and its current reused: it is counted once.
 ///
 /// Bytes moved, float32, no cache assumed beyond one layer's step. A layer run event by event: 4 bytes of weight, and 8 of partial sum

@@ -23,7 +23,11 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     reset_at_names{"same_step", "next_step", "next_step_decayed"},
     surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
-    op_names{"input", "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten", "affine", "neuron", "add", "readout"};
+    op_names{"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
+             "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"},
+#define NAME(n) #n,
+    mtf_names{APICAL_MTFS(NAME)}, output_names{APICAL_TWO_POINT_OUTPUTS(NAME)};
+#undef NAME
 
 // --- writing -------------------------------------------------------------------------------------------------------------------
 struct Writer {
@@ -52,6 +56,13 @@ struct Writer {
   }
   void operator()(const Add&) const {}
   void operator()(const Readout& r) const { j["kind"] = readout_names[static_cast<std::size_t>(r.kind)]; }
+  void operator()(const Slice& s) const { j["begin"] = s.begin, j["size"] = s.size; }
+  void operator()(const Concat&) const {}
+  void operator()(const Tanh&) const {}
+  void operator()(const TwoPoint& p) const {
+    j["mtf"] = mtf_names[static_cast<std::size_t>(p.cell.mtf)], j["output"] = output_names[static_cast<std::size_t>(p.cell.output)];
+    j["c_max"] = p.cell.c_max;
+  }
 };
 
 // --- reading -------------------------------------------------------------------------------------------------------------------
@@ -109,7 +120,9 @@ class Reader {
     const std::string v = text(key);
     for (std::size_t i = 0; i < names.size(); ++i)
       if (names[i] == v) return i;
-    throw data_error("unknown " + key + " '" + v.substr(0, 64) + "'", where_, did_you_mean(v.substr(0, 64), names));
+    const std::string near = nearest(v.substr(0, 64), names);
+    throw data_error("unknown " + key + " '" + v.substr(0, 64) + "'", where_,
+                     (near.empty() ? "" : "Did you mean '" + near + "'? ") + "Known: " + join(names, ", ") + ".");
   }
   std::vector<std::string> texts(const std::string& key) {
     const Json& j = at(key);
@@ -210,8 +223,24 @@ Op read_op(Reader& r) {
       return read_neuron(r);
     case 8:
       return Add{};
-    default:
+    case 9:
       return Readout{static_cast<ReadoutKind>(r.choice("kind", readout_names))};
+    case 10: {
+      Slice s;
+      s.begin = r.integer("begin", r.at("begin")), s.size = r.integer("size", r.at("size"));
+      return s;
+    }
+    case 11:
+      return Concat{};
+    case 12:
+      return Tanh{};
+    default: {
+      TwoPoint p;
+      p.cell.mtf = static_cast<kernels::Mtf>(r.choice("mtf", mtf_names));
+      p.cell.output = static_cast<kernels::TwoPointOutput>(r.choice("output", output_names));
+      p.cell.c_max = r.real("c_max");
+      return p;
+    }
   }
 }
 

@@ -41,7 +41,13 @@ Graph everything() {
              {"avg", AvgPool2d{2, 1}, {"max"}, {}},
              {"pick", MaxPool2d{1, 1}, {"avg"}, {}},
              {"flat", Flatten{}, {"pick"}, {}},
-             {"fc", Linear{"l", ""}, {"flat"}, {}},
+             {"left", Slice{0, 5}, {"flat"}, {}},
+             {"right", Slice{5, 7}, {"flat"}, {}},
+             {"phi", Tanh{}, {"left"}, {}},
+             {"cell", TwoPoint{{kernels::Mtf::tm3, kernels::TwoPointOutput::half_gaussian, 2.5f}}, {"left", "phi"}, {}},
+             {"alone", TwoPoint{}, {"right"}, {}},
+             {"both", Concat{}, {"cell", "alone"}, {}},
+             {"fc", Linear{"l", ""}, {"both"}, {}},
              {"out", Readout{ReadoutKind::max_membrane}, {"fc"}, {}}};
   g.densities = {{"conv", 0.125}};
   g.plans = {{"conv", Plan::dense}, {"fc", Plan::event}};
@@ -68,6 +74,9 @@ TEST(Validate, InfersShapes) {
   EXPECT_EQ(node(g, "conv").shape, (Shape{4, 8, 4}));
   EXPECT_EQ(node(g, "max").shape, (Shape{4, 4, 2}));
   EXPECT_EQ(node(g, "avg").shape, (Shape{4, 3, 1}));
+  EXPECT_EQ(node(g, "right").shape, (Shape{7}));
+  EXPECT_EQ(node(g, "cell").shape, (Shape{5}));
+  EXPECT_EQ(node(g, "both").shape, (Shape{12}));
   EXPECT_EQ(node(g, "out").shape, (Shape{2}));
   EXPECT_EQ(state_elements(g), 4u * 8 * 4 + 2);
 }
@@ -96,6 +105,18 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { std::get<Conv2d>(at(g, "conv").op).pad_w = -1; }), HasSubstr("pad is -1"));
   EXPECT_THAT(message([](Graph& g) { std::get<Conv2d>(at(g, "conv").op).groups = 3; }), HasSubstr("groups 3"));
   EXPECT_THAT(message([](Graph& g) { std::get<MaxPool2d>(at(g, "max").op).kernel = 9; }), HasSubstr("window of 9"));
+  EXPECT_THAT(message([](Graph& g) { std::get<Slice>(at(g, "right").op).begin = 6; }), HasSubstr("slice of 7 from element 6 on does not lie within the 12 of 'flat'"));
+  EXPECT_THAT(message([](Graph& g) { std::get<Slice>(at(g, "right").op).begin = -1; }), HasSubstr("from element -1 on"));
+  EXPECT_THAT(message([](Graph& g) { std::get<Slice>(at(g, "left").op).size = 0; }), HasSubstr("slice of 0"));
+  EXPECT_THAT(message([](Graph& g) { std::get<Slice>(at(g, "left").op) = {INT64_MAX, INT64_MAX}; }), HasSubstr("does not lie within"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "left").inputs = {"pick"}; }), HasSubstr("slice needs inputs [N], 'pick' has [4, 3, 1]"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "both").inputs = {"cell", "pick"}; }), HasSubstr("concat needs inputs [N], 'pick' has [4, 3, 1]"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "both").inputs = {"cell"}; }), HasSubstr("concat needs 2 to 64 inputs, it has 1"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "alone").inputs = {"right", "left", "left"}; }), HasSubstr("receptive field and the context, it has 3"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "cell").inputs = {}; }), HasSubstr("receptive field and the context, it has 0"));
+  EXPECT_THAT(message([](Graph& g) { at(g, "alone").inputs = {"right", "left"}; }), HasSubstr("context 'left' has the shape [5], its receptive field 'right' has [7]"));
+  for (const float c_max : {0.0f, -3.0f, INFINITY, NAN})
+    EXPECT_THAT(message([&](Graph& g) { std::get<TwoPoint>(at(g, "cell").op).cell.c_max = c_max; }), HasSubstr("c_max is"));
   EXPECT_THAT(message([](Graph& g) { g.input_shape = {2, 1 << 20, 1 << 20}; }), HasSubstr("2^26"));
   EXPECT_THAT(message([](Graph& g) {
                 g.input_shape = {2, 4096, 8192}, g.nodes.resize(1);
@@ -123,6 +144,8 @@ TEST(Json, KeepsEverything) {
   const auto& b = std::get<Neuron>(node(back, "lif").op);
   EXPECT_EQ(a.lif, b.lif);
   EXPECT_EQ(a.surrogate, b.surrogate);
+  EXPECT_EQ(std::get<TwoPoint>(node(back, "cell").op).cell, std::get<TwoPoint>(node(g, "cell").op).cell);
+  EXPECT_EQ(std::get<Slice>(node(back, "right").op).begin, 5);
   EXPECT_EQ(g.encoder, back.encoder);
   EXPECT_EQ(g.preprocess, back.preprocess);
   EXPECT_EQ(g.name, back.name);
@@ -154,6 +177,12 @@ TEST(Json, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(with("\"groups\": 2", "\"groups\": 2.5"), HasSubstr("whole number"));
   EXPECT_THAT(with("\"groups\": 2", "\"groups\": 99999999999"), HasSubstr("smaller"));
   EXPECT_THAT(with("\"op\": \"linear\"", "\"op\": \"liner\""), HasSubstr("Did you mean 'linear'?"));
+  EXPECT_THAT(with("\"tm3\"", "\"tm33\""), HasSubstr("unknown mtf 'tm33'"));
+  EXPECT_THAT(with("\"tm3\"", "\"tm33\""), HasSubstr("Did you mean 'tm3'? Known: tm1, tm2, tm3, tm4, coop, add, gate."));
+  EXPECT_THAT(with("\"half_gaussian\"", "\"gaussian\""), HasSubstr("unknown output 'gaussian'"));
+  EXPECT_THAT(with("\"c_max\": 2.5", "\"c_max\": -2.5"), HasSubstr("c_max is -2.5"));
+  EXPECT_THAT(with("\"c_max\": 2.5", "\"c_max\": 1e300"), HasSubstr("single precision"));
+  EXPECT_THAT(with("\"begin\": 5", "\"begin\": 5.5"), HasSubstr("whole number"));
   EXPECT_THAT(with("\"schema\": 1", "\"schema\": 2"), HasSubstr("schema 2"));
   EXPECT_THAT(with("apical.graph", "other"), HasSubstr("format"));
   EXPECT_THAT(with("\"v_th\": ", "\"v_th\": -"), HasSubstr("v_th"));
@@ -271,6 +300,44 @@ TEST(Fold, StopsWhereSomethingElseReads) {
   validate(h);
   fold_affine(h);
   EXPECT_EQ(node(h, "norm").inputs, (Names{"lif"})) << "not through a neuron";
+}
+
+TEST(Fold, StopsAtTheNodesOfTwoPointCells) {
+  Graph g;
+  g.name = "stops", g.input_shape = {4}, g.T = 1;
+  g.tensors["w"] = ramp({4, 4}, 0.5f), g.tensors["s"] = ramp({4}, 0.5f), g.tensors["t"] = ramp({4}, 0.25f);
+  const std::vector<Node> between{{"m", Slice{0, 4}, {}, {}}, {"m", Tanh{}, {}, {}}, {"m", TwoPoint{}, {}, {}}, {"m", Concat{}, {}, {}}};
+  for (Node m : between)
+    for (const bool before : {true, false}) {  // the affine before it and the weights behind, or the other way round
+      const Node affine{before ? "a" : "c", Affine{"s", "t"}, {}, {}}, linear{before ? "c" : "a", Linear{"w", ""}, {}, {}};
+      g.tensors["w"] = ramp({4, before && std::holds_alternative<Concat>(m.op) ? 8 : 4}, 0.5f);
+      g.nodes = {{"in", Input{}, {}, {}}, before ? affine : linear, m, before ? linear : affine};
+      g.nodes[1].inputs = {"in"}, g.nodes[2].inputs = {"a"}, g.nodes[3].inputs = {"m"};
+      if (std::holds_alternative<Concat>(m.op)) {
+        g.nodes[2].inputs = {"a", "in"};
+        if (!before) g.nodes.insert(g.nodes.begin() + 3, {"half", Slice{0, 4}, {"m"}, {}}), g.nodes[4].inputs = {"half"};
+      }
+      Graph folded = g;
+      fold_affine(folded);
+      EXPECT_EQ(to_json(folded), to_json([&] { validate(g); return g; }())) << op_name(m.op);
+    }
+}
+
+TEST(FeedForward, EndsAtTheContextOfCells) {
+  Graph g;
+  g.name = "streams", g.input_shape = {3}, g.T = 1;
+  g.tensors["w"] = ramp({3, 3}, 0.5f);
+  g.nodes = {{"in", Input{}, {}, {}},
+             {"r", Linear{"w", ""}, {"in"}, {}},
+             {"phi", Tanh{}, {"r"}, {}},
+             {"p", Linear{"w", ""}, {"phi"}, {}},
+             {"early", TwoPoint{}, {"r", "p"}, {}},
+             {"q", Linear{"w", ""}, {"early"}, {}},
+             {"h", TwoPoint{}, {"r", "q"}, {}},
+             {"out", Linear{"w", ""}, {"h"}, {}},
+             {"last", Readout{}, {"out"}, {}}};
+  validate(g);
+  EXPECT_EQ(feed_forward(g), (std::set<std::string>{"in", "r", "h", "out", "last"}));
 }
 
 TEST(Fold, CopiesASharedTensor) {

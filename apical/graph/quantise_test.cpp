@@ -117,6 +117,19 @@ TEST(Quantise, ExponentsHaveTheLeastSquaredError) {
   }
 }
 
+TEST(Quantise, TwoPointCellsHaveNoIntegerFormButBfloat16) {
+  Graph g = small();
+  g.nodes[2] = {"cells", TwoPoint{}, {"conv"}, {}}, g.nodes[3].inputs = {"cells"};
+  EXPECT_THAT(refused(g), AllOf(HasSubstr("a two_point has no integer form, and 'cells' is one"), HasSubstr("16 bits")));
+  quantise(g, 16, {});
+  EXPECT_FALSE(g.integer);
+  g.nodes[2].op = Tanh{};
+  EXPECT_THAT(refused(g), HasSubstr("a tanh has no integer form"));
+  g.nodes[2] = {"pool", AvgPool2d{2, 2}, {"conv"}, {}}, g.nodes.erase(g.nodes.begin() + 3);
+  g.nodes.insert(g.nodes.begin() + 4, {"part", Slice{0, 8}, {"flat"}, {}}), g.nodes[5].inputs = {"part"};
+  EXPECT_THAT(refused(g), HasSubstr("a slice has no integer form, and 'part' is one"));
+}
+
 TEST(Quantise, WholeInputsAreTakenAsTheyAre) {
   InputRange range;
   const std::vector<float> counts{0, 3, -127, 5};

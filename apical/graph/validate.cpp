@@ -108,11 +108,14 @@ class Validator {
 
   void check_inputs(const Node& node) {
     where_ = "node '" + node.name + "'";
-    const bool is_input = std::holds_alternative<Input>(node.op), is_add = std::holds_alternative<Add>(node.op);
+    const bool is_input = std::holds_alternative<Input>(node.op), is_cell = std::holds_alternative<TwoPoint>(node.op),
+               is_many = std::holds_alternative<Add>(node.op) || std::holds_alternative<Concat>(node.op);
     if (is_input && !node.inputs.empty()) fail("an input node has no inputs");
-    if (is_add && (node.inputs.size() < 2 || node.inputs.size() > 64))
-      fail("add needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
-    if (!is_input && !is_add && node.inputs.size() != 1)
+    if (is_many && (node.inputs.size() < 2 || node.inputs.size() > 64))
+      fail(op_name(node.op) + " needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
+    if (is_cell && (node.inputs.empty() || node.inputs.size() > 2))
+      fail("two_point needs 1 or 2 inputs, the receptive field and the context, it has " + std::to_string(node.inputs.size()));
+    if (!is_input && !is_many && !is_cell && node.inputs.size() != 1)
       fail(op_name(node.op) + " needs exactly one input, it has " + std::to_string(node.inputs.size()));
     for (const auto& name : node.inputs) {
       if (shapes_.count(name)) continue;
@@ -242,6 +245,34 @@ class Validator {
   }
   Shape shape_of(const Readout&, const Node& node) { return in(node); }
 
+  std::int64_t flat(const Node& node, const std::string& input) const {
+    const Shape& x = *shapes_.at(input);
+    if (x.size() != 1) fail(op_name(node.op) + " needs inputs [N], '" + input + "' has " + shape_text(x), "Put a flatten node before it.");
+    return x[0];
+  }
+  Shape shape_of(const Slice& op, const Node& node) {
+    const std::int64_t n = flat(node, node.inputs[0]);
+    if (op.begin < 0 || op.size < 1 || op.size > n || op.begin > n - op.size)
+      fail("a slice of " + std::to_string(op.size) + " from element " + std::to_string(op.begin) + " on does not lie within the " +
+           std::to_string(n) + " of '" + node.inputs[0] + "'");
+    return {op.size};
+  }
+  Shape shape_of(const Concat&, const Node& node) {
+    std::int64_t n = 0;
+    for (const auto& name : node.inputs) n += flat(node, name);
+    return {n};
+  }
+  Shape shape_of(const Tanh&, const Node& node) { return in(node); }
+  Shape shape_of(const TwoPoint& op, const Node& node) {
+    if (!(op.cell.c_max > 0) || !std::isfinite(op.cell.c_max))
+      fail("c_max is " + number(op.cell.c_max) + ", it must be positive and finite", "It bounds the context; 3 is usual.");
+    if (node.inputs.size() == 2)
+      if (const Shape& context = *shapes_.at(node.inputs[1]); context != in(node))
+        fail("its context '" + node.inputs[1] + "' has the shape " + shape_text(context) + ", its receptive field '" + node.inputs[0] + "' has " +
+             shape_text(in(node)));
+    return in(node);
+  }
+
   void check_figures() {
     for (const auto& [name, value] : graph_.densities) {
       if (!shapes_.count(name)) fail("a density is given for '" + name + "', which is no node");
@@ -278,6 +309,10 @@ class Validator {
     }
     for (const auto& node : graph_.nodes) {
       if (std::holds_alternative<Affine>(node.op)) fail("a quantised network has no affines, but '" + node.name + "' is one", "Fold it, then quantise.");
+      if (std::holds_alternative<Slice>(node.op) || std::holds_alternative<Concat>(node.op) || std::holds_alternative<Tanh>(node.op) ||
+          std::holds_alternative<TwoPoint>(node.op))
+        fail("a " + op_name(node.op) + " has no integer form, and '" + node.name + "' is one",
+             "Integers know conv2d, linear, pools, flatten, add, neuron and readout. 16 bits, which are bfloat16, are possible.");
       for (const auto& name : tensor_names(node.op))
         if (weights.count(name) && name != weight_name(node.op)) fail("the weight '" + name + "' is something else to the node '" + node.name + "'");
     }

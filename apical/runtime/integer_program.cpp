@@ -39,7 +39,8 @@ class Builder {
   void fill(const graph::Input&, const IntegerNode& node, IntegerSlot&) { program_.input_scale = static_cast<float>(1 / node.unit); }
   void fill(const graph::Flatten&, const IntegerNode&, IntegerSlot& s) { s.form = input(s).form; }
   void fill(const graph::Add&, const IntegerNode& node, IntegerSlot& s) { s.shifts = node.shifts; }
-  void fill(const graph::Affine&, const IntegerNode&, IntegerSlot&) {}  // there is none
+  template <class Other>
+  void fill(const Other&, const IntegerNode&, IntegerSlot&) {}  // there is none
 
   void fill(const graph::Conv2d& op, const IntegerNode& node, IntegerSlot& s) {
     s.conv = conv_shape(op, graph_.tensors.at(op.weight).shape, input(s), s);

@@ -82,7 +82,8 @@ class Reference {
     plain_pool(op.kernel, op.stride, in_shape(node), node.shape, in(node), y, [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
   }
   void step(const graph::Flatten&, const Node& node, std::size_t, Values& y) const { y = in(node); }
-  void step(const graph::Affine&, const Node& node, std::size_t, Values&) const { throw internal_error("an affine", node.name); }
+  template <class Other>
+  void step(const Other& op, const Node& node, std::size_t, Values&) const { throw internal_error("a " + graph::op_name(op), node.name); }
 
   void step(const graph::Add&, const Node& node, std::size_t n, Values& y) const {
     for (std::size_t i = 0; i < node.inputs.size(); ++i)

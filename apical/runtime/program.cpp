@@ -114,6 +114,12 @@ class Builder {
     }
   }
 
+  // Parts of a vector, and vectors behind each other, lie as in the graph.
+  void fill(const graph::Slice& op, Slot& s) { s.begin = static_cast<std::size_t>(op.begin), s.order.clear(); }
+  void fill(const graph::Concat&, Slot& s) { s.order.clear(); }
+  void fill(const graph::Tanh&, Slot&) {}
+  void fill(const graph::TwoPoint& op, Slot& s) { s.cell = op.cell; }
+
   void fill(const graph::Readout& op, Slot& s) {
     s.readout = op.kind;
     s.state_at = program_.state_size, program_.state_size += s.n;

@@ -38,6 +38,8 @@ struct Slot : NodeSlot {
   std::size_t biases = 0;
   kernels::Lif lif;
   graph::Floats decay;  // [], [1] or [n]
+  kernels::TwoPoint cell;
+  std::size_t begin = 0;  // of a slice
   BufferPlan at;
   // Counting: of each input element, the synapses it reaches, and those of them with a nonzero weight.
   std::vector<std::uint32_t> reach, fan;

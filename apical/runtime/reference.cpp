@@ -126,6 +126,47 @@ class Reference {
     for (std::size_t k = 0; k < y.size(); ++k) y[k] = op.kind == graph::ReadoutKind::rate ? kept[k] / (t_ + 1) : kept[k];
   }
 
+  void step(const graph::Slice& op, const Node& node, Values& y, ReferenceResult&) const {
+    std::copy_n(in(node).begin() + op.begin, op.size, y.begin());
+  }
+  void step(const graph::Concat&, const Node& node, Values& y, ReferenceResult&) const {
+    auto at = y.begin();
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) at = std::copy(in(node, i).begin(), in(node, i).end(), at);
+  }
+  void step(const graph::Tanh&, const Node& node, Values& y, ReferenceResult&) const {
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] = std::tanh(in(node)[k]);
+  }
+
+  void step(const graph::TwoPoint& op, const Node& node, Values& y, ReferenceResult&) const {
+    const double c_max = op.cell.c_max;
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      const double C = node.inputs.size() > 1 ? c_max * std::tanh(in(node, 1)[k] / c_max) : 0;
+      const double T = std::max(modulated(op.cell.mtf, in(node)[k], C), 0.0);
+      y[k] = op.cell.output == kernels::TwoPointOutput::relu6  ? std::min(T, 6.0)
+             : op.cell.output == kernels::TwoPointOutput::relu ? T
+                                                               : 1 - std::exp(-T * T / 2);
+    }
+  }
+  static double modulated(kernels::Mtf mtf, double R, double C) {
+    switch (mtf) {
+      case kernels::Mtf::tm1:
+        return R / 2 * (1 + std::exp(std::min(R * C, 8.0)));
+      case kernels::Mtf::tm2:
+        return R + R * C;
+      case kernels::Mtf::tm3:
+        return R * (1 + std::tanh(R * C));
+      case kernels::Mtf::tm4:
+        return R * std::exp2(std::min(R * C, 8.0));
+      case kernels::Mtf::coop:
+        return R * R + 2 * R + C * (1 + std::fabs(R));
+      case kernels::Mtf::add:
+        return R + C;
+      case kernels::Mtf::gate:
+        return 2 * R / (1 + std::exp(-C));
+    }
+    return 0;
+  }
+
   Graph graph_;
   const std::vector<SpikeRecord>* forced_;
   std::map<std::string, Values> out_, state_;

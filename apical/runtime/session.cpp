@@ -7,6 +7,7 @@
 #include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/scan.h"
+#include "apical/kernels/neurons/two_point.h"
 #include "apical/runtime/program.h"
 #include "apical/runtime/stepping.h"
 
@@ -112,6 +113,18 @@ struct Session::Impl {
       case Kind::readout:
         readout(s, in->x.data(), values.data() + s.state_at, b.x.data());
         break;
+      case Kind::slice:
+        slice(s, in->x, b.x);
+        break;
+      case Kind::concat:
+        concat(s, b.x);
+        break;
+      case Kind::tanh:
+        kernels::tanh_forward(in->x.data(), s.n, b.x.data());
+        break;
+      case Kind::two_point:
+        kernels::two_point_forward(s.cell, in->x.data(), s.inputs.size() > 1 ? in_order(s, s.inputs[1]) : nullptr, s.n, b.x.data());
+        break;
     }
   }
 
@@ -145,18 +158,41 @@ struct Session::Impl {
       kernels::dense_linear(weight, s.n, from.n, in.x.data(), y.data());
   }
 
-  // Inputs of another order (a flattened image beside a linear layer) are brought to that of the first.
+  // The output of slot i, of as many elements as s, in the order of s: a flattened image may stand beside a linear layer. Until the next call.
+  const float* in_order(const Slot& s, std::size_t i) {
+    const auto& from = slot(i).order;
+    const float* x = of(i).x.data();
+    if (from == s.order) return x;
+    for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
+    if (s.order.empty()) return reordered.data();
+    for (std::size_t k = 0; k < s.n; ++k) listed[k] = reordered[s.order[k]];
+    return listed.data();
+  }
+
   void add(const Slot& s, std::span<float> y) {
     std::fill(y.begin(), y.end(), 0.0f);
     for (const auto i : s.inputs) {
-      const auto& from = slot(i).order;
+      const float* x = in_order(s, i);
+      for (std::size_t k = 0; k < s.n; ++k) y[k] += x[k];
+    }
+  }
+
+  void slice(const Slot& s, std::span<const float> x, std::span<float> y) {
+    const auto& from = slot(s.inputs[0]).order;
+    if (from.empty())
+      std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(s.begin), s.n, y.begin());
+    else
+      for (std::size_t k = 0; k < x.size(); ++k)
+        if (from[k] >= s.begin && from[k] - s.begin < s.n) y[from[k] - s.begin] = x[k];
+  }
+
+  void concat(const Slot& s, std::span<float> y) {
+    std::size_t at = 0;
+    for (const auto i : s.inputs) {
+      const Slot& from = slot(i);
       const float* x = of(i).x.data();
-      if (from == s.order) {
-        for (std::size_t k = 0; k < s.n; ++k) y[k] += x[k];
-        continue;
-      }
-      for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
-      for (std::size_t k = 0; k < s.n; ++k) y[k] += reordered[s.order.empty() ? k : s.order[k]];
+      for (std::size_t k = 0; k < from.n; ++k) y[at + (from.order.empty() ? k : from.order[k])] = x[k];
+      at += from.n;
     }
   }
 
@@ -179,8 +215,10 @@ struct Session::Impl {
       if (s.spikes) {
         b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
       } else {
-        for (std::size_t k = 0; k < s.n; ++k)
-          if (b.x[k] != 0.0f) b.list[b.count++] = static_cast<std::uint32_t>(k), b.ones &= b.x[k] == 1.0f || b.x[k] == -1.0f;
+        for (std::size_t k = 0; k < s.n; ++k) {  // without a branch that values of no pattern would mislead
+          const float v = b.x[k];
+          b.list[b.count] = static_cast<std::uint32_t>(k), b.count += v != 0.0f, b.ones &= (v == 0.0f) | (v == 1.0f) | (v == -1.0f);
+        }
       }
     }
     if (s.kind == Kind::neuron) recorder.add(i, s, b.bits, b.list.first(b.count));
@@ -203,6 +241,7 @@ struct Session::Impl {
     if (s.kind == Kind::readout) c.state_bytes += 8.0 * static_cast<double>(s.n);
     if (!run) return;
     if (s.kind == Kind::affine) c.effective_macs += products;
+    if (s.kind == Kind::two_point) c.membrane_updates += static_cast<double>(s.n);
     if (!weights) {
       c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
       return;

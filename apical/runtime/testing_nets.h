@@ -107,6 +107,104 @@ inline graph::Graph large_net() {
   return g;
 }
 
+/// Two streams of two-point cells, two layers each: h = TwoPoint(R, P + D + U) from a vector [50]. A second iteration (`iterations` is 1 or 2)
+/// reads P and D from the h of the first, with the same weights, and remembers half of the universal context. Feed-forward weight layers are
+/// named r.. and out.
+inline graph::Graph two_stream_net(const kernels::TwoPoint& cell = {}, int iterations = 1, std::uint64_t seed = 1) {
+  using namespace graph;
+  constexpr std::int64_t inputs[] = {29, 21}, cells[] = {24, 19}, shared = 6, layers = 2;
+  const std::string id = "two streams " + std::to_string(seed);
+  Graph g;
+  g.name = "two streams", g.input_shape = {inputs[0] + inputs[1]}, g.T = 1, g.encoder = {}, g.classes = {"a", "b", "c"};
+  const auto weight = [&](const std::string& name, std::int64_t outputs, std::int64_t ins, float scale) {
+    if (!g.tensors.count(name)) g.tensors[name] = random_tensor({outputs, ins}, id + name, scale / std::sqrt(static_cast<float>(ins)));
+    return name;
+  };
+  const auto node = [&](const std::string& name, Op op, std::vector<std::string> from) {
+    g.nodes.push_back({name, std::move(op), std::move(from), {}});
+    return name;
+  };
+  g.tensors["half"] = {{shared}, std::vector<float>(shared, 0.5f)}, g.tensors["none"] = {{shared}, std::vector<float>(shared, 0.0f)};
+  node("in", Input{}, {});
+  std::vector<std::string> below{node("x0", Slice{0, inputs[0]}, {"in"}), node("x1", Slice{inputs[0], inputs[1]}, {"in"})};
+  for (int l = 0; l < layers; ++l) {
+    std::string R[2], shown[2], u;
+    const std::string of = std::to_string(l);
+    const std::int64_t all = l ? cells[0] + cells[1] : inputs[0] + inputs[1];
+    const std::string together = node("all" + of, Concat{}, below);
+    for (const int m : {0, 1}) {
+      const std::string at = of + std::to_string(m);
+      g.tensors["br" + at] = random_tensor({cells[m]}, id + "br" + at, 0.3f), g.tensors["bc" + at] = random_tensor({cells[m]}, id + "bc" + at, 0.3f);
+      R[m] = node("r" + at, Linear{weight("Wr" + at, cells[m], l ? cells[m] : inputs[m], 1.4f), "br" + at}, {below[static_cast<std::size_t>(m)]});
+      shown[m] = node("phi" + at, Tanh{}, {R[m]});
+    }
+    for (int n = 0; n < iterations; ++n) {
+      std::string again, now = node("k" + of + "." + std::to_string(n), Linear{weight("Wk" + of, shared, all, 1), ""}, {together});
+      if (n) again = node("kept" + of, Affine{"half", "none"}, {u}), now = node("remembers" + of, Add{}, {now, again});
+      u = node("u" + of + "." + std::to_string(n), Tanh{}, {now});
+      std::string h[2];
+      for (const int m : {0, 1}) {
+        const std::string at = of + std::to_string(m), pass = at + "." + std::to_string(n);
+        const std::string P = node("p" + pass, Linear{weight("Wp" + at, cells[m], cells[m], 1), "bc" + at}, {shown[m]});
+        const std::string D = node("d" + pass, Linear{weight("Wd" + at, cells[m], cells[1 - m], 1), ""}, {shown[1 - m]});
+        const std::string U = node("U" + pass, Linear{weight("Wu" + at, cells[m], shared, 1), ""}, {u});
+        h[m] = node("h" + pass, TwoPoint{cell}, {R[m], node("c" + pass, Add{}, {P, D, U})});
+        for (std::int64_t i = 0; i < cells[m]; ++i) g.tensors["Wp" + at].values[static_cast<std::size_t>(i * cells[m] + i)] = 0;
+      }
+      shown[0] = h[0], shown[1] = h[1];
+    }
+    below = {shown[0], shown[1]};
+  }
+  g.tensors["bo"] = random_tensor({3}, id + "bo", 0.1f);
+  node("out", Linear{weight("Wo", 3, cells[0] + cells[1], 1), "bo"}, {node("both", Concat{}, below)});
+  node("scores", Readout{ReadoutKind::last}, {"out"});
+  if (iterations == 1) g.tensors.erase("half"), g.tensors.erase("none");
+  validate(g);
+  return g;
+}
+
+/// Cells of images, whose memory is channel last; slices of one flattened; contexts in another order than what they meet.
+inline graph::Graph image_cells_net() {
+  using namespace graph;
+  using kernels::Mtf, kernels::TwoPointOutput;
+  Graph g;
+  g.name = "cells of images", g.input_shape = {4, 3, 5}, g.T = 2;
+  g.tensors["w"] = random_tensor({6, 4, 1, 1}, "w", 0.6f), g.tensors["v"] = random_tensor({6, 4, 1, 1}, "v", 0.6f);
+  g.tensors["l"] = random_tensor({40, 90}, "l", 0.3f), g.tensors["o"] = random_tensor({5, 80}, "o", 0.3f);
+  g.nodes = {{"in", Input{}, {}, {}},
+             {"r", Conv2d{"w", "", 1, 1, 0, 0, 1}, {"in"}, {}},
+             {"c", Conv2d{"v", "", 1, 1, 0, 0, 1}, {"in"}, {}},
+             {"h", TwoPoint{}, {"r", "c"}, {}},
+             {"flat", Flatten{}, {"h"}, {}},
+             {"phi", Tanh{}, {"flat"}, {}},
+             {"part", Slice{35, 40}, {"phi"}, {}},
+             {"l", Linear{"l", ""}, {"flat"}, {}},
+             {"g", TwoPoint{{Mtf::tm1, TwoPointOutput::relu, 2}}, {"l", "part"}, {}},
+             {"more", Concat{}, {"g", "flat", "part"}, {}},
+             {"middle", Slice{50, 90}, {"more"}, {}},
+             {"gated", TwoPoint{{Mtf::gate, TwoPointOutput::relu6, 1}}, {"flat", "middle"}, {}},
+             {"other", TwoPoint{{Mtf::coop, TwoPointOutput::relu6, 1}}, {"middle", "gated"}, {}},
+             {"few", Slice{7, 40}, {"other"}, {}},
+             {"both", Concat{}, {"g", "few"}, {}},
+             {"o", Linear{"o", ""}, {"both"}, {}},
+             {"out", Readout{ReadoutKind::last}, {"o"}, {}}};
+  validate(g);
+  return g;
+}
+
+/// Two streams with every transfer function and output, of one pass and of two; and cells of images.
+inline std::vector<graph::Graph> two_point_nets() {
+  using kernels::Mtf, kernels::TwoPointOutput;
+  std::vector<graph::Graph> nets{image_cells_net()};
+  for (const Mtf mtf : {Mtf::tm1, Mtf::tm2, Mtf::tm3, Mtf::tm4, Mtf::coop, Mtf::add, Mtf::gate})
+    for (const auto output : {TwoPointOutput::relu6, TwoPointOutput::relu, TwoPointOutput::half_gaussian}) {
+      const int iterations = 1 + static_cast<int>(nets.size() % 2);
+      nets.push_back(two_stream_net({mtf, output, iterations == 1 ? 3.0f : 1.5f}, iterations, nets.size()));
+      nets.back().name += " of T" + std::to_string(static_cast<int>(mtf)) + ", output " + std::to_string(static_cast<int>(output));
+    }
+  return nets;
+}
+
 /// Without norms: shapes, groups, strides, pools and neurons drawn by the seed.
 inline graph::Graph random_net(std::uint64_t seed) {
   using namespace graph;

@@ -133,7 +133,13 @@ void networks() {
   tiny.nodes = {{"in", Input{}, {}, {}}, {"l", Linear{"w", ""}, {"in"}, {}}, {"a", Affine{"s", "s"}, {"l"}, {}},
                 {"n", Neuron{}, {"a"}, {}}, {"sum", Add{}, {"n", "l"}, {}}, {"out", Readout{ReadoutKind::last}, {"sum"}, {}}};
   validate(tiny);
-  for (const Graph& g : {tiny, apical::testing::small_net()}) {
+  Graph cells;
+  cells.name = "two_point", cells.input_shape = {3}, cells.T = 1;
+  cells.tensors["w"] = {{2, 2}, {0, 1, -1, 0}};
+  cells.nodes = {{"in", Input{}, {}, {}}, {"r", Slice{1, 2}, {"in"}, {}}, {"phi", Tanh{}, {"r"}, {}}, {"p", Linear{"w", ""}, {"phi"}, {}},
+                 {"h", TwoPoint{{apical::kernels::Mtf::tm3}}, {"r", "p"}, {}}, {"both", Concat{}, {"h", "r"}, {}}};
+  validate(cells);
+  for (const Graph& g : {tiny, apical::testing::small_net(), cells}) {
     const std::string text = to_json(g);
     put("graph_json/" + g.name, Bytes(text.begin(), text.end()));
     std::filesystem::create_directories(root / "model");
