@@ -33,6 +33,9 @@ std::vector<Profile> make() {
       {"loihi", "Loihi, 14 nm: 23.6 pJ a synaptic operation, 81 pJ an active neuron update, memory on the core included; no MACs",
        "M. Davies et al., \"Loihi: a neuromorphic manycore processor with on-chip learning\", IEEE Micro 38(1), 2018, table 2 (0.75 V)",
        23.6, std::nullopt, 81, 0, 0, 0},
+      {"two-point-cells", "80 pJ (8e-5 uJ) a synapse that a nonzero activation reaches, whatever it is worth; nothing else",
+       "A. Adeel et al., \"Unlocking the potential of two-point cells for energy-efficient and resilient training of deep nets\", IEEE TETCI, 2023",
+       80, 80, 0, 0, 0, 0},
   };
 }
 
@@ -66,6 +69,17 @@ const Profile& profile(const std::string& name) {
     names.push_back(p.name);
   }
   throw usage_error("unknown hardware profile '" + name + "'", "--profile", did_you_mean(name, names));
+}
+
+graph::OpCounts counts_of(const std::vector<runtime::LayerCounts>& layers, const std::function<bool(const std::string&)>& chosen) {
+  graph::OpCounts sum;
+  double steps = 0, samples = 0;  // noted with the last layer, chosen or not
+  for (const auto& l : layers) {
+    if (chosen(l.layer)) sum += l.counts;
+    steps += l.counts.steps, samples += l.counts.samples;
+  }
+  sum.steps = steps, sum.samples = samples;
+  return sum;
 }
 
 Estimate estimate(const graph::OpCounts& c, const Profile& p) {

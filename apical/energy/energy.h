@@ -1,11 +1,13 @@
 #pragma once
 // From counted operations and bytes to joules, under named hardware profiles. These are estimates: what the counted work would
 // cost at a profile's published prices; nothing else of a chip (clock, leakage, control, network) is in them.
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "apical/graph/graph.h"
+#include "apical/runtime/session.h"
 
 namespace apical::energy {
 
@@ -37,6 +39,10 @@ struct Estimate {
 
 /// Needs counts of at least one sample (data error otherwise).
 Estimate estimate(const graph::OpCounts& counts, const Profile& profile);
+
+/// The counts of the layers of some names alone, of all samples: with the profile two-point-cells the energy of a network's feed-forward synapses
+/// (graph::feed_forward), say, beside that of all.
+graph::OpCounts counts_of(const std::vector<runtime::LayerCounts>& layers, const std::function<bool(const std::string&)>& chosen);
 
 /// How many times the energy of the ANN the spiking network costs (above 1: the spiking network costs more), if both are known.
 std::optional<double> ratio_to_ann(const Estimate& estimate) noexcept;

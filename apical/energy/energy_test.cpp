@@ -8,6 +8,7 @@
 
 #include "apical/base/error.h"
 #include "apical/energy/meter.h"
+#include "apical/runtime/testing_nets.h"
 
 namespace apical::energy {
 namespace {
@@ -50,6 +51,24 @@ TEST(Estimate, HardwareWithoutMultipliersRefusesThem) {
   graph::OpCounts spikes = counts();
   spikes.effective_macs = 0;
   EXPECT_NEAR(estimate(spikes, profile("loihi")).spiking->total(), (1000 * 23.6 + 20 * 81) * 1e-12, 1e-16);
+}
+
+TEST(Estimate, FeedForwardAndContextSynapsesOfTwoPointCells) {
+  const graph::Graph g = testing::two_stream_net();
+  runtime::Session session(g, {.count = true});
+  for (const std::uint64_t sample : {1, 2}) session.run(testing::random_frames(g, sample, true));
+  const auto layers = session.layer_counts();
+  const auto forward = graph::feed_forward(g);
+  const graph::OpCounts ff = counts_of(layers, [&](const std::string& name) { return forward.count(name) > 0; }), all = session.counts();
+  EXPECT_EQ(counts_of(layers, [](const std::string&) { return true; }), all);
+  EXPECT_EQ(ff.samples, 2);
+  double synapses = 0;  // by name
+  for (const auto& l : layers)
+    if (l.layer[0] == 'r' || l.layer == "out") synapses += l.counts.effective_acs + l.counts.effective_macs;
+  EXPECT_GT(synapses, 0);
+  const Profile& paper = profile("two-point-cells");
+  EXPECT_NEAR(estimate(ff, paper).spiking->total(), synapses / 2 * 8e-5 * 1e-6, 1e-18);
+  EXPECT_NEAR(estimate(all, paper).spiking->total(), (all.effective_acs + all.effective_macs) / 2 * 8e-5 * 1e-6, 1e-18);
 }
 
 TEST(Profiles, AllNameTheirSourceAndUnknownOnesAreRefused) {
