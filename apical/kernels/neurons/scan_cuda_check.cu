@@ -259,6 +259,7 @@ int run(bool quick, bool timing, const std::string& json, const std::string& sam
   lif.all();
   check_models(checker);
   check_sliding(checker);
+  check_two_point(checker);
   const char* separator = "\n  ";
   for (const auto& [family, t] : checker.tallies) {
     std::printf("%-68s %6zu cases %12zu values %6zu differing\n", family.c_str(), t.cases, t.values, t.differing);

@@ -18,9 +18,9 @@ inline void check_launch(const char* what) {
 }
 
 /// Adds up one value a thread, in a fixed order; the sum is thread 0's. All threads of the block call it.
-template <unsigned threads>
-__device__ double block_sum(double value) {
-  __shared__ double sums[threads];
+template <unsigned threads, class T>
+__device__ T block_sum(T value) {
+  __shared__ T sums[threads];
   __syncthreads();  // a sum before this one may still be read
   sums[threadIdx.x] = value;
   for (unsigned half = threads / 2; half > 0; half /= 2) {

@@ -158,6 +158,7 @@ void Checks::compare(const std::string& family, const std::string& text, const c
 
 void check_models(Checks& c);
 void check_sliding(Checks& c);
+void check_two_point(Checks& c);
 
 /// Times forward, backward and both beside a copy, prints a table and returns it as a JSON array. noise: [noise_count] in device memory.
 std::string time_scans(const float* noise, std::size_t noise_count);

@@ -90,8 +90,12 @@ class TwoPointCells : public testing::Test {
 };
 
 TEST_F(TwoPointCells, ValuesByHand) {  // R, C, T; 1 + exp, tanh and 2^ to ten digits
-  const struct { Mtf mtf; double r, c, t; } values[] = {
-      {Mtf::coop, 1, 1, 5}, {Mtf::coop, 1, -1, 1}, {Mtf::coop, 1, -2, -1}, {Mtf::coop, -1, 1, 1}, {Mtf::coop, -1, 0, -1}, {Mtf::coop, 0, 1, 1}, {Mtf::coop, 2, 0, 8},
+  const struct {
+    Mtf mtf;
+    double r, c, t;
+  } values[] = {
+      {Mtf::coop, 1, 1, 5}, {Mtf::coop, 1, -1, 1}, {Mtf::coop, 1, -2, -1}, {Mtf::coop, -1, 1, 1},
+      {Mtf::coop, -1, 0, -1}, {Mtf::coop, 0, 1, 1}, {Mtf::coop, 2, 0, 8},
       {Mtf::tm1, 1, 1, 1.8591409142}, {Mtf::tm1, 1, -1, 0.6839397206}, {Mtf::tm1, 3, 3, 4472.9369805626}, {Mtf::tm1, -3, -3, -4472.9369805626},
       {Mtf::tm2, 1, 1, 2}, {Mtf::tm2, 1, -1, 0}, {Mtf::tm2, -2, 0.5, -3},
       {Mtf::tm3, 1, 1, 1.7615941560}, {Mtf::tm3, 1, -1, 0.2384058440}, {Mtf::tm3, -1, 1, -0.2384058440},
