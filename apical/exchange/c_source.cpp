@@ -129,8 +129,7 @@ class FloatWriter : public CWriter {
   // A function of c_text::functions, after those it calls; returns its name in the file.
   std::string function(const std::string& name) {
     if (std::find(written_.begin(), written_.end(), name) == written_.end()) {
-      if (name == "tanh") function("expm1");
-      if (name == "exp" || name == "expm1") function("exp_parts");
+      if (name != "exp2_parts") function("exp2_parts");
       functions_ += c_text::functions.at(name);
       written_.push_back(name);
     }
@@ -138,16 +137,17 @@ class FloatWriter : public CWriter {
   }
 
   void emit(const graph::Tanh&, std::size_t k) {
-    loop(k, "(" + items_[k].at + ")[i] = " + function("tanh") + "((float)(" + in(k).at + ")[i]);");
+    loop(k, "(" + items_[k].at + ")[i] = " + function("tanh") + "((float)(" + in(k).at + ")[i], " + literal(-kTanh) + ");");
   }
 
   // The equations of kernels/neurons/two_point-inl.h, in their order of operations.
+  static constexpr float kLog2E = std::numbers::log2e_v<float>, kTanh = 2 * kLog2E;
   void emit(const graph::TwoPoint& op, std::size_t k) {
     const bool has_context = graph_.nodes[k].inputs.size() > 1;
     const float c_max = op.cell.c_max;
     std::string c = "0.0f";
     if (has_context)
-      c = literal(c_max) + " * " + function("tanh") + "((float)context[" + same_element(k, 1) + "] * " + literal(1.0f / c_max) + ")";
+      c = literal(c_max) + " * " + function("tanh") + "((float)context[" + same_element(k, 1) + "], " + literal(-kTanh / c_max) + ")";
     std::string body = c_text::two_point;
     replace_all(body, "@A", has_context ? "const " + in(k, 1).type + " *context, " : ""), replace_all(body, "@K", c);
     replace_all(body, "@T", transfer(op.cell.mtf)), replace_all(body, "@S", sent(op.cell.output));
@@ -158,25 +158,26 @@ class FloatWriter : public CWriter {
     const std::string held = "const float p = r * c, e = ";
     switch (mtf) {
       case Mtf::tm1:
-        return held + function("exp") + "(p > 8.0f ? 8.0f : p);\n    const float t = 0.5f * r * (1.0f + e);";
+        return held + function("exp2") + "(" + literal(kLog2E) + " * (p > 8.0f ? 8.0f : p));\n    const float t = 0.5f * r * (1.0f + e);";
       case Mtf::tm2:
         return "const float t = r + r * c;";
       case Mtf::tm3:
-        return "const float t = r * (1.0f + " + function("tanh") + "(r * c));";
+        return "const float t = r * (1.0f + " + function("tanh") + "(r * c, " + literal(-kTanh) + "));";
       case Mtf::tm4:
-        return held + function("exp") + "(" + literal(std::numbers::ln2_v<float>) + " * (p > 8.0f ? 8.0f : p));\n    const float t = r * e;";
+        return held + function("exp2") + "(p > 8.0f ? 8.0f : p);\n    const float t = r * e;";
       case Mtf::coop:
         return "const float t = r * (r + 2.0f) + c * (1.0f + (r < 0.0f ? -r : r));";
       case Mtf::add:
         return "const float t = r + c;";
       case Mtf::gate:
-        return "const float e = " + function("exp") +
-               "(c < 0.0f ? c : -c), q = 1.0f / (1.0f + e);\n    const float t = r * (2.0f * (c >= 0.0f ? q : e * q));";
+        return "const float e = " + function("exp2") + "(" + literal(-kLog2E) +
+               " * (c < 0.0f ? -c : c)), q = 1.0f / (1.0f + e);\n    const float t = r * (2.0f * (c >= 0.0f ? q : e * q));";
     }
     return "";
   }
   std::string sent(kernels::TwoPointOutput output) {  // h of t
-    if (output == kernels::TwoPointOutput::half_gaussian) return "0.0f >= t ? 0.0f : 0.0f - " + function("expm1") + "(-0.5f * (t * t))";
+    if (output == kernels::TwoPointOutput::half_gaussian)
+      return "0.0f >= t ? 0.0f : " + function("one_minus_exp2") + "(" + literal(-0.5f * kLog2E) + " * (t * t))";
     return output == kernels::TwoPointOutput::relu ? "0.0f >= t ? 0.0f : t" : "0.0f >= t ? 0.0f : t > 6.0f ? 6.0f : t";
   }
 

@@ -86,44 +86,45 @@ static void @P_layer@N(const @X *restrict x, @A@Y *restrict y) {
 }
 )";
 
-/// Those of kernels/neurons (lif-inl.h, two_point-inl.h): a library's have other last bits.
+/// Those of kernels/neurons/two_point-inl.h: a library's have other last bits.
 inline const std::map<std::string, const char*> functions{
-    {"exp_parts", R"(
-/* exp(z) = (1 + rest) * power for z <= 87; below -87: exp(-87) */
-static float @P_exp_parts(float z, float *power) {
+    {"exp2_parts", R"(
+/* 2^w = (1 + rest) * power for w <= 126; below -126: 2^-126 */
+static float @P_exp2_parts(float w, float *power) {
   union { float f; uint32_t bits; } shifted, two;
-  z = -87.0f > z ? -87.0f : z;
-  shifted.f = z * 1.44269504088896341f + 12582912.0f;
+  w = -126.0f > w ? -126.0f : w;
+  shifted.f = w + 12582912.0f;
   two.bits = (shifted.bits << 23) + 0x3f800000u;
   *power = two.f;
-  const float k = shifted.f - 12582912.0f, r = (z - k * 0.693359375f) - k * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return p * r * r + r;
+  const float f = w - (shifted.f - 12582912.0f), f2 = f * f;
+  const float low = 0.693147182f + 0.240226492f * f, middle = 5.55035733e-2f + 9.61823761e-3f * f, high = 1.33907350e-3f + 1.54035122e-4f * f;
+  return f * (low + f2 * (middle + f2 * high));
 }
 )"},
-    {"exp", R"(
-static float @P_exp(float z) {
+    {"exp2", R"(
+static float @P_exp2(float w) {
   float power;
-  const float rest = @P_exp_parts(z, &power);
+  const float rest = @P_exp2_parts(w, &power);
   return (rest + 1.0f) * power;
 }
 )"},
-    {"expm1", R"(
-static float @P_expm1(float z) {
+    {"one_minus_exp2", R"(
+static float @P_one_minus_exp2(float w) {
   float power;
-  const float rest = @P_exp_parts(z, &power);
-  return rest * power + (power - 1.0f);
+  const float rest = @P_exp2_parts(w, &power);
+  return (1.0f - power) - rest * power;
 }
 )"},
     {"tanh", R"(
-static float @P_tanh(float z) {
-  const float a = @P_expm1(-2.0f * (z < 0.0f ? -z : z));
-  return (z >= 0.0f ? 0.0f - a : a) / (2.0f + a);
+/* tanh(x / unit); scale: -2 log2(e) / unit */
+static float @P_tanh(float x, float scale) {
+  union { float f; uint32_t bits; } from, to;
+  float power;
+  from.f = x;
+  const float moved = @P_exp2_parts((x < 0.0f ? -x : x) * scale, &power) * power;
+  to.f = ((1.0f - power) - moved) / ((1.0f + power) + moved);
+  to.bits |= from.bits & 0x80000000u;
+  return to.f;
 }
 )"}};
 
