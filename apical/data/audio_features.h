@@ -13,20 +13,20 @@ namespace apical::data {
 
 /// The front end of the two-point cell recipe: 23 bands x 32 frames = 736 values a clip.
 struct LogMelSettings {
-  int sample_rate = 8000;  ///< Hz
-  int window = 200;        ///< samples of a frame, under a periodic Hann window
-  int hop = 80;            ///< samples from frame to frame
-  int fft = 256;           ///< length of the transform, even, >= window: the frame is followed by zeros
-  int bands = 23;          ///< mel bands
+  int sample_rate = 8000;           ///< Hz
+  int window = 200;                 ///< samples of a frame, under a periodic Hann window
+  int hop = 80;                     ///< samples from frame to frame
+  int fft = 256;                    ///< length of the transform, even, >= window: the frame is followed by zeros
+  int bands = 23;                   ///< mel bands
   float f_min = 100, f_max = 3800;  ///< Hz
-  float floor = 1e-6f;     ///< log(x + floor)
-  int frames = 32;         ///< of features()
+  float floor = 1e-6f;              ///< log(x + floor)
+  int frames = 32;                  ///< of features()
   bool operator==(const LogMelSettings&) const = default;
 };
 
 /// Log-mel bands of clips. Frame k covers samples k hop .. k hop + window - 1; zeros follow the end of the clip, so that every sample lies
-/// in a frame: K = 1 + ceil((n - window) / hop) frames, at least one. Band b is the triangle over the bins' frequencies between the b-th and
-/// (b + 2)-th of bands + 2 points that are equally spaced on HTK's scale mel = 2595 log10(1 + f / 700), with peak 1:
+/// in a frame: K = 1 + ceil((n - window) / hop) frames, at least one. Band b is the triangle over the bins' frequencies between the b-th
+/// and (b + 2)-th of bands + 2 points that are equally spaced on HTK's scale mel = 2595 log10(1 + f / 700), with peak 1:
 ///     log_mel[k, b] = log(floor + sum_j triangle_b(f_j) |X_k(f_j)|^2)
 class LogMel {
  public:
@@ -46,10 +46,19 @@ class LogMel {
 
   /// [K, bands] in the workspace, until its next use. Data error for a clip without samples.
   std::span<const float> log_mel(std::span<const float> clip, Workspace& workspace) const;
-  /// The same, resampled along time to [frames, bands] by linear interpolation (see resample_frames). Usage error when `out` has another size.
+  /// The same, resampled along time to [frames, bands] by linear interpolation (see resample_frames). Usage error when `out` has another
+  /// size.
   void features(std::span<const float> clip, Workspace& workspace, std::span<float> out) const;
 
+  /// The clip with each band's amplitude multiplied by `gain` [K, bands], for listening: a short-time transform, each bin times the gain of
+  /// the bands around it, the frames added up under the same window and divided by the sum of its squares (so gain 1 gives the clip back).
+  /// A bin's gain is the mean of the bands' gains weighted by their triangles; beyond the outermost triangles it is that of the nearest
+  /// band. Frames that begin before the clip or lie behind the K-th have the gain of the first or the last. Usage error for another number
+  /// of gains or hop > window / 2; data error for a clip without samples.
+  std::vector<float> apply_band_gain(std::span<const float> clip, std::span<const float> gain, Workspace& workspace) const;
+
  private:
+  void gain_of_bins(std::span<const float> gain, std::span<float> out) const;
   struct Band {
     std::size_t first = 0;  // bin
     std::vector<float> weights;
@@ -57,7 +66,13 @@ class LogMel {
   LogMelSettings settings_;
   std::vector<float> window_;
   std::vector<Band> bands_;
+  std::vector<float> coverage_;  // [bins]: sum of the triangles there
 };
+
+/// Mel-frequency cepstral coefficients of log-mel rows [K, bands], the orthonormal DCT-II of each: [K, count],
+///     c[k, i] = sqrt((i == 0 ? 1 : 2) / bands) sum_b log_mel[k, b] cos(pi i (2 b + 1) / (2 bands)).
+/// Usage error for a count outside 1 .. bands or values that are no whole rows.
+std::vector<float> mfcc(std::span<const float> log_mel, std::size_t bands, std::size_t count = 13);
 
 /// The row at position `at` (0 .. K - 1) of `rows` [K, width], linear between its two neighbours; out [width].
 void row_at(std::span<const float> rows, std::size_t width, double at, float* out);

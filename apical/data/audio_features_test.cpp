@@ -44,6 +44,15 @@ TEST(LogMel, IsLibrosas) {
   EXPECT_THAT(log_mel(front, librosa_clip()), Pointwise(FloatNear(1e-4f), librosa_log_mel));
 }
 
+TEST(LogMel, MfccAreLibrosas) {
+  const auto values = mfcc(librosa_log_mel, 23, 13);
+  EXPECT_THAT(values, Pointwise(FloatNear(1e-4f), librosa_mfcc));
+  EXPECT_THAT(mfcc(log_mel(LogMel(), librosa_clip()), 23), Pointwise(FloatNear(2e-4f), librosa_mfcc));
+  EXPECT_THROW(mfcc(librosa_log_mel, 23, 24), Error);
+  EXPECT_THROW(mfcc(librosa_log_mel, 23, 0), Error);
+  EXPECT_THROW(mfcc(std::vector<float>(22), 23, 13), Error);
+}
+
 TEST(LogMel, FeaturesAreResampledToTheFramesAsked) {
   const LogMel front;
   LogMel::Workspace workspace(front);
@@ -74,6 +83,55 @@ TEST(LogMel, ZerosFollowTheClip) {
   std::vector<float> one(front.width());
   front.features(librosa_clip(90), used, one);  // one frame, 32 times
   for (std::size_t i = 23; i < one.size(); ++i) ASSERT_EQ(one[i], one[i - 23]);
+}
+
+TEST(BandGain, OneGivesTheClipBack) {
+  for (const auto& [window, hop] : std::vector<std::pair<int, int>>{{200, 80}, {200, 100}, {256, 64}}) {
+    LogMelSettings settings;
+    settings.window = window, settings.hop = hop;
+    const LogMel front(settings);
+    LogMel::Workspace workspace(front);
+    for (const std::size_t n : {1u, 199u, 200u, 650u, 1001u}) {
+      const auto clip = librosa_clip(n);
+      const std::vector<float> gain(front.frame_count(n) * 23, 1.0f);
+      EXPECT_THAT(front.apply_band_gain(clip, gain, workspace), Pointwise(FloatNear(1e-5f), clip)) << n;
+    }
+  }
+}
+
+TEST(BandGain, ActsOnItsBandAndItsTime) {
+  const LogMel front;
+  LogMel::Workspace workspace(front);
+  // 500 Hz and 2.5 kHz; bands 0 .. 11 (up to 1.3 kHz) are silenced, and everything after frame 50.
+  std::vector<float> low(8000), clip(8000), high(8000);
+  for (std::size_t i = 0; i < clip.size(); ++i) {
+    low[i] = 0.3f * std::sin(static_cast<float>(2 * std::numbers::pi * (static_cast<double>(i) / 16)));
+    high[i] = 0.2f * std::sin(static_cast<float>(2 * std::numbers::pi * (static_cast<double>(i) * 5 / 16)));
+    clip[i] = low[i] + high[i];
+  }
+  const std::size_t frames = front.frame_count(clip.size());
+  std::vector<float> gain(frames * 23);
+  for (std::size_t k = 0; k <= 50; ++k)
+    for (std::size_t b = 12; b < 23; ++b) gain[k * 23 + b] = 0.5f;
+  const auto out = front.apply_band_gain(clip, gain, workspace);
+  for (std::size_t i = 300; i < 50 * 80; ++i) ASSERT_NEAR(out[i], 0.5f * high[i], 2e-3f) << i;
+  for (std::size_t i = 50 * 80 + 200; i < out.size(); ++i) ASSERT_NEAR(out[i], 0, 1e-6f) << i;
+  // Below the lowest and above the highest triangle the nearest band's gain holds.
+  std::fill(gain.begin(), gain.end(), 0.0f);
+  for (std::size_t k = 0; k < frames; ++k) gain[k * 23] = 1, gain[k * 23 + 22] = 2;
+  const std::vector<float> constant(8000, 0.1f);
+  EXPECT_NEAR(front.apply_band_gain(constant, gain, workspace)[4000], 0.1f, 1e-3f);
+  std::vector<float> alternating(8000);
+  for (std::size_t i = 0; i < alternating.size(); ++i) alternating[i] = i % 2 == 0 ? 0.1f : -0.1f;
+  EXPECT_NEAR(front.apply_band_gain(alternating, gain, workspace)[4000], 0.2f, 1e-3f);
+  gain.pop_back();
+  EXPECT_THROW(front.apply_band_gain(clip, gain, workspace), Error);
+  EXPECT_THROW(front.apply_band_gain({}, {}, workspace), Error);
+  LogMelSettings wide;
+  wide.hop = 101;
+  const LogMel apart(wide);
+  LogMel::Workspace other(apart);
+  EXPECT_THROW(apart.apply_band_gain(low, std::vector<float>(apart.frame_count(8000) * 23, 1.0f), other), Error);
 }
 
 TEST(LogMel, RefusesWhatMakesNoSense) {

@@ -7,6 +7,8 @@
 
 #include "apical/base/error.h"
 #include "apical/base/text.h"
+#include "apical/data/readers.h"
+#include "apical/data/resample.h"
 
 namespace apical::data {
 namespace {
@@ -34,7 +36,8 @@ void gaussian_noise(Random random, std::span<float> out) noexcept {
     const auto words = random.block_at(block);
     float values[4];
     for (std::size_t pair = 0; pair < 4; pair += 2) {
-      const float r = std::sqrt(-2.0f * std::log(1.0f - unit(words[pair]))), angle = 2.0f * std::numbers::pi_v<float> * unit(words[pair + 1]);
+      const float r = std::sqrt(-2.0f * std::log(1.0f - unit(words[pair]))),
+                  angle = 2.0f * std::numbers::pi_v<float> * unit(words[pair + 1]);
       values[pair] = r * std::cos(angle);
       values[pair + 1] = r * std::sin(angle);
     }
@@ -61,6 +64,15 @@ void pink_noise(Random random, std::span<float> out) noexcept {
   scale_to_unit_power(out);
 }
 
+std::vector<std::vector<float>> read_noise(const std::filesystem::path& folder, int sample_rate) {
+  std::vector<std::vector<float>> noise;
+  for (const auto& path : sorted_files(folder))
+    if (path.extension() == ".wav" || path.extension() == ".flac")
+      noise.push_back(mono_clip(formats::read_audio(path), sample_rate, true, path.string()));
+  if (noise.empty()) throw data_error("no recorded noise found", folder.string(), "Expected FOLDER/*.wav or *.flac.");
+  return noise;
+}
+
 void add_repeated(std::span<const float> clip, std::size_t start, std::span<float> out) {
   const double power = mean_power(clip);
   if (power <= 0) return;
@@ -81,7 +93,8 @@ float mix_at_snr(std::span<const float> signal, std::span<const float> noise, do
   check_snr(snr_db, "snr_db");
   if (noise.size() != signal.size() || out.size() != signal.size())
     throw usage_error("signal, noise and mixture have " + std::to_string(signal.size()) + ", " + std::to_string(noise.size()) + " and " +
-                      std::to_string(out.size()) + " samples", "mix_at_snr", "Repeat or cut the noise to the signal's length.");
+                          std::to_string(out.size()) + " samples",
+                      "mix_at_snr", "Repeat or cut the noise to the signal's length.");
   const double signal_power = mean_power(signal), noise_power = mean_power(noise);
   const double ratio = noise_power > 0 ? signal_power / noise_power : 0;
   const auto gain = static_cast<float>(std::sqrt(ratio * std::pow(10.0, -snr_db / 10)));

@@ -19,6 +19,9 @@ void gaussian_noise(Random random, std::span<float> out) noexcept;
 /// Source: P. Kellet, "Pink noise generation" (refined method), music-dsp list 1999, musicdsp.org archive 76.
 void pink_noise(Random random, std::span<float> out) noexcept;
 
+/// Recorded noise: every WAV and FLAC file of a folder, by name, as one channel resampled to `sample_rate`. Data error when there is none.
+std::vector<std::vector<float>> read_noise(const std::filesystem::path& folder, int sample_rate);
+
 /// Adds `clip`, scaled to mean power 1, to `out`; repeated from its sample `start` on until `out` is full. A silent clip adds nothing.
 void add_repeated(std::span<const float> clip, std::size_t start, std::span<float> out);
 

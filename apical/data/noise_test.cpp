@@ -31,7 +31,8 @@ TEST(Noise, PinkFallsByThreeDecibelsAnOctave) {
     EXPECT_NEAR(mean_power(x), 1, 1e-5);
     fft.forward(x, spectrum);
     for (std::size_t k = 0; k < octave.size(); ++k)
-      for (std::size_t j = std::size_t{8} << k; j < std::size_t{16} << k; ++j) octave[k] += std::norm(spectrum[j]) / static_cast<double>(8 << k);
+      for (std::size_t j = std::size_t{8} << k; j < std::size_t{16} << k; ++j)
+        octave[k] += std::norm(spectrum[j]) / static_cast<double>(8 << k);
   }
   for (std::size_t k = 1; k < octave.size(); ++k) EXPECT_NEAR(10 * std::log10(octave[k] / octave[k - 1]), -3.01, 0.5) << k;
   EXPECT_NEAR(10 * std::log10(octave.back() / octave.front()) / 8, -3.01, 0.05);

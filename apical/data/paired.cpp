@@ -36,7 +36,8 @@ void check_sets(const Set& audio, const Set& images, int sample_rate) {
     throw usage_error("the second set of a pair holds grey pictures", "data set '" + images.name + "'");
   const std::string both = "'" + audio.name + "' and '" + images.name + "'";
   if (audio.split != images.split)
-    throw data_error("the splits of the two sets differ: '" + audio.split + "' and '" + images.split + "'", both, "Pair training data with training data.");
+    throw data_error("the splits of the two sets differ: '" + audio.split + "' and '" + images.split + "'", both,
+                     "Pair training data with training data.");
   if (audio.classes != images.classes) {
     std::string text = std::to_string(audio.classes.size()) + " and " + std::to_string(images.classes.size());
     const auto n = std::min(audio.classes.size(), images.classes.size());
@@ -49,8 +50,8 @@ void check_sets(const Set& audio, const Set& images, int sample_rate) {
   }
   if (audio.size() == 0) throw data_error("there is no sound to pair", "data set '" + audio.name + "'");
   if (audio.sample_rate != sample_rate)
-    throw data_error("the sound has " + std::to_string(audio.sample_rate) + " Hz, not " + std::to_string(sample_rate), "data set '" + audio.name + "'",
-                     "Resample it, or set audio.sample_rate to it.");
+    throw data_error("the sound has " + std::to_string(audio.sample_rate) + " Hz, not " + std::to_string(sample_rate),
+                     "data set '" + audio.name + "'", "Resample its clips first (apical/data/resample.h).");
   for (const Set* set : {&audio, &images})
     for (std::size_t i = 0; i < set->size(); ++i)
       if (set->labels[i] < 0 || static_cast<std::size_t>(set->labels[i]) >= set->classes.size())
@@ -66,7 +67,8 @@ std::size_t check_clips(const Set& audio) {
     if (clip.empty()) throw data_error("the sound has no samples", where, "Leave it out.");
     if (!std::all_of(clip.begin(), clip.end(), [](float v) { return std::isfinite(v); }))
       throw data_error("the sound has samples that are no finite numbers", where);
-    const auto full = static_cast<std::size_t>(std::count_if(clip.begin(), clip.end(), [](float v) { return std::abs(v) >= 32767.0f / 32768; }));
+    const auto full =
+        static_cast<std::size_t>(std::count_if(clip.begin(), clip.end(), [](float v) { return std::abs(v) >= 32767.0f / 32768; }));
     at_full_scale += full;
     clipped += full * 1000 > clip.size();
   }
@@ -93,7 +95,8 @@ PairedSet::PairedSet(Set audio, Set images, const LogMelSettings& features)
   std::map<std::string, std::vector<std::uint32_t>> sounds;
   for (std::uint32_t i = 0; i < audio_.size(); ++i) {
     if (of_class_[static_cast<std::size_t>(audio_.labels[i])].empty())
-      throw data_error("no picture of class '" + audio_.classes[static_cast<std::size_t>(audio_.labels[i])] + "'", "data set '" + images_.name + "'");
+      throw data_error("no picture of class '" + audio_.classes[static_cast<std::size_t>(audio_.labels[i])] + "'",
+                       "data set '" + images_.name + "'");
     const std::string speaker = audio_.ids.empty() ? "" : speaker_of(audio_.ids[i]);
     sounds[speaker.empty() ? "/" + std::to_string(i) : speaker].push_back(i);
   }
@@ -108,23 +111,27 @@ PairedSet::PairedSet(Set audio, Set images, const LogMelSettings& features)
   clean_.resize(size() * audio_width());
   parallel_for(0, size(), grain, [&](std::size_t begin, std::size_t end) {
     LogMel::Workspace workspace(front_);
-    for (std::size_t i = begin; i < end; ++i) front_.features(audio_.clips[i], workspace, std::span(clean_).subspan(i * audio_width(), audio_width()));
+    for (std::size_t i = begin; i < end; ++i)
+      front_.features(audio_.clips[i], workspace, std::span(clean_).subspan(i * audio_width(), audio_width()));
   });
 }
 
 void PairedSet::check(const PairSettings& s) const {
   check_snr(s.snr_low, "snr_low");
   check_snr(s.snr_high, "snr_high");
-  if (s.snr_low > s.snr_high) throw usage_error("snr_low (" + number(s.snr_low) + ") is above snr_high (" + number(s.snr_high) + ")", "snr_low");
+  if (s.snr_low > s.snr_high)
+    throw usage_error("snr_low (" + number(s.snr_low) + ") is above snr_high (" + number(s.snr_high) + ")", "snr_low");
   if (s.babble < 0 || s.babble > most_babble)
     throw usage_error("babble must have 0 .. " + std::to_string(most_babble) + " utterances, not " + std::to_string(s.babble), "babble");
   if (s.babble > 0 && s.recorded.empty() && speakers_ < 2)
-    throw data_error("babble needs utterances of other speakers, and all are by one", "data set '" + audio_.name + "'", "Set babble = 0: pink noise alone.");
+    throw data_error("babble needs utterances of other speakers, and all are by one", "data set '" + audio_.name + "'",
+                     "Set babble = 0: pink noise alone.");
   for (std::size_t i = 0; i < s.recorded.size(); ++i)
     if (s.recorded[i].empty()) throw data_error("recorded noise " + std::to_string(i) + " has no samples", "recorded");
   if (s.occluder < 0 || s.occluder > std::min(images_.height, images_.width))
     throw usage_error("the occluder must have 0 .. " + std::to_string(std::min(images_.height, images_.width)) + " pixels a side, not " +
-                          std::to_string(s.occluder), "occluder");
+                          std::to_string(s.occluder),
+                      "occluder");
   if (!(s.image_sigma >= 0 && std::isfinite(s.image_sigma)))
     throw usage_error("image_sigma must be at least 0, not " + number(s.image_sigma), "image_sigma");
   if (s.conflict && std::count_if(of_class_.begin(), of_class_.end(), [](const auto& list) { return !list.empty(); }) < 2)
@@ -166,7 +173,8 @@ std::uint32_t PairedSet::image_of(const PairSettings& s, std::uint32_t index, st
   if (others == 0) throw data_error("a conflict needs pictures of another class", "data set '" + images_.name + "'");
   std::uint32_t pick = random.below(others);
   for (std::size_t c = 0;; ++c)
-    if (c != own && !of_class_[c].empty() && pick-- == 0) return of_class_[c][random.below(static_cast<std::uint32_t>(of_class_[c].size()))];
+    if (c != own && !of_class_[c].empty() && pick-- == 0)
+      return of_class_[c][random.below(static_cast<std::uint32_t>(of_class_[c].size()))];
 }
 
 void PairedSet::disturb(const PairSettings& s, std::uint32_t index, std::uint64_t epoch, std::span<float> out) const {
@@ -191,7 +199,8 @@ void PairedSet::draw(const PairSettings& s, const BandStatistics& statistics, st
   const std::size_t n = audio_width(), pixels = image_width(), bands = static_cast<std::size_t>(front_.settings().bands);
   const auto fits = [&](const char* what, std::size_t have, std::size_t width) {
     if (have != 0 && have != indices.size() * width)
-      throw usage_error(std::to_string(indices.size()) + " pairs are drawn, but '" + what + "' has room for " + number(static_cast<double>(have) / static_cast<double>(width)),
+      throw usage_error(std::to_string(indices.size()) + " pairs are drawn, but '" + what + "' has room for " +
+                            number(static_cast<double>(have) / static_cast<double>(width)),
                         "PairedSet::draw");
   };
   fits("audio", audio.size(), n);
@@ -200,9 +209,11 @@ void PairedSet::draw(const PairSettings& s, const BandStatistics& statistics, st
   fits("labels", labels.size(), 1);
   for (const auto* values : {&statistics.mean, &statistics.std})
     if (!values->empty() && values->size() != bands)
-      throw usage_error("the statistics are of " + std::to_string(values->size()) + " bands, not " + std::to_string(bands), "PairedSet::draw");
+      throw usage_error("the statistics are of " + std::to_string(values->size()) + " bands, not " + std::to_string(bands),
+                        "PairedSet::draw");
   for (const std::uint32_t i : indices)
-    if (i >= size()) throw internal_error("sample " + std::to_string(i) + " asked of " + std::to_string(size()) + " pairs", "PairedSet::draw");
+    if (i >= size())
+      throw internal_error("sample " + std::to_string(i) + " asked of " + std::to_string(size()) + " pairs", "PairedSet::draw");
   const auto normalise = [&](std::span<float> x) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (!statistics.mean.empty()) x[i] -= statistics.mean[i % bands];

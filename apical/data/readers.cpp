@@ -52,16 +52,6 @@ struct SampleFile {
   fs::path path;
 };
 
-std::vector<fs::path> sorted_files(const fs::path& folder) {
-  std::vector<fs::path> list;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (is_file(it->path())) list.push_back(it->path());
-  if (error) throw data_error("cannot read the folder: " + error.message(), folder.string());
-  std::sort(list.begin(), list.end());
-  return list;
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -201,6 +191,16 @@ Set read_fsdd(const fs::path& folder, const std::string& split) {
 }
 
 }  // namespace
+
+std::vector<fs::path> sorted_files(const fs::path& folder, bool folders) {
+  std::vector<fs::path> list;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (folders ? is_folder(it->path()) : is_file(it->path())) list.push_back(it->path());
+  if (error) throw data_error("cannot read the folder: " + error.message(), folder.string());
+  std::sort(list.begin(), list.end());
+  return list;
+}
 
 Set read_idx_pair(const fs::path& images, const fs::path& labels) {
   formats::Array x = formats::read_idx(images), y = formats::read_idx(labels);

@@ -2,6 +2,7 @@
 // Reads the known sets from disk in the layouts they come in. Used by load(); not a public door.
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "apical/data/dataset.h"
 #include "apical/data/registry.h"
@@ -10,6 +11,9 @@ namespace apical::data {
 
 /// Whether `folder` holds the set. `folder == root` (a bare --data or $APICAL_DATA) is accepted only where it cannot be another set.
 bool holds(const std::string& name, const std::filesystem::path& folder, const std::filesystem::path& root);
+
+/// The files of a folder (or its folders), by name. Data error when it cannot be read.
+std::vector<std::filesystem::path> sorted_files(const std::filesystem::path& folder, bool folders = false);
 
 /// One split. Data error naming the file when something is missing, damaged or of the wrong count.
 Set read_known(const Entry& entry, const std::filesystem::path& folder, const std::string& split);
