@@ -91,7 +91,7 @@ struct Graph {
   std::vector<Node> nodes;  ///< in order of execution; the last is the output
   std::map<std::string, Tensor> tensors;
   Shape input_shape;                 ///< [C, H, W]
-  std::string input_kind = "image";  ///< image | events | audio
+  std::string input_kind = "image";  ///< image | events | audio | features (numbers made by a front end, fed as they are)
   int T = 4;                         ///< steps a sample
   Preprocess preprocess;
   Encoder encoder;

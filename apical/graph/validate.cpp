@@ -67,7 +67,7 @@ class Validator {
     if (graph_.input_shape.size() != 1 && graph_.input_shape.size() != 3)
       fail("the input shape " + shape_text(graph_.input_shape) + " is neither [C, H, W] nor [N]");
     check_size(graph_.input_shape, "the input");
-    const std::vector<std::string> kinds{"image", "events", "audio"};
+    const std::vector<std::string> kinds{"image", "events", "audio", "features"};
     if (std::find(kinds.begin(), kinds.end(), graph_.input_kind) == kinds.end())
       fail("unknown input kind '" + graph_.input_kind + "'", did_you_mean(graph_.input_kind, kinds));
     const auto channels = static_cast<std::size_t>(graph_.input_shape[0]);

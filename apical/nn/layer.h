@@ -2,6 +2,7 @@
 // What every layer of a spiking network does: run on a sequence, say its state, lower itself to the graph.
 #include <string>
 
+#include "apical/base/philox.h"
 #include "apical/graph/graph.h"
 #include "apical/kernels/event_pool.h"
 #include "apical/nn/sequence.h"
@@ -26,5 +27,11 @@ class LayerImpl : public torch::nn::Module {
 kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride);
 /// A tensor as a graph tensor (float32, row-major).
 graph::Tensor graph_tensor(const torch::Tensor& t);
+/// Adds a node and returns its name.
+std::string add_node(graph::Graph& graph, const std::string& name, graph::Op op, std::vector<std::string> inputs);
+
+/// Fresh weights, value after value from the stream: uniform in [-bound, bound), normal with mean 0.
+torch::Tensor uniform(const std::vector<std::int64_t>& shape, double bound, Random random);
+torch::Tensor normal(const std::vector<std::int64_t>& shape, double deviation, Random random);
 
 }  // namespace apical::nn

@@ -8,8 +8,6 @@
 #include "apical/kernels/pool.h"
 
 namespace apical::nn {
-namespace {
-
 torch::Tensor uniform(const std::vector<std::int64_t>& shape, double bound, Random random) {
   auto t = torch::empty(shape);
   float* p = t.data_ptr<float>();
@@ -17,13 +15,17 @@ torch::Tensor uniform(const std::vector<std::int64_t>& shape, double bound, Rand
   return t;
 }
 
-// Adds a node behind `input` and returns its name.
-std::string add_node(graph::Graph& graph, const std::string& label, graph::Op op, const std::string& input) {
-  graph.nodes.push_back({label, std::move(op), {input}, {}});
-  return label;
+torch::Tensor normal(const std::vector<std::int64_t>& shape, double deviation, Random random) {
+  auto t = torch::empty(shape);
+  float* p = t.data_ptr<float>();
+  for (std::int64_t i = 0; i < t.numel(); ++i) p[i] = static_cast<float>(deviation) * random.normal();
+  return t;
 }
 
-}  // namespace
+std::string add_node(graph::Graph& graph, const std::string& name, graph::Op op, std::vector<std::string> inputs) {
+  graph.nodes.push_back({name, std::move(op), std::move(inputs), {}});
+  return name;
+}
 
 kernels::Pool2d pool_shape(at::IntArrayRef sizes, std::int64_t kernel, std::int64_t stride) {
   const auto size = [](std::int64_t v) { return static_cast<std::size_t>(v); };
@@ -60,7 +62,7 @@ std::string ConvImpl::lower(graph::Graph& graph, const std::string& input) const
   op.stride_h = op.stride_w = static_cast<int>(o_.stride);
   op.pad_h = op.pad_w = static_cast<int>(o_.padding);
   op.groups = static_cast<int>(o_.groups);
-  return add_node(graph, label, op, input);
+  return add_node(graph, label, op, {input});
 }
 
 DenseImpl::DenseImpl(std::string name, std::int64_t in, std::int64_t out, bool bias, std::uint64_t seed) {
@@ -139,7 +141,7 @@ std::string DenseImpl::lower(graph::Graph& graph, const std::string& input) cons
     op.bias = label + ".bias";
     graph.tensors[op.bias] = graph_tensor(bias_);
   }
-  return add_node(graph, label, op, input);
+  return add_node(graph, label, op, {input});
 }
 
 BatchNormImpl::BatchNormImpl(std::string name, std::int64_t channels, Stats stats, double momentum, double eps)
@@ -174,7 +176,7 @@ std::string BatchNormImpl::lower(graph::Graph& graph, const std::string& input) 
   graph::Affine op{label + ".scale", label + ".shift"};
   graph.tensors[op.scale] = graph_tensor(scale);
   graph.tensors[op.shift] = graph_tensor(shift);
-  return add_node(graph, label, op, input);
+  return add_node(graph, label, op, {input});
 }
 
 namespace {
@@ -217,8 +219,8 @@ Sequence PoolImpl::run(const Sequence& x, torch::Tensor*) {
 
 std::string PoolImpl::lower(graph::Graph& graph, const std::string& input) const {
   const int k = static_cast<int>(kernel_), s = static_cast<int>(stride_);
-  if (maximum_) return add_node(graph, label, graph::MaxPool2d{k, s}, input);
-  return add_node(graph, label, graph::AvgPool2d{k, s}, input);
+  if (maximum_) return add_node(graph, label, graph::MaxPool2d{k, s}, {input});
+  return add_node(graph, label, graph::AvgPool2d{k, s}, {input});
 }
 
 FlattenImpl::FlattenImpl(std::string name) { label = std::move(name); }
@@ -226,7 +228,7 @@ FlattenImpl::FlattenImpl(std::string name) { label = std::move(name); }
 Sequence FlattenImpl::run(const Sequence& x, torch::Tensor*) { return {x.frames.contiguous().flatten(1), x.T, x.constant}; }
 
 std::string FlattenImpl::lower(graph::Graph& graph, const std::string& input) const {
-  return add_node(graph, label, graph::Flatten{}, input);
+  return add_node(graph, label, graph::Flatten{}, {input});
 }
 
 DropoutImpl::DropoutImpl(std::string name, double p, std::uint64_t seed) : p_(p), seed_(seed) {

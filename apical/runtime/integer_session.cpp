@@ -138,7 +138,11 @@ struct IntegerSession::Impl {
             b.kept[k] = s.readout == graph::ReadoutKind::rate ? b.kept[k] + x : std::max(b.kept[k], x);
         }
         break;
-      case Kind::affine:  // there is none
+      case Kind::affine:  // there is none, nor are there streams or two-point cells
+      case Kind::slice:
+      case Kind::concat:
+      case Kind::tanh:
+      case Kind::two_point:
       case Kind::flatten:
         break;
     }
