@@ -17,8 +17,8 @@ double learning_rate(const OptimizerOptions& o, std::uint64_t step, std::uint64_
 }
 
 FlatOptimizer::FlatOptimizer(const std::vector<torch::Tensor>& parameters, const OptimizerOptions& o) : options_(o) {
-  if (!(o.lr > 0) || !(o.weight_decay >= 0) || !(o.warmup >= 0 && o.warmup <= 1))
-    throw usage_error("needs lr > 0, weight_decay >= 0 and 0 <= warmup <= 1", "train");
+  if (!(o.lr > 0) || !(o.weight_decay >= 0) || !(o.warmup >= 0 && o.warmup <= 1) || !(o.clip >= 0))
+    throw usage_error("needs lr > 0, weight_decay >= 0, clip >= 0 and 0 <= warmup <= 1", "train");
   if (o.schedule != "cosine" && o.schedule != "constant")
     throw usage_error("there is no schedule '" + o.schedule + "'", "train.schedule", did_you_mean(o.schedule, {"cosine", "constant"}));
   for (const bool decayed : {true, false}) {
@@ -64,6 +64,12 @@ void FlatOptimizer::zero_grad() {
 }
 
 void FlatOptimizer::step(double lr) {
+  if (options_.clip > 0) {
+    double squares = 0;
+    for (const auto& g : groups_) squares += std::pow(g.grad.norm().item<double>(), 2);
+    if (squares > options_.clip * options_.clip)
+      for (auto& g : groups_) g.grad.mul_(options_.clip / std::sqrt(squares));
+  }
   for (auto& group : optimizer_->param_groups()) group.options().set_lr(lr);
   optimizer_->step();
   ++steps_;

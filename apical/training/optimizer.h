@@ -16,6 +16,7 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999;
   std::string schedule = "cosine"; ///< cosine (to 0) | constant
   double warmup = 0.0;             ///< share of the steps with a linear rise from 0
+  double clip = 0.0;               ///< > 0: gradients are scaled down to this Euclidean norm, over all parameters
 };
 
 /// Learning rate at step 0..total-1.

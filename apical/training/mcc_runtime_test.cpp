@@ -1,0 +1,99 @@
+// Networks of two-point cells, exported, against what was trained.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "apical/nn/mcc.h"
+#include "apical/runtime/session.h"
+
+namespace apical::nn {
+namespace {
+
+using kernels::Mtf;
+using torch::Tensor;
+const std::vector<Mtf> all_mtfs{Mtf::tm1, Mtf::tm2, Mtf::tm3, Mtf::tm4, Mtf::coop, Mtf::add, Mtf::gate};
+
+MccSpec small(Mtf mtf, std::int64_t iterations = 1) {
+  MccSpec s;
+  s.inputs = {19, 23}, s.layers = {2}, s.cells = 16, s.outputs = 5, s.iterations = iterations;
+  s.cell.mtf = mtf;
+  return s;
+}
+// Weights of the context large enough to matter.
+MccNetwork network(const MccSpec& spec, std::uint64_t seed = 3) {
+  MccNetwork net(spec, seed);
+  torch::NoGradGuard no_grad;
+  for (auto& p : net->named_parameters())
+    if (p.key().find("proximal") != std::string::npos || p.key().find("distal") != std::string::npos || p.key().find("universal") != std::string::npos)
+      p.value().mul_(10);
+  return net;
+}
+std::vector<Tensor> inputs(std::int64_t B = 7) {
+  torch::manual_seed(2);
+  return {torch::randn({B, 19}), torch::randn({B, 23})};
+}
+
+TEST(MccRuntime, StreamsOfDifferentDepthAndMoreThanTwo) {
+  MccSpec s = small(Mtf::coop);
+  s.inputs = {19, 23, 11}, s.layers = {1, 3, 2};
+  auto net = network(s);
+  auto x = inputs();
+  x.push_back(torch::randn({7, 11}));
+  runtime::Session session(net->lower("three"));
+  const auto frame = at::cat({x[0][4], x[1][4], x[2][4]}).contiguous();
+  const auto scores = session.step({frame.data_ptr<float>(), static_cast<std::size_t>(frame.numel())});
+  const auto want = net->forward(x).detach();
+  for (int k = 0; k < 5; ++k) EXPECT_NEAR(scores[static_cast<std::size_t>(k)], want[4][k].item<float>(), 1e-4);
+}
+
+// The exported graph gives the network's scores, and the runtime executes the synapses that were counted, product by product.
+TEST(MccRuntime, RuntimeAgreesAndExecutesTheCountedSynapses) {
+  for (const std::int64_t iterations : {1, 2})
+    for (const auto mtf : all_mtfs) {
+      auto net = network(small(mtf, iterations));
+      const auto x = inputs();
+      MccTrace trace;
+      const auto want = net->forward(x, nullptr, &trace).detach();
+      const auto graph = net->lower("small");
+      for (const auto plan : {runtime::Plan::event, runtime::Plan::dense}) {
+        runtime::Session session(graph, {plan, false, true});
+        for (int b = 0; b < 7; ++b) {
+          const auto frame = at::cat({x[0][b], x[1][b]}).contiguous();
+          session.reset();
+          const auto scores = session.step({frame.data_ptr<float>(), static_cast<std::size_t>(frame.numel())});
+          for (int k = 0; k < 5; ++k) EXPECT_NEAR(scores[static_cast<std::size_t>(k)], want[b][k].item<float>(), 1e-5 * std::max(1.0f, std::abs(want[b][k].item<float>())));
+        }
+        std::map<std::string, double> executed;
+        for (const auto& l : session.layer_counts()) executed[l.layer] = l.counts.effective_acs + l.counts.effective_macs;
+        for (const auto& [node, synapses] : synapses_by_node(trace)) EXPECT_EQ(executed.at(node), synapses) << node;
+      }
+      const auto c = count_synapses(trace);
+      EXPECT_EQ(c.inputs, 7 * 16 * (19 + 23));
+      EXPECT_GT(c.feed_forward, 0);
+      EXPECT_GT(c.context, 0);
+    }
+}
+
+// In a row of ordinary layers, and lowered with them.
+TEST(TwoPointRuntime, StandsInForADenseLayer) {
+  for (const std::int64_t iterations : {1, 3}) {
+    TwoPointLayerImpl layer("cells", {19, 16, true, 0, 0, iterations, {}}, 3);
+    const auto x = inputs()[0];
+    const auto h = layer.run({x, 1, false}, nullptr).frames.detach();
+    EXPECT_EQ(h.sizes(), (std::vector<std::int64_t>{7, 16}));
+    graph::Graph g;
+    g.T = 1, g.input_shape = {19};
+    add_node(g, "input", graph::Input{}, {});
+    layer.lower(g, "input");
+    graph::validate(g);
+    runtime::Session session(g);
+    for (int b = 0; b < 7; ++b) {
+      const auto frame = x[b].contiguous();
+      const auto got = session.step({frame.data_ptr<float>(), 19});
+      for (int k = 0; k < 16; ++k) EXPECT_NEAR(got[static_cast<std::size_t>(k)], h[b][k].item<float>(), 1e-5);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace apical::nn
