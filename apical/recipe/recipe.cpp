@@ -35,7 +35,7 @@ void RunContext::check_stop() const {
 RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::string expected_toml) {
   const std::string where = where_of(slug);
   const Config all = Config::parse(recipe_toml, where), about = all.table("recipe");
-  about.allow_only({"title", "paper", "family", "data", "scales", "arms"});
+  about.allow_only({"title", "paper", "family", "data", "scales", "arms", "aliases"});
   RecipeInfo info;
   info.slug = slug;
   info.title = about.text("title");
@@ -43,6 +43,7 @@ RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::stri
   info.family = about.text("family");
   info.data = about.texts("data");
   info.scales = about.texts("scales");
+  if (about.has("aliases")) info.aliases = about.texts("aliases");
   for (const auto& s : info.scales)
     if (std::find(all_scales.begin(), all_scales.end(), s) == all_scales.end())
       throw usage_error("unknown scale '" + s + "'", where, did_you_mean(s, all_scales));
@@ -59,8 +60,9 @@ RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::stri
 const RecipeInfo& find_recipe(const std::vector<RecipeInfo>& recipes, const std::string& slug) {
   std::vector<std::string> slugs;
   for (const auto& r : recipes) {
-    if (r.slug == slug) return r;
+    if (r.slug == slug || std::find(r.aliases.begin(), r.aliases.end(), slug) != r.aliases.end()) return r;
     slugs.push_back(r.slug);
+    slugs.insert(slugs.end(), r.aliases.begin(), r.aliases.end());
   }
   throw usage_error("there is no recipe '" + slug + "'", {}, did_you_mean(slug, slugs));
 }

@@ -11,6 +11,7 @@
 //   data = ["mnist"]                 # sets it needs
 //   scales = ["smoke", "desk"]       # that it can run
 //   arms = "..."                     # optional: what the desk scale runs
+//   aliases = ["digits-too"]         # optional: other names it answers to
 //   everything else                  # settings with their defaults: context.config, --set key=value
 //   [scale.smoke] [scale.desk] [scale.paper]   # laid over the settings
 #include <cstdint>
@@ -32,6 +33,7 @@ namespace apical::recipe {
 struct RecipeInfo {
   std::string slug, title, paper, family;
   std::vector<std::string> scales, data;
+  std::vector<std::string> aliases;         ///< other names it answers to
   std::string recipe_toml, expected_toml;  ///< the files
 };
 
@@ -75,7 +77,7 @@ const std::vector<RecipeInfo>& catalogue();
 /// The run functions (library apical_recipes; only where training is built).
 const std::vector<Entry>& runnable();
 
-/// The recipe with this slug; usage error with a did-you-mean.
+/// The recipe with this slug or alias; usage error with a did-you-mean.
 const RecipeInfo& find_recipe(const std::vector<RecipeInfo>& recipes, const std::string& slug);
 /// Reads the texts of a recipe; usage error naming file and key.
 RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::string expected_toml);

@@ -163,6 +163,17 @@ class Run(ApicalTest):
                     "--set", "train.max_steps=2", "--out", out)
         self.assertIn("gradient_cosine", json.loads((out / "result.json").read_text(encoding="utf-8"))["metrics"])
 
+    def test_two_point_cells(self):
+        run = lambda *words: apical("run", "mcc-av-digits", "--scale", "smoke", "--data", "synthetic", "--out", self.dir / "mcc", *words, cwd=self.dir)
+        refused = (('mtf="coup"', "tm1, tm2, tm3, tm4, coop, add, gate"), ("lambda=[0.0,-1.0]", "penalties >= 0"), ("snr=[99.0]", "-40..40 dB, not 99"),
+                   ("damage.fractions=[1.5]", "0..1, not 1.5"), ("net.c_max=0.0", "c_max"), ("iters=0", "iteration"), ('fields=["x"]', "'x'"))
+        for setting, words in refused:
+            self.refuses(run("--set", setting), 2, words)
+        self.assertEqual(run("--seed", "7").code, 0)
+        names = {f.name for f in (self.dir / "mcc").iterdir()}
+        self.assertLessEqual({"clean.wav", "noisy.wav", "estimate_add.wav", "estimate_coop.wav", "accuracy_snr.csv", "model.safetensors"}, names)
+        self.assertEqual(json.loads((self.dir / "mcc" / "result.json").read_text(encoding="utf-8"))["recipe"], "mcc-two-point-cells")
+
     def test_refusals(self):
         listed = self.run_ok("recipes", "--json").json
         if not listed:

@@ -1,0 +1,127 @@
+// Two-point cells against point neurons with the same weights: recognition and enhancement of spoken digits with pictures.
+#include <algorithm>
+#include <map>
+
+#include "apical/base/error.h"
+#include "apical/base/log.h"
+#include "apical/base/text.h"
+#include "apical/training/setup.h"
+#include "recipes/mcc-two-point-cells/study.h"
+
+namespace apical::mcc {
+namespace {
+
+using recipe::RunContext;
+
+// The rate of the grid with the best score on held-out pairs after a short run, the same grid for every arm.
+double choose_rate(const Study& s, Draws& draws, const Drawn& held_out, Run run) {
+  const auto grid = s.c.config.reals("grid.lr");
+  if (grid.empty()) return s.c.config.real("train.lr");
+  double best = -1e30, rate = grid.front();
+  for (const double lr : grid) {
+    run.lr = lr, run.curve.clear();
+    try {
+      train(s, draws, held_out, run, s.c.config.integer("grid.steps"));
+    } catch (const Error& e) {
+      if (e.code() != ExitCode::check_failed) throw;  // this rate diverges
+      continue;
+    }
+    if (run.curve.back().second > best) best = run.curve.back().second, rate = lr;
+  }
+  return rate;
+}
+
+// What is trained with one seed. Desk: add and the cells under test at every lambda; the other arms once, with the first seed.
+std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t seed) {
+  const bool all = s.c.config.text("arms") == "all", first = seed == s.c.seeds.front();
+  auto lambdas = s.c.config.reals("lambda");
+  if (lambdas.empty() || lambdas.front() != 0 || std::any_of(lambdas.begin(), lambdas.end(), [](double l) { return !(l >= 0); }) || lambdas.size() > 6)
+    throw usage_error("needs one to six penalties >= 0, the first of them 0.0", "lambda");
+  std::vector<Run> runs;
+  for (std::size_t a = 0; a < arms.size(); ++a) {
+    const bool pair = a < 2;  // add and the arm under test
+    if (!pair && !first && !all) continue;
+    for (std::size_t l = 0; l < (pair || all ? lambdas.size() : 1); ++l) {
+      Run r;
+      r.arm = arms[a], r.lambda = lambdas[l], r.lambda_index = l, r.seed = seed;
+      runs.push_back(r);
+      if (pair && l == 0 && s.killed_share() > 0) runs.push_back(r), runs.back().killed = true;
+    }
+    if ((pair && first) || (all && arms[a].audio && arms[a].visual)) {
+      runs.emplace_back();
+      runs.back().arm = arms[a], runs.back().task = Task::enhancement, runs.back().seed = seed;
+    }
+  }
+  return runs;
+}
+
+
+// Refuses before anything is trained what the tests would refuse after it.
+void check(const Study& s) {
+  for (const double snr : s.snrs())
+    if (!(snr >= -40 && snr <= 40)) throw usage_error("a signal-to-noise ratio lies in -40..40 dB, not " + number(snr), "snr");
+  for (const double f : s.c.config.reals("damage.fractions")) survivors_of(s.spec(kernels::Mtf::add), f, 1);
+  survivors_of(s.spec(kernels::Mtf::add), s.killed_share(), 1);
+}
+
+void run(RunContext& c) {
+  const std::string which = c.config.text("arms");
+  if (which != "desk" && which != "all" && which != "pair") throw usage_error("there is no set of arms '" + which + "'", "arms", did_you_mean(which, {"desk", "all", "pair"}));
+  // Products of a few thousand numbers are slower on two threads than on one; the draws use all.
+  training::prepare_torch(c.config.integer("net.cells") > 256 ? c.threads : 1);
+  data::Source source = c.source, image_source = c.source;
+  source.synthetic_train = c.scale == "smoke" ? 160 : 2700, source.synthetic_test = c.scale == "smoke" ? 40 : 300;  // as many as the real set has
+  if (c.scale == "smoke") image_source.synthetic_train = image_source.synthetic_test = 160;
+  const auto speech = data::load("fsdd", "train", source), images = data::load("mnist", "train", image_source);
+  c.result.use(speech), c.result.use(images);
+  const double share = c.config.real("held_out");
+  const auto [speech_train, speech_held] = data::split_validation(speech, share);
+  const auto [images_train, images_held] = data::split_validation(images, share);
+  Study s{c, data::PairedSet(speech_train, images_train), data::PairedSet(speech_held, images_held), {}};
+  s.statistics = data::band_statistics(s.train, s.pairs(1));
+  const auto arms = arms_of(s);
+  check(s);
+
+  // Everything learns before the test split is opened.
+  std::vector<Run> recognition, enhancement;
+  std::map<std::string, double> rates;
+  std::uint64_t log_size = 0;
+  for (const auto seed : c.seeds) {
+    const auto key = static_cast<std::uint64_t>(seed);
+    Draws draws(s.train, s.pairs(key), s.statistics);
+    std::vector<Drawn> parts;
+    for (std::int64_t epoch = 0; epoch < c.config.integer("train.held_out_draws"); ++epoch) parts.push_back(draw(s.held_out, s.pairs(key), s.statistics, static_cast<std::uint64_t>(epoch)));
+    const Drawn held = joined(parts);
+    for (auto& r : plan(s, arms, seed)) {
+      const std::string kind = r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : "");
+      if (!rates.count(kind)) rates[kind] = choose_rate(s, draws, held, r);  // with the first seed
+      r.lr = rates[kind];
+      log_size = train(s, draws, held, r, 0, log_size);
+      log_info(r.name() + ": held-out score " + number(r.curve.back().second, 4));
+      (r.task == Task::recognition ? recognition : enhancement).push_back(r);
+    }
+  }
+
+  data::TestGuard speech_guard, image_guard;
+  speech_guard.finish_choices(), image_guard.finish_choices();
+  const auto speech_test = speech_guard.open("fsdd", source), images_test = image_guard.open("mnist", image_source);
+  c.result.use(speech_test), c.result.use(images_test);
+  const data::PairedSet test(speech_test, images_test);
+  c.html.summary("Networks of two-point cells and of point neurons with the same weights learnt " + std::to_string(s.train.size()) + " spoken digits with pictures, in noise; " +
+                 std::to_string(test.size()) + " test pairs at each of " + std::to_string(s.snrs().size()) + " signal-to-noise ratios.");
+  test_recognition(s, recognition, test);
+  const std::string mtf = c.config.text("mtf");
+  const auto cells = std::find_if(recognition.begin(), recognition.end(), [&](const Run& r) { return r.arm.metric == mtf && r.lambda_index == 0 && !r.killed; });
+  test_runtime(s, *cells, test);
+  show_cells(s, *cells, test);
+  test_enhancement(s, enhancement, test);
+  report::Table chosen{{"arm", "learning rate"}, {}};
+  for (const auto& [arm, rate] : rates) chosen.rows.push_back({arm, number(rate)});
+  c.html.section("Learning rates");
+  c.html.table(chosen, "The best of the same grid after " + std::to_string(c.config.integer("grid.steps")) + " steps, on held-out training pairs.");
+}
+
+}  // namespace
+}  // namespace apical::mcc
+
+void run_mcc_two_point_cells(apical::recipe::RunContext& c) { apical::mcc::run(c); }

@@ -1,0 +1,105 @@
+#pragma once
+// What the parts of the recipe share: its data, its arms, its training runs.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apical/data/paired.h"
+#include "apical/nn/mcc.h"
+#include "apical/recipe/recipe.h"
+#include "apical/report/svg.h"
+#include "apical/training/loop.h"
+
+namespace apical::mcc {
+
+enum class Task { recognition, enhancement };
+
+/// One kind of network. Streams: 0 audio, 1 visual.
+struct Arm {
+  std::string name, metric;  // "no context", "no_context"
+  nn::MccSpec spec;
+  bool audio = true, visual = true;
+
+  /// The inputs of this arm's network.
+  std::vector<torch::Tensor> streams(const torch::Tensor& audio_in, const torch::Tensor& image_in) const;
+};
+
+/// Rows of features.
+struct Drawn {
+  torch::Tensor audio, image, clean, labels;  // [B, 736], [B, 784], [B, 736], [B] int64
+  std::int64_t size() const { return labels.size(0); }
+};
+Drawn joined(const std::vector<Drawn>& parts);  ///< one below the other
+Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::uint64_t epoch);
+
+/// The training pairs of one seed, drawn once an epoch and kept: every arm sees the same.
+class Draws {
+ public:
+  Draws(const data::PairedSet& pairs, data::PairSettings settings, const data::BandStatistics& statistics);
+  Drawn batch(std::span<const std::uint32_t> indices, std::uint64_t epoch);
+  std::size_t size() const { return pairs_.size(); }
+
+ private:
+  const data::PairedSet& pairs_;
+  data::PairSettings settings_;
+  const data::BandStatistics& statistics_;
+  std::vector<Drawn> epochs_;
+};
+
+/// A training run and what it left.
+struct Run {
+  Arm arm;
+  Task task = Task::recognition;
+  double lambda = 0;
+  std::size_t lambda_index = 0;
+  std::int64_t seed = 1;
+  double lr = 1e-3;
+  bool killed = false;                             // a part of the cells dies at half of the training
+  nn::MccNetwork network{nullptr};
+  std::vector<std::pair<std::uint64_t, double>> curve;  // (step, score on held-out pairs): accuracy, or minus the squared error
+  std::uint64_t steps = 0;
+
+  std::string name() const;
+  /// "coop", "coop_lambda1": behind the names of metrics.
+  std::string metric() const;
+};
+
+struct Study {
+  recipe::RunContext& c;
+  data::PairedSet train, held_out;
+  data::BandStatistics statistics;
+
+  data::PairSettings pairs(std::uint64_t seed) const;
+  std::vector<double> snrs() const { return c.config.reals("snr"); }
+  nn::MccSpec spec(kernels::Mtf mtf) const;
+  training::LoopOptions options(std::uint64_t seed, double lr) const;
+  double killed_share() const { return c.config.real("damage.training"); }
+};
+
+report::Axes axes(const std::string& title, const std::string& x, const std::string& y, int height = 360);
+
+/// Usage error with the names there are.
+kernels::Mtf mtf_from(const std::string& name, const std::string& where);
+/// add and coop, then (all or the desk's) the others.
+std::vector<Arm> arms_of(const Study& study);
+
+/// Trains run.network from scratch, or on from its checkpoint. max_steps > 0: a short run without checkpoint and metrics. The lines of
+/// metrics.jsonl begin at log_start; returns where they end.
+std::uint64_t train(const Study& study, Draws& draws, const Drawn& held_out, Run& run, std::int64_t max_steps = 0, std::uint64_t log_start = 0);
+
+/// Scores of a network on drawn pairs, without learning.
+torch::Tensor scores(const Run& run, const Drawn& drawn, const nn::Survivors* survivors = nullptr, nn::MccTrace* trace = nullptr);
+double accuracy(const torch::Tensor& scores, const torch::Tensor& labels);
+/// The same cells in every arm: `fraction` of each layer, drawn by `mask`.
+nn::Survivors survivors_of(const nn::MccSpec& spec, double fraction, std::uint64_t mask);
+
+/// What the test pairs say of the recognition runs: accuracy at every SNR, synapses, damage, conflict. Metrics, figures, tables, CSV.
+void test_recognition(const Study& study, std::vector<Run>& runs, const data::PairedSet& test);
+/// Enhancement: error at every SNR, spectrograms, sound before and after.
+void test_enhancement(const Study& study, std::vector<Run>& runs, const data::PairedSet& test);
+/// The network without torch: same predictions, executed synapses = counted ones, events against dense products.
+void test_runtime(const Study& study, const Run& run, const data::PairedSet& test);
+/// Figures of what the cells do: rasters before and after training, R and C of samples on the transfer function.
+void show_cells(const Study& study, const Run& run, const data::PairedSet& test);
+
+}  // namespace apical::mcc
