@@ -114,10 +114,7 @@ struct MccNetworkImpl::Pass {
       const std::string suffix = net.suffix(i);
       for (const auto m : streams)
         if (r[m].defined() && cells(m).has_context()) own[m] = silent(shown(i == 0 ? r[m] : next[m]), survivors, m, at);
-      if (net.spec_.universal) {
-        u = universal(l, streams, u, suffix);
-        if (trace) trace->sent.back().from_cells = l > 0;
-      }
+      if (net.spec_.universal) u = universal(l, streams, u, suffix);
       for (const auto m : streams) {
         if (!r[m].defined()) continue;
         context[m] = cells(m).context(own[m], others(own, m, streams), u, sent(), suffix);

@@ -1,4 +1,4 @@
-#include "apical/nn/mcc.h"
+#include "apical/nn/testing_mcc.h"
 
 #include <gtest/gtest.h>
 
@@ -26,7 +26,6 @@ Tensor transfer(Mtf mtf, const Tensor& r, const Tensor& c) {
 Tensor reference(const kernels::TwoPoint& cell, const Tensor& r, const Tensor& context) {
   return transfer(cell.mtf, r, cell.c_max * (context / cell.c_max).tanh()).clamp(0, 6);
 }
-const std::vector<Mtf> all_mtfs{Mtf::tm1, Mtf::tm2, Mtf::tm3, Mtf::tm4, Mtf::coop, Mtf::add, Mtf::gate};
 
 double largest(const Tensor& a, const Tensor& b) { return (a.to(torch::kFloat64) - b).abs().max().item<double>(); }
 
@@ -46,26 +45,6 @@ TEST(TwoPoint, ValuesAndGradientsAreThoseOfTheFormula) {
     EXPECT_LT(largest(r.grad() * sure, r64.grad() * sure), 1e-4 * std::max(1.0, r64.grad().abs().max().item<double>())) << static_cast<int>(mtf);
     EXPECT_LT(largest(context.grad() * sure, c64.grad() * sure), 1e-4 * std::max(1.0, c64.grad().abs().max().item<double>())) << static_cast<int>(mtf);
   }
-}
-
-MccSpec small(Mtf mtf, std::int64_t iterations = 1) {
-  MccSpec s;
-  s.inputs = {19, 23}, s.layers = {2}, s.cells = 16, s.outputs = 5, s.iterations = iterations;
-  s.cell.mtf = mtf;
-  return s;
-}
-// Weights of the context large enough to matter.
-MccNetwork network(const MccSpec& spec, std::uint64_t seed = 3) {
-  MccNetwork net(spec, seed);
-  torch::NoGradGuard no_grad;
-  for (auto& p : net->named_parameters())
-    if (p.key().find("proximal") != std::string::npos || p.key().find("distal") != std::string::npos || p.key().find("universal") != std::string::npos)
-      p.value().mul_(10);
-  return net;
-}
-std::vector<Tensor> inputs(std::int64_t B = 7) {
-  torch::manual_seed(2);
-  return {torch::randn({B, 19}), torch::randn({B, 23})};
 }
 
 // A network written down by hand from the equations of mcc.h, in float64.

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "apical/nn/mcc.h"
+#include "apical/nn/testing_mcc.h"
 #include "apical/runtime/session.h"
 
 namespace apical::nn {
@@ -11,27 +11,6 @@ namespace {
 
 using kernels::Mtf;
 using torch::Tensor;
-const std::vector<Mtf> all_mtfs{Mtf::tm1, Mtf::tm2, Mtf::tm3, Mtf::tm4, Mtf::coop, Mtf::add, Mtf::gate};
-
-MccSpec small(Mtf mtf, std::int64_t iterations = 1) {
-  MccSpec s;
-  s.inputs = {19, 23}, s.layers = {2}, s.cells = 16, s.outputs = 5, s.iterations = iterations;
-  s.cell.mtf = mtf;
-  return s;
-}
-// Weights of the context large enough to matter.
-MccNetwork network(const MccSpec& spec, std::uint64_t seed = 3) {
-  MccNetwork net(spec, seed);
-  torch::NoGradGuard no_grad;
-  for (auto& p : net->named_parameters())
-    if (p.key().find("proximal") != std::string::npos || p.key().find("distal") != std::string::npos || p.key().find("universal") != std::string::npos)
-      p.value().mul_(10);
-  return net;
-}
-std::vector<Tensor> inputs(std::int64_t B = 7) {
-  torch::manual_seed(2);
-  return {torch::randn({B, 19}), torch::randn({B, 23})};
-}
 
 TEST(MccRuntime, StreamsOfDifferentDepthAndMoreThanTwo) {
   MccSpec s = small(Mtf::coop);
