@@ -68,6 +68,7 @@ std::int64_t Hdf5Field::at(const std::uint8_t* row) const noexcept {
 }
 
 Hdf5Dataset::Hdf5Dataset(Hdf5Bytes& bytes, hid_t file, const std::string& path) : bytes_(bytes), path_(path) {
+  check_hdf5_layout(bytes_, file, path);
   id_ = Hid(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose);
   if (!id_) throw_hdf5(bytes_, path + " cannot be opened as a dataset", bytes_.source->name());
   read_space();

@@ -241,33 +241,106 @@ void add_text(ByteSource& source, std::span<const std::uint8_t> message, Hdf5Tex
                                 load_le<std::uint32_t>(data.data())));
 }
 
+struct Message {
+  unsigned type = 0;
+  bool elsewhere = false;  // another object has it; here is only where
+  std::uint64_t at = 0;
+  std::span<const std::uint8_t> bytes;
+};
+constexpr unsigned layout_message = 0x08, attribute_message = 0x0c, continuation_message = 0x10;
+
+// Calls see(message) for what the object header at `address` holds, and the blocks that go on with it; false when it is damaged. Headers
+// of version 2 begin with a word, as their blocks do, and end with a checksum.
+template <class See>
+bool each_message(ByteSource& source, std::uint64_t address, See see) {
+  constexpr std::size_t most_blocks = 64;
+  const auto head = block_at(source, address, 36);
+  if (head.size() < 16) return false;
+  const bool second = std::memcmp(head.data(), "OHDR", 4) == 0;
+  if (head[second ? 4 : 0] != (second ? 2 : 1)) return false;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;  // of messages: address and length
+  std::size_t message_head = 8;                                 // type, length and flags
+  if (second) {
+    const unsigned flags = head[5], width = 1u << (flags & 3);
+    const std::size_t size_at = 6 + (flags & 0x20 ? 16 : 0) + (flags & 0x10 ? 4 : 0);  // behind times and limits of attributes
+    if (size_at + width > head.size()) return false;
+    std::uint64_t size = 0;
+    for (unsigned k = 0; k < width; ++k) size |= std::uint64_t{head[size_at + k]} << 8 * k;
+    blocks.emplace_back(address + size_at + width, size);
+    message_head = flags & 4 ? 6 : 4;
+  } else {
+    blocks.emplace_back(address + 16, load_le<std::uint32_t>(head.data() + 8));
+  }
+  for (std::size_t k = 0; k < blocks.size(); ++k) {
+    const auto [start, size] = blocks[k];
+    const auto bytes = block_at(source, start, size);
+    if (k == most_blocks || bytes.size() != size) return false;
+    for (std::size_t at = 0; at + message_head <= bytes.size();) {
+      const std::uint8_t* m = bytes.data() + at;
+      const unsigned type = second ? m[0] : load_le<std::uint16_t>(m);
+      const std::size_t length = load_le<std::uint16_t>(m + (second ? 1 : 2));
+      const unsigned flags = m[second ? 3 : 4];
+      at += message_head;
+      if (length > bytes.size() - at) return false;
+      const Message message{type, (flags & 2) != 0, start + at, std::span(bytes).subspan(at, length)};
+      at += length;
+      if (type != continuation_message) {
+        see(message);
+        continue;
+      }
+      if (length < 16) return false;
+      const auto next = load_le<std::uint64_t>(message.bytes.data()), all = load_le<std::uint64_t>(message.bytes.data() + 8);
+      if (second && all < 8) return false;
+      blocks.emplace_back(second ? next + 4 : next, second ? all - 8 : all);
+    }
+  }
+  return true;
+}
+
+// Whether a layout has extents and none is 0. Version, number of extents, class (2: chunks) and address come before them in an order
+// that depends on the version; 1 to 3 give them 4 bytes each, 4 says how many.
+bool has_extents(std::span<const std::uint8_t> layout) {
+  constexpr unsigned chunks = 2;
+  if (layout.size() < 5) return false;
+  const unsigned version = layout[0];
+  if (layout[version < 3 ? 2 : 1] != chunks) return true;
+  const std::size_t n = layout[version < 3 ? 1 : version == 3 ? 2 : 3], width = version < 4 ? 4 : layout[4];
+  const std::size_t first = version < 3 ? 16 : version == 3 ? 11 : 5;
+  if (n == 0 || width == 0 || first + n * width > layout.size()) return false;
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto extent = layout.subspan(first + k * width, width);
+    if (std::all_of(extent.begin(), extent.end(), [](std::uint8_t byte) { return byte == 0; })) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Hdf5Texts hdf5_texts(ByteSource& source) {
-  constexpr unsigned continuation = 0x10, attribute = 0x0c;
-  constexpr std::size_t most_blocks = 64;
   Hdf5Texts texts;
   const auto top = block_at(source, 0, 80);
-  if (top.size() < 80 || top[8] > 1) return texts;
-  const auto root = load_le<std::uint64_t>(top.data() + (top[8] == 0 ? 64 : 68));
-  const auto head = block_at(source, root, 16);
-  if (head.size() < 16 || head[0] != 1) return texts;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks = {{root + 16, load_le<std::uint32_t>(head.data() + 8)}};
-  for (std::size_t k = 0; k < std::min(blocks.size(), most_blocks); ++k) {
-    const auto bytes = block_at(source, blocks[k].first, blocks[k].second);
-    for (std::size_t at = 0; at + 8 <= bytes.size();) {  // type, length, flags
-      const unsigned type = load_le<std::uint16_t>(bytes.data() + at);
-      const std::size_t length = load_le<std::uint16_t>(bytes.data() + at + 2);
-      if (length > bytes.size() - at - 8) break;
-      const auto message = std::span(bytes).subspan(at + 8, length);
-      const bool elsewhere = bytes[at + 4] & 2;
-      if (type == continuation && length >= 16)
-        blocks.emplace_back(load_le<std::uint64_t>(message.data()), load_le<std::uint64_t>(message.data() + 8));
-      if (type == attribute && !elsewhere) add_text(source, message, texts);
-      at += 8 + length;
-    }
-  }
+  if (top.size() < 80) return texts;
+  each_message(source,
+               load_le<std::uint64_t>(top.data() + (top[8] == 0   ? 64
+                                                    : top[8] == 1 ? 68
+                                                                  : 36)),
+               [&](const Message& m) {
+                 if (m.type == attribute_message && !m.elsewhere) add_text(source, m.bytes, texts);
+               });
   return texts;
+}
+
+void check_hdf5_layout(Hdf5Bytes& bytes, hid_t file, const std::string& path) {
+  H5G_stat_t object;
+  if (H5Gget_objinfo(file, path.c_str(), false, &object) < 0) throw_hdf5(bytes, path + " cannot be found", bytes.source->name());
+  const auto address = std::uint64_t{object.objno[0]};
+  const auto damage = [&](std::uint64_t at, const std::string& what) {
+    return data_error(path + what, at_byte(bytes.source->name(), at), cut_hint);
+  };
+  const bool whole = each_message(*bytes.source, address, [&](const Message& m) {
+    if (m.type == layout_message && !has_extents(m.bytes)) throw damage(m.at, " has chunks of no rows, or a layout that ends early");
+  });
+  if (!whole) throw damage(address, " has a header that cannot be followed");
 }
 
 Hdf5Lock::Hdf5Lock() {

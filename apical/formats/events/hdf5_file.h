@@ -66,11 +66,14 @@ struct Hdf5Bytes {
 Hid open_hdf5(Hdf5Bytes& bytes);
 Hid create_hdf5(Hdf5Bytes& bytes);
 
-/// The texts among the attributes of the file's root. Found without the library, which believes the lengths that attributes state and
-/// reads and writes past its memory. Only object headers of version 1 are looked through (superblocks 0 and 1, as Prophesee's tools and
-/// h5py write them by default); with others there are none.
+/// The texts among the attributes of the file's root, where its header holds them (files in the newest form have more than 8 elsewhere).
+/// Found without the library, which believes the lengths that attributes state and reads and writes past its memory.
 using Hdf5Texts = std::map<std::string, std::string>;
 Hdf5Texts hdf5_texts(ByteSource& source);
+
+/// To be called before the library opens the dataset at `path`: it divides by extents of chunks that are 0 (1.10 does). Data error then,
+/// and when the header of the dataset is damaged.
+void check_hdf5_layout(Hdf5Bytes& bytes, hid_t file, const std::string& path);
 
 /// Throws what went wrong below the library, or else a data error with the library's own words.
 [[noreturn]] void throw_hdf5(const Hdf5Bytes& bytes, const std::string& what, const std::string& where);
