@@ -15,6 +15,7 @@
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/simd.h"
+#include "apical/recipe/driver.h"
 #include "cli/verbs.h"
 
 #if defined(__x86_64__)
@@ -25,8 +26,9 @@ namespace apical::cli {
 namespace {
 
 const std::map<std::string, std::string> groups = {
-    {"run", "Train and judge"},       {"verify", "Train and judge"},    {"train", "Train and judge"},  {"recipes", "Train and judge"},
+    {"run", "Train and judge"},       {"verify", "Train and judge"},    {"sweep", "Train and judge"},  {"train", "Train and judge"},  {"recipes", "Train and judge"},
     {"infer", "Use a trained model"}, {"quantise", "Use a trained model"}, {"compile", "Use a trained model"}, {"energy", "Use a trained model"},
+    {"tune", "Use a trained model"},
     {"events", "Data and files"},     {"data", "Data and files"},
     {"doctor", "This machine"},       {"completion", "This machine"}};
 
@@ -134,6 +136,14 @@ void add_common(CLI::App& app) {
   app.add_flag_callback("--quiet", [] { set_log_level(LogLevel::warn); }, "No progress and no notes, only warnings and results");
 }
 
+void add_seeds(CLI::App& verb, std::vector<std::int64_t>& seeds) {
+  auto* one = verb.add_option_function<std::uint64_t>(
+      "--seed", [&seeds](std::uint64_t seed) { seeds = {static_cast<std::int64_t>(seed)}; }, "This seed alone (default: the seeds of expected.toml)");
+  auto* some = verb.add_option_function<std::string>(
+      "--seeds", [&seeds](const std::string& text) { seeds = recipe::parse_seeds(text); }, "These seeds: 1..10, or 1,2,5");
+  one->type_name("N"), some->type_name("LIST")->excludes(one);
+}
+
 void group_verbs(CLI::App& app) {
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; }))
     if (const auto it = groups.find(sub->get_name()); it != groups.end()) sub->group(it->second);
@@ -145,7 +155,7 @@ int run_program(CLI::App& app, int argc, char** argv) {
     if (::getenv("APICAL_SIMD")) kernels::simd_level();  // refuses a level this machine lacks
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : throw data_error("cannot write the result", "standard output");
+    return std::fflush(stdout) == 0 && !std::ferror(stdout) ? 0 : throw data_error("cannot write the result", "standard output");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0) return usage(app, error);
     return app.exit(error);  // --help, --version

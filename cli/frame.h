@@ -1,9 +1,11 @@
 #pragma once
 // What both executables share: options for every verb, errors to exit codes, the command tree for shell completion, and the
 // way from `apical` to `apical-train`.
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -13,6 +15,9 @@ namespace apical::cli {
 
 /// Adds --version, --threads and --quiet, which every verb below accepts too. Call before the verbs are added.
 void add_common(CLI::App& app);
+
+/// Adds --seed and --seeds of the verbs that run recipes.
+void add_seeds(CLI::App& verb, std::vector<std::int64_t>& seeds);
 
 /// Sorts the verbs into the groups of the help page.
 void group_verbs(CLI::App& app);

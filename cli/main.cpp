@@ -18,6 +18,7 @@ constexpr const char* examples = R"(Examples:
   apical run digits                          train a spiking network on digits, export it, run it on spikes, report
   apical recipes                             the papers that can be reproduced
   apical verify sltt --scale desk            judge a paper's claims; exit code 1 when one no longer holds
+  apical sweep digits --over net.T=2,4,8      every figure over a setting and seeds: CSV and plots
   apical infer model.safetensors photo.png   classify, event by event, without torch
   apical tune m.safetensors --data mnist     each layer dense or event by event, as is faster on this machine
   apical quantise m.safetensors --data mnist int8 weights, integer membranes, and the accuracy they keep
@@ -33,6 +34,7 @@ struct Elsewhere {
 };
 constexpr Elsewhere elsewhere[] = {{"run", "Run a recipe: train, export, run without torch, compare, report"},
                                    {"verify", "Run recipes and judge their gates and the paper's claims"},
+                                   {"sweep", "Run a recipe at every point of a grid of settings: one table, one report"},
                                    {"train", "Train a network described in a TOML file on your own data"}};
 
 int start_train(const char* verb, char** argv) {

@@ -6,6 +6,7 @@
 
 #include "apical/base/log.h"
 #include "apical/recipe/driver.h"
+#include "cli/frame.h"
 #include "cli/verbs.h"
 
 namespace apical::cli {
@@ -49,7 +50,7 @@ void add_run(CLI::App& app) {
                   "Folder of the data, or 'synthetic' for the drawn twin (default: $APICAL_DATA, the cache, the twin)")
       ->type_name("DIR");
   sub->add_option("--out", a->options.out, "Folder of the run (default: runs/<recipe>-<scale>-<date and time>)")->type_name("DIR");
-  sub->add_option("--seed", a->options.seed, "Run this seed alone (default: the seeds of expected.toml)")->type_name("N");
+  add_seeds(*sub, a->options.seeds);
   sub->add_option("--device", a->options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   sub->add_option("--set", a->options.set, "Change a setting of recipe.toml; may be given again")
       ->type_name("KEY=VALUE")

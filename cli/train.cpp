@@ -37,7 +37,7 @@ void add_train(CLI::App& app) {
   sub->add_option("FILE", a->file, "The description: [net], [train], [encoder], [data]; see examples/")->required();
   auto* data = sub->add_option("--data", a->options.data, "Folder with one folder a class, IDX or NPZ, recordings, or the name of a known set")->type_name("PATH");
   sub->add_option("--out", a->options.out, "Folder of the run (default: runs/<file>-desk-<date and time>)")->type_name("DIR");
-  sub->add_option("--seed", a->options.seed, "Seed of weights, order and augmentation (default 1)")->type_name("N");
+  sub->add_option("--seed", a->options.seeds, "Seed of weights, order and augmentation (default 1)")->type_name("N")->expected(1)->check(CLI::NonNegativeNumber);
   sub->add_option("--set", a->options.set, "Change a setting of the file; may be given again")->type_name("KEY=VALUE")->expected(1)->allow_extra_args(false)->take_all();
   auto* resume = sub->add_option("--resume", a->options.resume, "Go on with an interrupted run")->type_name("DIR");
   sub->add_flag("--json", a->json, "Print result.json");

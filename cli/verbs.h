@@ -32,6 +32,7 @@ void add_recipes(CLI::App& app);
 // apical-train
 void add_blas(CLI::App& app);  ///< hidden: what `apical doctor` asks about OpenBLAS
 void add_run(CLI::App& app);
+void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
 void add_verify(CLI::App& app);
 

@@ -1,8 +1,10 @@
 #include "apical/recipe/driver.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "apical/base/files.h"
 #include "apical/base/log.h"
@@ -29,7 +31,7 @@ std::map<std::string, std::string> machine_map() {
 }
 
 std::vector<std::int64_t> choose_seeds(const Expected& expected, const RunRecord& r) {
-  if (r.seed) return {static_cast<std::int64_t>(*r.seed)};
+  if (!r.seeds.empty()) return r.seeds;
   if (r.scale == "smoke") return {expected.seeds.front()};
   return expected.seeds;
 }
@@ -104,12 +106,40 @@ std::string interval_text(const Claim& c) {
   return c.interval ? "[" + number_text(c.interval->first) + ", " + number_text(c.interval->second) + "]" : "";
 }
 
+std::vector<std::int64_t> parse_seeds(std::string_view text) {
+  constexpr std::size_t most = 1000;
+  const auto wrong = [&](const std::string& what) { return usage_error(what, "--seeds " + std::string(text), "Write 1..10, or 1,2,5."); };
+  std::vector<std::int64_t> seeds;
+  std::set<std::int64_t> seen;
+  const char *at = text.data(), *end = at + text.size();
+  const auto take = [&] {
+    std::int64_t v = 0;
+    const auto [next, code] = std::from_chars(at, end, v);
+    if (code != std::errc() || v < 0) throw wrong("not a list of seeds");
+    at = next;
+    return v;
+  };
+  for (;;) {
+    const std::int64_t first = take();
+    std::int64_t last = first;
+    if (end - at > 2 && at[0] == '.' && at[1] == '.') at += 2, last = take();
+    if (last < first) throw wrong("a range of seeds ends before it begins");
+    if (static_cast<std::uint64_t>(last - first) >= most - std::min(most, seeds.size())) throw wrong("more than 1000 seeds");
+    for (std::int64_t s = first; s <= last; ++s) {
+      if (!seen.insert(s).second) throw wrong("seed " + std::to_string(s) + " is named twice");
+      seeds.push_back(s);
+    }
+    if (at == end) return seeds;
+    if (*at++ != ',') throw wrong("not a list of seeds");
+  }
+}
+
 RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions& options) {
   check_device(options.device);
   const bool resume = !options.resume.empty();
   const Expected expected = Expected::parse(info.expected_toml, "recipes/" + info.slug + "/expected.toml");
   RunRecord record = detail::make_record(info, options);
-  const fs::path out = detail::choose_folder(info, options, record.scale);
+  const fs::path out = detail::choose_folder(info.slug, options, record.scale);
   if (resume && fs::exists(out / "result.json")) return finished_before(info, out);
   const int threads = options.threads > 0 ? options.threads : thread_count();
   if (resume) warn_of_differences(record, threads);
@@ -148,13 +178,16 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   } catch (const Error& e) {
     if (e.code() != ExitCode::interrupted) throw;
     folder.keep();
-    log_warn("interrupted. Go on with: apical " + verb + " --resume " + detail::quoted(out.string()));
+    if (!options.part) log_warn("interrupted. Go on with: apical " + verb + " --resume " + detail::quoted(out.string()));
     outcome.code = static_cast<int>(ExitCode::interrupted);
     return outcome;
   }
   Result& r = outcome.result;
   r.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   r.peak_rss_mb = peak_rss_mb();
+  const auto of_a_seed = [](const auto& metric) { return metric.first.find("_seed_") != std::string::npos; };
+  if (record.seeds.size() > 1 && std::none_of(r.metrics.begin(), r.metrics.end(), of_a_seed))
+    log_warn(info.slug + " runs one seed: only seed " + std::to_string(seeds.front()) + " was used");
   judge(expected, r, options.strict);
   const std::string command = options.command.empty() ? detail::repeat_command(verb + (options.verb.empty() ? " --scale " + record.scale : ""), record) : options.command;
   fill_report(html, info, r, record, command, resume);
@@ -212,21 +245,7 @@ std::string claim_table(const Result& result) {
         rows.push_back({(gates ? "gate  " : "claim ") + c.id, c.paper, target_text(c), measured_text(c), interval_text(c),
                         c.verdict + (c.failure && !gates ? "  (on record: " + c.recorded + ")" : "")});
   if (rows.size() == 1) return "";
-  const auto letters = [](const std::string& s) {  // characters, not bytes
-    return static_cast<std::size_t>(
-        std::count_if(s.begin(), s.end(), [](char ch) { return (static_cast<unsigned char>(ch) & 0xC0) != 0x80; }));
-  };
-  std::vector<std::size_t> width(rows[0].size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], letters(row[i]));
-  std::string s;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += row[i] + (i + 1 < row.size() ? std::string(width[i] - letters(row[i]) + 2, ' ') : "");
-    s += line + "\n";
-  }
-  return s;
+  return detail::aligned(rows);
 }
 
 }  // namespace apical::recipe

@@ -2,8 +2,8 @@
 // Runs recipes: folder, settings, judging, result.json, report.html, resume, exit code.
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apical/recipe/recipe.h"
@@ -14,7 +14,7 @@ struct RunOptions {
   std::string scale;  ///< "" = desk, or that of the run to resume
   std::string data;   ///< a folder, "synthetic", or "" ($APICAL_DATA, the cache, else the twin)
   std::string out;    ///< "" = runs/<slug>-<scale>-<date and time>
-  std::optional<std::uint64_t> seed;
+  std::vector<std::int64_t> seeds;  ///< instead of those of expected.toml
   std::string device = "cpu";
   int threads = 0;               ///< 0 = all cores this process may use
   std::vector<std::string> set;  ///< key=value
@@ -23,7 +23,11 @@ struct RunOptions {
   bool strict = false;  ///< apical verify
   std::string verb;     ///< of the hints how to go on or repeat; "" = "run <slug>"
   std::string command;  ///< how to repeat the run, for the report; "" = built from the options
+  bool part = false;    ///< of a sweep, which says itself how to go on
 };
+
+/// "1..10" or "1,2,5..7" as numbers; usage error when it is not that, names a seed twice or has more than 1000 of them.
+std::vector<std::int64_t> parse_seeds(std::string_view text);
 
 struct RunOutcome {
   int code = 0;  ///< 0, 1 (a gate or recorded claim failed) or 130 (interrupted)

@@ -136,9 +136,14 @@ TEST_F(Driver, RunsAllSeedsAtDeskAndOneWhenAsked) {
   options.scale = "desk";
   run_recipe(demo(), good, options);
   EXPECT_THAT(seen_seeds, ElementsAre(5, 6, 7));
-  options.seed = 9;
+  options.seeds = {9};
   run_recipe(demo(), good, options);
   EXPECT_THAT(seen_seeds, ElementsAre(9));
+  options.seeds = parse_seeds("4,11..13");
+  EXPECT_THAT(read_text(run_recipe(demo(), good, options).report), HasSubstr("--seeds 4,11,12,13"));
+  EXPECT_THAT(seen_seeds, ElementsAre(4, 11, 12, 13));
+  for (const char* wrong : {"", "1,", "x", "3..1", "1,1", "2..4,3", "1..2000", "-1", "1...3", "99999999999999999999"})
+    EXPECT_THROW(parse_seeds(wrong), Error) << wrong;
 }
 
 TEST_F(Driver, FailedGateIsCodeOneAndStillReported) {
@@ -180,7 +185,7 @@ TEST_F(Driver, RefusesWhatCannotRun) {
 
 TEST_F(Driver, InterruptedRunGoesOnWithItsOwnSettings) {
   options.set = {"value=1.5", "label=a \"b\" \\ c", "list=[3, 4]"};
-  options.seed = 8;
+  options.seeds = {8};
   RunOutcome o = run_recipe(demo(), stops, options);
   EXPECT_EQ(o.code, 130);
   EXPECT_TRUE(o.result_file.empty());
@@ -199,9 +204,9 @@ TEST_F(Driver, InterruptedRunGoesOnWithItsOwnSettings) {
   again.scale = "desk";
   EXPECT_THAT(error(good, again, ExitCode::usage), HasSubstr("--scale differs"));
   again.scale.clear();
-  again.seed = 1;
+  again.seeds = {1};
   EXPECT_THAT(error(good, again, ExitCode::usage), HasSubstr("--seed differs"));
-  again.seed.reset();
+  again.seeds.clear();
   o = run_recipe(demo(), good, again);
   EXPECT_EQ(o.code, 0);
   EXPECT_TRUE(seen_resume);

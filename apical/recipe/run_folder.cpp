@@ -11,8 +11,6 @@
 namespace apical::recipe::detail {
 namespace fs = std::filesystem;
 
-namespace {
-
 std::string toml_text(const std::string& s) {
   std::string out = "\"";
   for (const char c : s) {
@@ -28,6 +26,20 @@ std::string toml_text(const std::string& s) {
   }
   return out + "\"";
 }
+
+std::string toml_texts(const std::vector<std::string>& texts) {
+  std::vector<std::string> each;
+  for (const auto& t : texts) each.push_back(toml_text(t));
+  return "[" + join(each, ", ") + "]";
+}
+
+std::vector<std::string> seed_texts(const std::vector<std::int64_t>& seeds) {
+  std::vector<std::string> each;
+  for (const auto s : seeds) each.push_back(std::to_string(s));
+  return each;
+}
+
+namespace {
 
 std::string local_time() {
   const std::time_t now = std::time(nullptr);
@@ -84,10 +96,7 @@ std::string to_toml(const RunRecord& r) {
   std::string s = "# What this run was asked to do. `apical run " + r.recipe + " --resume` reads it.\n[run]\n";
   s += "recipe = " + toml_text(r.recipe) + "\nscale = " + toml_text(r.scale) + "\ndata = " + toml_text(r.data) +
        "\ndevice = " + toml_text(r.device) + "\nversion = " + toml_text(r.version) + "\nthreads = " + std::to_string(r.threads) + "\n";
-  if (r.seed) s += "seed = " + std::to_string(*r.seed) + "\n";
-  std::vector<std::string> set;
-  for (const auto& a : r.set) set.push_back(toml_text(a));
-  s += "set = [" + join(set, ", ") + "]\n";
+  s += "seeds = [" + join(seed_texts(r.seeds), ", ") + "]\nset = " + toml_texts(r.set) + "\n";
   return s + "\n# Settings: recipe.toml, the scale's table, --set.\n[settings]\n" + r.settings.to_toml();
 }
 
@@ -110,7 +119,7 @@ RunRecord read_record(const fs::path& folder, const RecipeInfo& info) {
   r.version = run.text("version");
   r.threads = static_cast<int>(run.integer("threads"));
   r.set = run.texts("set");
-  if (run.has("seed")) r.seed = static_cast<std::uint64_t>(run.integer("seed"));
+  if (run.has("seeds")) r.seeds = run.integers("seeds");
   if (r.recipe != info.slug) throw usage_error("this is a run of '" + r.recipe + "', not of '" + info.slug + "'", folder.string());
   const Config kept = Config::parse(text.substr(cut + heading.size()), file.string());
   r.settings = settings(info, r.scale);
@@ -128,7 +137,7 @@ RunRecord make_record(const RecipeInfo& info, const RunOptions& o) {
     r.data = o.data.empty() || o.data == "synthetic" ? o.data : fs::absolute(o.data).lexically_normal().string();
     r.device = o.device;
     r.version = version();
-    r.seed = o.seed;
+    r.seeds = o.seeds;
     r.threads = o.threads > 0 ? o.threads : thread_count();
     r.set = o.set;
     r.settings = settings(info, r.scale, o.set);
@@ -137,7 +146,7 @@ RunRecord make_record(const RecipeInfo& info, const RunOptions& o) {
   r = read_record(o.resume, info);
   if (!o.out.empty() && fs::weakly_canonical(o.out) != fs::weakly_canonical(o.resume)) refuse_change("--out", o);
   if (!o.scale.empty() && o.scale != r.scale) refuse_change("--scale", o);
-  if (o.seed && o.seed != r.seed) refuse_change("--seed", o);
+  if (!o.seeds.empty() && o.seeds != r.seeds) refuse_change("--seed", o);
   if (!o.data.empty() && o.data != r.data && fs::absolute(o.data).lexically_normal() != r.data) refuse_change("--data", o);
   Config asked = r.settings;
   for (const auto& a : o.set) asked.set(a);
@@ -145,10 +154,10 @@ RunRecord make_record(const RecipeInfo& info, const RunOptions& o) {
   return r;
 }
 
-fs::path choose_folder(const RecipeInfo& info, const RunOptions& o, const std::string& scale) {
+fs::path choose_folder(const std::string& of, const RunOptions& o, const std::string& scale) {
   if (!o.resume.empty()) return o.resume;
   if (!o.out.empty()) return o.out;
-  const std::string name = "runs/" + info.slug + "-" + scale + "-" + local_time();
+  const std::string name = "runs/" + of + "-" + scale + "-" + local_time();
   fs::path path = name;
   for (int i = 2; fs::exists(path); ++i) path = name + "-" + std::to_string(i);
   return path;
@@ -190,10 +199,29 @@ std::string quoted(const std::string& word) {
   return s + "'";
 }
 
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  const auto letters = [](const std::string& s) {  // characters, not bytes
+    return static_cast<std::size_t>(
+        std::count_if(s.begin(), s.end(), [](char ch) { return (static_cast<unsigned char>(ch) & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> width(rows[0].size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], letters(row[i]));
+  std::string s;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + (i + 1 < row.size() ? std::string(width[i] - letters(row[i]) + 2, ' ') : "");
+    s += line + "\n";
+  }
+  return s;
+}
+
 std::string repeat_command(const std::string& verb, const RunRecord& r) {
   std::string s = "apical " + verb;
   if (!r.data.empty()) s += " --data " + quoted(r.data);
-  if (r.seed) s += " --seed " + std::to_string(*r.seed);
+  if (r.seeds.size() == 1) s += " --seed " + std::to_string(r.seeds[0]);
+  if (r.seeds.size() > 1) s += " --seeds " + join(seed_texts(r.seeds), ",");
   s += " --threads " + std::to_string(r.threads);
   for (const auto& a : r.set) s += " --set " + quoted(a);
   return s;

@@ -11,18 +11,23 @@ namespace apical::recipe::detail {
 /// What config.toml of a run folder says: [run] and [settings].
 struct RunRecord {
   std::string recipe, scale, data, device, version;
-  std::optional<std::uint64_t> seed;
+  std::vector<std::int64_t> seeds;  ///< empty: those of expected.toml
   int threads = 1;
   std::vector<std::string> set;  ///< the --set assignments, for the report
   Config settings;
 };
 std::string to_toml(const RunRecord& record);
+/// A string, and a list of them, as TOML.
+std::string toml_text(const std::string& text);
+std::string toml_texts(const std::vector<std::string>& texts);
+std::vector<std::string> seed_texts(const std::vector<std::int64_t>& seeds);
 /// Data error when the folder holds no run; usage error when it is a run of another recipe or of settings this recipe does not have.
 RunRecord read_record(const std::filesystem::path& folder, const RecipeInfo& info);
 /// The record of the run that `options` asks for; a resume takes it from the folder and refuses options that differ.
 RunRecord make_record(const RecipeInfo& info, const RunOptions& options);
 
-std::filesystem::path choose_folder(const RecipeInfo& info, const RunOptions& options, const std::string& scale);
+/// --resume, --out, or a new folder runs/<name>-<scale>-<date and time>.
+std::filesystem::path choose_folder(const std::string& name, const RunOptions& options, const std::string& scale);
 
 /// Creates the folder; when the run fails before it has written anything of worth, takes away what it made.
 class Folder {
@@ -39,6 +44,8 @@ class Folder {
 
 /// A word for a POSIX shell.
 std::string quoted(const std::string& word);
+/// Rows of cells in columns, two spaces between them.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
 /// `verb`: "run digits --scale desk".
 std::string repeat_command(const std::string& verb, const RunRecord& record);
 
