@@ -25,9 +25,8 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     readout_names{"rate", "max_membrane", "last"},
     op_names{"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
              "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"},
-#define NAME(n) #n,
-    mtf_names{APICAL_MTFS(NAME)}, output_names{APICAL_TWO_POINT_OUTPUTS(NAME)};
-#undef NAME
+    mtf_names{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)},
+    output_names{std::begin(kernels::two_point_output_names), std::end(kernels::two_point_output_names)};
 
 // --- writing -------------------------------------------------------------------------------------------------------------------
 struct Writer {

@@ -46,6 +46,20 @@ class Builder {
     shape_ = {n};
     return std::make_shared<FlattenImpl>(label("flatten"));
   }
+  std::shared_ptr<LayerImpl> add(const TwoPointSpec& s) {
+    if (shape_.size() != 1) throw usage_error("a two_point layer needs flat input", label("two_point"), "Put a flatten layer before it, or take two_point_conv.");
+    TwoPointOptions o = s.options;
+    o.inputs = shape_[0];
+    shape_ = {o.cells};
+    return std::make_shared<TwoPointLayerImpl>(label("two_point"), o, seed_);
+  }
+  std::shared_ptr<LayerImpl> add(const TwoPointConvSpec& s) {
+    need_image("two_point_conv");
+    TwoPointConvOptions o = s.options;
+    o.in = shape_[0];
+    shape_ = {o.maps, window(shape_[1] + 2 * o.padding, o.kernel, o.stride), window(shape_[2] + 2 * o.padding, o.kernel, o.stride)};
+    return std::make_shared<TwoPointConvImpl>(label("two_point_conv"), o, seed_);
+  }
   std::shared_ptr<LayerImpl> add(const DropoutSpec& s) { return std::make_shared<DropoutImpl>(label("dropout"), s.p, seed_); }
 
   const graph::Shape& shape() const { return shape_; }
@@ -85,10 +99,21 @@ E choice(const std::string& word, const std::string& key, const std::string& whe
 
 const std::vector<std::string> neuron_keys = {"tau", "v_th", "v_reset", "reset", "decay_input", "detach_reset", "surrogate", "height", "width"};
 
-std::vector<std::pair<std::string, kernels::SurrogateKind>> surrogates() {
-  std::vector<std::pair<std::string, kernels::SurrogateKind>> all;
-  for (const char* name : kernels::surrogate_names) all.emplace_back(name, static_cast<kernels::SurrogateKind>(all.size()));
+// The values of an enumeration by name, from the list of its names.
+template <class E, std::size_t n>
+std::vector<std::pair<std::string, E>> named(const char* const (&names)[n]) {
+  std::vector<std::pair<std::string, E>> all;
+  for (const char* name : names) all.emplace_back(name, static_cast<E>(all.size()));
   return all;
+}
+
+kernels::TwoPoint cell_options(const Config& table) {
+  const Reader r{table};
+  kernels::TwoPoint c;
+  c.mtf = choice(r.text("mtf", "coop"), "mtf", table.where(), named<kernels::Mtf>(kernels::mtf_names));
+  c.output = choice(r.text("output", "relu6"), "output", table.where(), named<kernels::TwoPointOutput>(kernels::two_point_output_names));
+  c.c_max = static_cast<float>(r.real("c_max", c.c_max));
+  return c;
 }
 
 NeuronOptions neuron_options(const Config& table, NeuronOptions o) {
@@ -103,7 +128,7 @@ NeuronOptions neuron_options(const Config& table, NeuronOptions o) {
   else
     o.v_reset.reset();
   if (table.has("surrogate"))
-    o.surrogate.kind = choice(table.text("surrogate"), "surrogate", table.where(), surrogates());
+    o.surrogate.kind = choice(table.text("surrogate"), "surrogate", table.where(), named<kernels::SurrogateKind>(kernels::surrogate_names));
   o.surrogate.height = static_cast<float>(r.real("height", o.surrogate.height));
   o.surrogate.width = static_cast<float>(r.real("width", o.surrogate.width));
   return o;
@@ -148,8 +173,21 @@ LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
     allow(table, {"p"});
     return DropoutSpec{r.real("p", 0.5)};
   }
+  if (type == "two_point") {
+    allow(table, {"cells", "context", "iterations", "mtf", "output", "c_max"});
+    TwoPointOptions o;
+    o.cells = table.integer("cells"), o.proximal = r.boolean("context", true), o.iterations = r.integer("iterations", 1), o.cell = cell_options(table);
+    return TwoPointSpec{o};
+  }
+  if (type == "two_point_conv") {
+    allow(table, {"maps", "kernel", "stride", "padding", "context", "context_kernel", "iterations", "mtf", "output", "c_max"});
+    TwoPointConvOptions o;
+    o.maps = table.integer("maps"), o.kernel = r.integer("kernel", 3), o.stride = r.integer("stride", 1), o.padding = r.integer("padding", o.kernel / 2);
+    o.proximal = r.boolean("context", true), o.context_kernel = r.integer("context_kernel", 3), o.iterations = r.integer("iterations", 1), o.cell = cell_options(table);
+    return TwoPointConvSpec{o};
+  }
   throw usage_error("there is no layer type '" + type + "'", table.where(),
-                    did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "pool", "flatten", "dropout"}));
+                    did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "pool", "flatten", "dropout", "two_point", "two_point_conv"}));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 //   [net.neuron]                # defaults of every neuron layer
 //   tau = 2.0
 //   [[net.layer]]
-//   type = "conv"               # conv dense norm lif if plif pool flatten dropout
+//   type = "conv"               # conv dense norm lif if plif pool flatten dropout two_point two_point_conv
 //   channels = 16
 //
 // Layers run one after another on the whole sequence (or on one step of it: T = 1 with the state carried by the caller).
@@ -15,6 +15,7 @@
 #include "apical/base/config.h"
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron.h"
+#include "apical/nn/two_point_conv.h"
 
 namespace apical::nn {
 
@@ -26,7 +27,10 @@ struct NeuronSpec { NeuronKind kind = NeuronKind::lif; NeuronOptions options; };
 struct PoolSpec { bool maximum = false; std::int64_t size = 2, stride = 2; };
 struct FlattenSpec {};
 struct DropoutSpec { double p = 0.5; };
-using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, PoolSpec, FlattenSpec, DropoutSpec>;
+/// Two-point cells in place of a dense layer or a convolution: their context is the layer itself. `in`/`inputs` are not read.
+struct TwoPointSpec { TwoPointOptions options; };
+struct TwoPointConvSpec { TwoPointConvOptions options; };
+using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, PoolSpec, FlattenSpec, DropoutSpec, TwoPointSpec, TwoPointConvSpec>;
 
 struct NetworkSpec {
   std::vector<LayerSpec> layers;

@@ -80,13 +80,17 @@ torch::Tensor two_point(const kernels::TwoPoint& cell, const torch::Tensor& r, c
                               static_cast<std::int64_t>(cell.output), static_cast<double>(cell.c_max));
 }
 
+void check_cell(const kernels::TwoPoint& cell, const std::string& label) {
+  if (!(cell.c_max > 0) || !std::isfinite(cell.c_max)) throw usage_error("c_max must be > 0", label);
+}
+
 torch::Tensor shown(const torch::Tensor& x) { return Shown::apply(x); }
 
 TwoPointLayerImpl::TwoPointLayerImpl(std::string name, const TwoPointOptions& o, std::uint64_t seed) : o_(o) {
   label = std::move(name);
   if (o.inputs < 1 || o.cells < 1 || o.distal < 0 || o.universal < 0 || o.iterations < 1)
     throw usage_error("a layer of two-point cells needs inputs, cells and iterations >= 1", label);
-  if (!(o.cell.c_max > 0) || !std::isfinite(o.cell.c_max)) throw usage_error("c_max must be > 0", label);
+  check_cell(o.cell, label);
   const double bound = 1.0 / std::sqrt(static_cast<double>(o.inputs));
   receptive_ = register_parameter("receptive", uniform({o.cells, o.inputs}, bound, Random(seed, label + ".receptive")));
   bias_ = register_parameter("bias", torch::zeros({o.cells}));
@@ -141,6 +145,13 @@ std::string TwoPointLayerImpl::lower_receptive(graph::Graph& graph, const std::s
   graph.tensors[op.weight] = graph_tensor(receptive_);
   graph.tensors[op.bias] = graph_tensor(bias_);
   return add_node(graph, label + ".receptive", op, {input});
+}
+
+std::string TwoPointLayerImpl::lower_proximal(graph::Graph& graph, const std::string& own) const {
+  const graph::Linear op{label + ".proximal.weight", label + ".context.bias"};
+  graph.tensors[op.weight] = graph_tensor(proximal_weight());
+  graph.tensors[op.bias] = graph_tensor(context_bias_);
+  return add_node(graph, label + ".proximal", op, {own});
 }
 
 std::string TwoPointLayerImpl::lower_response(graph::Graph& graph, const std::string& r, const std::string& own, const std::string& distal,

@@ -26,6 +26,8 @@ struct TwoPointOptions {
 
 /// h = output(T(r, c_max tanh(context / c_max))), fused, with gradients; context may be undefined (C = 0). Shapes equal.
 torch::Tensor two_point(const kernels::TwoPoint& cell, const torch::Tensor& r, const torch::Tensor& context);
+/// Usage error naming `label` when c_max is not > 0.
+void check_cell(const kernels::TwoPoint& cell, const std::string& label);
 /// tanh(x): what a cell shows.
 torch::Tensor shown(const torch::Tensor& x);
 
@@ -58,6 +60,8 @@ class TwoPointLayerImpl : public LayerImpl {
 
   /// The nodes of receptive(), and of context() and respond() for sources that are nodes ("" = missing).
   std::string lower_receptive(graph::Graph& graph, const std::string& input) const;
+  /// W_P own + b_C as a node.
+  std::string lower_proximal(graph::Graph& graph, const std::string& own) const;
   std::string lower_response(graph::Graph& graph, const std::string& r, const std::string& own, const std::string& distal, const std::string& u,
                              const std::string& suffix = "") const;
 

@@ -10,25 +10,6 @@ namespace {
 using kernels::Mtf;
 using torch::Tensor;
 
-// The card's formulas in torch's own operations, for float64 autograd.
-Tensor transfer(Mtf mtf, const Tensor& r, const Tensor& c) {
-  switch (mtf) {
-    case Mtf::tm1: return r / 2 * (1 + (r * c).clamp_max(8).exp());
-    case Mtf::tm2: return r + r * c;
-    case Mtf::tm3: return r * (1 + (r * c).tanh());
-    case Mtf::tm4: return r * at::exp2((r * c).clamp_max(8));
-    case Mtf::coop: return r * r + 2 * r + c * (1 + r.abs());
-    case Mtf::add: return r + c;
-    case Mtf::gate: return 2 * r * c.sigmoid();
-  }
-  return {};
-}
-Tensor reference(const kernels::TwoPoint& cell, const Tensor& r, const Tensor& context) {
-  return transfer(cell.mtf, r, cell.c_max * (context / cell.c_max).tanh()).clamp(0, 6);
-}
-
-double largest(const Tensor& a, const Tensor& b) { return (a.to(torch::kFloat64) - b).abs().max().item<double>(); }
-
 TEST(TwoPoint, ValuesAndGradientsAreThoseOfTheFormula) {
   torch::manual_seed(1);
   for (const auto mtf : all_mtfs) {

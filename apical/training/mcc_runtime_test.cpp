@@ -3,7 +3,9 @@
 
 #include <map>
 
+#include "apical/nn/network.h"
 #include "apical/nn/testing_mcc.h"
+#include "apical/nn/two_point_spiking.h"
 #include "apical/runtime/session.h"
 
 namespace apical::nn {
@@ -72,6 +74,77 @@ TEST(TwoPointRuntime, StandsInForADenseLayer) {
       for (int k = 0; k < 16; ++k) EXPECT_NEAR(got[static_cast<std::size_t>(k)], h[b][k].item<float>(), 1e-5);
     }
   }
+}
+
+// Spikes of a session over T steps, [T, cells].
+Tensor steps_of(const graph::Graph& g, const Tensor& frames) {
+  runtime::Session session(g);
+  std::vector<Tensor> rows;
+  for (std::int64_t t = 0; t < frames.size(0); ++t) {
+    const auto frame = frames[t].contiguous();
+    const auto y = session.step({frame.data_ptr<float>(), static_cast<std::size_t>(frame.numel())});
+    rows.push_back(torch::tensor(std::vector<float>(y.begin(), y.end())));
+  }
+  return at::stack(rows);
+}
+
+// Soma, apex and their product as nodes of the graph: the same bursts, exactly.
+TEST(TwoPointRuntime, SpikingCellsBurstInTheRuntimeToo) {
+  SpikingTwoPointOptions o;
+  o.inputs = 19, o.cells = 16;
+  o.soma.tau = 3.0, o.apex.tau = 2.0, o.apex.v_th = 0.4;
+  SpikingTwoPointImpl layer("cells", o, 3);
+  torch::manual_seed(5);
+  torch::NoGradGuard no_grad;
+  for (auto& p : layer.named_parameters()) p.value().add_(0.4 * torch::randn_like(p.value()));
+  graph::Graph g;
+  g.T = 20, g.input_shape = {19};
+  add_node(g, "input", graph::Input{}, {});
+  layer.lower(g, "input");
+  graph::validate(g);
+  const auto x = torch::randn({20, 19});
+  const auto want = layer.respond({x, 20, false}, {});
+  EXPECT_TRUE(steps_of(g, x).equal(want.bursts));
+  EXPECT_GT(want.bursts.sum().item<double>(), 5);
+  EXPECT_LT(want.bursts.sum().item<double>(), want.soma.sum().item<double>());
+}
+
+// A network described in TOML with both kinds of layers, between ordinary ones.
+TEST(TwoPointRuntime, LayersOfADescribedNetwork) {
+  const auto config = Config::parse(R"(
+T = 3
+readout = "last"
+[[layer]]
+type = "two_point_conv"
+maps = 4
+stride = 2
+iterations = 2
+mtf = "tm3"
+[[layer]]
+type = "lif"
+[[layer]]
+type = "two_point_conv"
+maps = 3
+context_kernel = 1
+output = "relu"
+[[layer]]
+type = "pool"
+[[layer]]
+type = "flatten"
+[[layer]]
+type = "two_point"
+cells = 12
+mtf = "gate"
+[[layer]]
+type = "dense"
+units = 5
+)", "test");
+  Network net(parse_network(config, {2, 8, 8}), 3);
+  torch::NoGradGuard no_grad;
+  const auto x = torch::randn({3, 2, 8, 8});
+  const auto want = net->forward({x, 3, false}).detach();
+  EXPECT_GT(want.abs().max().item<double>(), 0.01);
+  EXPECT_LT((steps_of(net->lower("described"), x) - want).abs().max().item<double>(), 1e-5);
 }
 
 }  // namespace

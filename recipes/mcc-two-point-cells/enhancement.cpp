@@ -1,4 +1,5 @@
 // Enhancement: clean log-mel bands from noisy ones and the picture.
+#include <algorithm>
 #include <cmath>
 
 #include "apical/base/text.h"
@@ -41,8 +42,15 @@ std::vector<float> listen(const Study& s, const data::PairedSet& test, const dat
   return front.apply_band_gain(sound.noisy, all, workspace);
 }
 
-void write_sound(const Study& s, const std::string& name, std::vector<float> samples, int rate) {
-  formats::write_audio(s.c.file(name), {rate, 1, std::move(samples)}, formats::AudioFormat::wav16);
+// One scale for all, so that their loudness can be compared and none is clipped.
+void write_sounds(const Study& s, std::vector<std::pair<std::string, std::vector<float>>> sounds, int rate) {
+  float peak = 1;
+  for (const auto& [name, samples] : sounds)
+    for (const float v : samples) peak = std::max(peak, std::abs(v));
+  for (auto& [name, samples] : sounds) {
+    for (float& v : samples) v /= peak;
+    formats::write_audio(s.c.file(name), {rate, 1, std::move(samples)}, formats::AudioFormat::wav16);
+  }
 }
 
 }  // namespace
@@ -86,13 +94,13 @@ void test_enhancement(const Study& s, std::vector<Run>& runs, const data::Paired
   const double low = d.clean[0].min().item<double>(), high = d.clean[0].max().item<double>();
   html.figure(spectrogram(s, d.clean[0], "Clean", low, high), "", false);
   html.figure(spectrogram(s, d.audio[0], "With noise, 0 dB", low, high), "", false);
-  write_sound(s, "clean.wav", sound.clean, sound.sample_rate);
-  write_sound(s, "noisy.wav", sound.noisy, sound.sample_rate);
+  std::vector<std::pair<std::string, std::vector<float>>> sounds{{"clean.wav", sound.clean}, {"noisy.wav", sound.noisy}};
   for (const auto& run : runs) {
     const auto estimate = scores(run, d)[0];
     html.figure(spectrogram(s, estimate, "Estimate of " + run.arm.name, low, high), "", false);
-    write_sound(s, "estimate_" + run.metric() + ".wav", listen(s, test, sound, d.audio[0], estimate), sound.sample_rate);
+    sounds.emplace_back("estimate_" + run.metric() + ".wav", listen(s, test, sound, d.audio[0], estimate));
   }
+  write_sounds(s, std::move(sounds), sound.sample_rate);
   html.paragraph("Sound: clean.wav, noisy.wav and estimate_*.wav in the folder of the run; an estimate is the noisy sound with each band turned down to what the network took for clean.");
 }
 

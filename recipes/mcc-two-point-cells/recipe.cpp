@@ -5,6 +5,7 @@
 #include "apical/base/error.h"
 #include "apical/base/log.h"
 #include "apical/base/text.h"
+#include "apical/data/noise.h"
 #include "apical/training/setup.h"
 #include "recipes/mcc-two-point-cells/study.h"
 
@@ -56,6 +57,16 @@ std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t
 }
 
 
+// The recordings in the folder noise.recorded, which may lie below the data.
+std::vector<std::vector<float>> recorded_noise(const RunContext& c, int sample_rate) {
+  const std::filesystem::path named = c.config.text("noise.recorded");
+  if (named.empty()) return {};
+  std::filesystem::path folder = named;
+  for (const auto& root : data::roots(c.source))
+    if (!std::filesystem::exists(folder)) folder = root / named;
+  return data::read_noise(std::filesystem::exists(folder) ? folder : named, sample_rate);
+}
+
 // Refuses before anything is trained what the tests would refuse after it.
 void check(const Study& s) {
   for (const double snr : s.snrs())
@@ -77,7 +88,7 @@ void run(RunContext& c) {
   const double share = c.config.real("held_out");
   const auto [speech_train, speech_held] = data::split_validation(speech, share);
   const auto [images_train, images_held] = data::split_validation(images, share);
-  Study s{c, data::PairedSet(speech_train, images_train), data::PairedSet(speech_held, images_held), {}};
+  Study s{c, data::PairedSet(speech_train, images_train), data::PairedSet(speech_held, images_held), {}, recorded_noise(c, speech.sample_rate)};
   s.statistics = data::band_statistics(s.train, s.pairs(1));
   const auto arms = arms_of(s);
   check(s);
@@ -113,6 +124,10 @@ void run(RunContext& c) {
   const std::string mtf = c.config.text("mtf");
   const auto cells = std::find_if(recognition.begin(), recognition.end(), [&](const Run& r) { return r.arm.metric == mtf && r.lambda_index == 0 && !r.killed; });
   test_runtime(s, *cells, test);
+  std::vector<Run> first;  // add and the cells under test, every penalty, one seed
+  for (const auto& r : recognition)
+    if (r.seed == c.seeds.front() && (r.arm.metric == mtf || r.arm.metric == "add") && !r.killed) first.push_back(r);
+  test_speed(s, first, test);
   show_cells(s, *cells, test);
   test_enhancement(s, enhancement, test);
   report::Table chosen{{"arm", "learning rate"}, {}};

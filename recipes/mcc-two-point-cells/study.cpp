@@ -23,25 +23,19 @@ std::vector<Tensor> Arm::streams(const Tensor& audio_in, const Tensor& image_in)
 
 namespace {
 
-std::span<float> floats(const Tensor& t) { return {t.data_ptr<float>(), static_cast<std::size_t>(t.numel())}; }
-
-Drawn draw_rows(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::span<const std::uint32_t> indices,
-                std::uint64_t epoch) {
-  const auto B = static_cast<std::int64_t>(indices.size());
-  Drawn d{at::empty({B, static_cast<std::int64_t>(pairs.audio_width())}), at::empty({B, static_cast<std::int64_t>(pairs.image_width())}),
-          at::empty({B, static_cast<std::int64_t>(pairs.audio_width())}), {}};
-  auto labels = at::empty({B}, torch::kInt32);
-  pairs.draw(settings, statistics, indices, epoch, floats(d.audio), floats(d.image), floats(d.clean), {labels.data_ptr<std::int32_t>(), indices.size()});
-  d.labels = labels.to(torch::kInt64);
-  return d;
-}
+std::span<float> floats(const Tensor& t) { return t.defined() ? std::span(t.data_ptr<float>(), static_cast<std::size_t>(t.numel())) : std::span<float>(); }
 
 }  // namespace
 
-Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::uint64_t epoch) {
+Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::uint64_t epoch, bool with_clean) {
   std::vector<std::uint32_t> all(pairs.size());
   std::iota(all.begin(), all.end(), 0u);
-  return draw_rows(pairs, settings, statistics, all, epoch);
+  const auto B = static_cast<std::int64_t>(all.size()), width = static_cast<std::int64_t>(pairs.audio_width());
+  Drawn d{at::empty({B, width}), at::empty({B, static_cast<std::int64_t>(pairs.image_width())}), with_clean ? at::empty({B, width}) : Tensor(), {}};
+  auto labels = at::empty({B}, torch::kInt32);
+  pairs.draw(settings, statistics, all, epoch, floats(d.audio), floats(d.image), floats(d.clean), {labels.data_ptr<std::int32_t>(), all.size()});
+  d.labels = labels.to(torch::kInt64);
+  return d;
 }
 
 Drawn joined(const std::vector<Drawn>& parts) {
@@ -61,8 +55,9 @@ Drawn Draws::batch(std::span<const std::uint32_t> indices, std::uint64_t epoch) 
   if (epoch >= epochs_.size()) epochs_.resize(epoch + 1);
   Drawn& e = epochs_[epoch];
   if (!e.labels.defined()) {
-    e = draw(pairs_, settings_, statistics_, epoch);
-    e.clean = epochs_[0].clean.defined() ? epochs_[0].clean : e.clean;  // the same in every epoch
+    const bool known = epochs_[0].clean.defined();  // the same in every epoch
+    e = draw(pairs_, settings_, statistics_, epoch, !known);
+    if (known) e.clean = epochs_[0].clean;
   }
   auto rows = at::empty({static_cast<std::int64_t>(indices.size())}, torch::kInt64);
   std::copy(indices.begin(), indices.end(), rows.data_ptr<std::int64_t>());
@@ -83,6 +78,7 @@ data::PairSettings Study::pairs(std::uint64_t seed) const {
   const auto range = c.config.reals("train_snr");
   if (range.size() != 2) throw usage_error("needs two numbers, the lowest and the highest", "train_snr");
   s.snr_low = range[0], s.snr_high = range[1];
+  s.recorded = recorded_noise;
   s.babble = static_cast<int>(c.config.integer("noise.babble"));
   s.occluder = static_cast<int>(c.config.integer("noise.occluder"));
   s.image_sigma = static_cast<float>(c.config.real("noise.image_sigma"));
@@ -96,12 +92,9 @@ report::Axes axes(const std::string& title, const std::string& x, const std::str
 }
 
 kernels::Mtf mtf_from(const std::string& name, const std::string& where) {
-  std::vector<std::string> known;
-#define APICAL_CASE(m) \
-  if (name == #m) return kernels::Mtf::m; \
-  known.push_back(#m);
-  APICAL_MTFS(APICAL_CASE)
-#undef APICAL_CASE
+  const std::vector<std::string> known{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)};
+  const auto at = std::find(known.begin(), known.end(), name);
+  if (at != known.end()) return static_cast<kernels::Mtf>(at - known.begin());
   throw usage_error("there is no transfer function '" + name + "'; there are " + join(known, ", "), where, did_you_mean(name, known));
 }
 
@@ -154,10 +147,8 @@ std::vector<Arm> arms_of(const Study& s) {
   arms.push_back(plain("audio only", "audio", true, false));
   arms.push_back(plain("visual only", "visual", false, true));
   arms.push_back(plain("no context", "no_context", true, true));
-#define APICAL_CASE(m) \
-  if (Mtf::m != Mtf::add && mtf != #m) arms.push_back({#m, #m, s.spec(Mtf::m)});
-  APICAL_MTFS(APICAL_CASE)
-#undef APICAL_CASE
+  for (const std::string name : kernels::mtf_names)
+    if (name != "add" && name != mtf) arms.push_back({name, name, s.spec(mtf_from(name, "mtf"))});
   return arms;
 }
 

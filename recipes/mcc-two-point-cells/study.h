@@ -30,7 +30,8 @@ struct Drawn {
   std::int64_t size() const { return labels.size(0); }
 };
 Drawn joined(const std::vector<Drawn>& parts);  ///< one below the other
-Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::uint64_t epoch);
+/// Without `with_clean` its member is undefined.
+Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, const data::BandStatistics& statistics, std::uint64_t epoch, bool with_clean = true);
 
 /// The training pairs of one seed, drawn once an epoch and kept: every arm sees the same.
 class Draws {
@@ -68,6 +69,7 @@ struct Study {
   recipe::RunContext& c;
   data::PairedSet train, held_out;
   data::BandStatistics statistics;
+  std::vector<std::vector<float>> recorded_noise;
 
   data::PairSettings pairs(std::uint64_t seed) const;
   std::vector<double> snrs() const { return c.config.reals("snr"); }
@@ -97,7 +99,9 @@ nn::Survivors survivors_of(const nn::MccSpec& spec, double fraction, std::uint64
 void test_recognition(const Study& study, std::vector<Run>& runs, const data::PairedSet& test);
 /// Enhancement: error at every SNR, spectrograms, sound before and after.
 void test_enhancement(const Study& study, std::vector<Run>& runs, const data::PairedSet& test);
-/// The network without torch: same predictions, executed synapses = counted ones, events against dense products.
+/// Events against dense products of the same networks, without torch: where is which faster.
+void test_speed(const Study& study, const std::vector<Run>& runs, const data::PairedSet& test);
+/// The network without torch: same predictions, executed synapses = counted ones.
 void test_runtime(const Study& study, const Run& run, const data::PairedSet& test);
 /// Figures of what the cells do: rasters before and after training, R and C of samples on the transfer function.
 void show_cells(const Study& study, const Run& run, const data::PairedSet& test);

@@ -36,6 +36,11 @@ enum class TwoPointOutput : std::uint8_t {
 };
 #define APICAL_TWO_POINT_OUTPUTS(F) F(relu6) F(relu) F(half_gaussian)
 
+#define APICAL_NAME(name) #name,
+inline constexpr const char* mtf_names[] = {APICAL_MTFS(APICAL_NAME)};                           ///< in the order of Mtf
+inline constexpr const char* two_point_output_names[] = {APICAL_TWO_POINT_OUTPUTS(APICAL_NAME)};  ///< in the order of TwoPointOutput
+#undef APICAL_NAME
+
 struct TwoPoint {
   Mtf mtf = Mtf::coop;
   TwoPointOutput output = TwoPointOutput::relu6;

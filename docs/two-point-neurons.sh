@@ -1,0 +1,37 @@
+#!/bin/bash
+# Makes the tables and figures of docs/two-point-neurons.md anew: about two hours on two cores. Needs the spoken digits and MNIST.
+#   APICAL_DATA=~/data docs/two-point-neurons.sh [FOLDER]     FOLDER (default runs/two-point-neurons) keeps the runs; it may be given again
+set -euo pipefail
+cd "$(dirname "$0")/.."
+apical=${APICAL:-build/release/cli/apical} runs=${1:-runs/two-point-neurons}
+sweep() {
+  local name=$1
+  shift
+  if [ -e "$runs/$name/sweep.toml" ]; then
+    "$apical" sweep --resume "$runs/$name"
+  else
+    "$apical" sweep mcc-two-point-cells --set arms=pair --out "$runs/$name" "$@"
+  fi
+  # The figures that the page shows; all of them are in $runs/$name/sweep.csv.
+  grep -E 'metric,seed,value|(^|,)(energy_ratio|energy_ratio_feed_forward|damage_ratio|steps_ratio|points_lost|accuracy_[a-z0-9]+(_lambda[0-9])?|active_[a-z0-9]+(_lambda[0-9])?),' \
+    "$runs/$name/sweep.csv" > "docs/results/two-point-$name.csv"
+}
+mkdir -p docs/results
+if [ -e "$runs/desk/config.toml" ]; then
+  "$apical" run mcc-two-point-cells --resume "$runs/desk"
+else
+  "$apical" run mcc-two-point-cells --out "$runs/desk"
+fi
+sweep ten --seeds 1..10
+sweep penalties --set damage.training=0.0 --over 'lambda=[0.0,0.01,0.1],[0.0,0.03,0.3]'
+sweep fields --set damage.training=0.0 --over 'fields=["p"],["d"],["u"],["p","d"]'
+sweep transfer --set damage.training=0.0 --over mtf=coop,tm1,tm2,tm3,tm4,gate
+sweep iterations --set damage.training=0.0 --over mtf=coop,tm3 --over iters=2
+sweep depth --set damage.training=0.0 --over net.layers=1,2,4
+sweep noise --set damage.training=0.0 --over 'train_snr=[-12.0,0.0],[0.0,12.0]'
+figure() { tools/figures.py "$runs/$1/report.html" "docs/images/two-point-$2.svg" "$3"; }
+figure desk accuracy "Accuracy and noise"
+figure desk surface "Output h over R (across) and C (down)"
+figure desk damage "Cells silenced at test"
+figure desk pareto "Feed-forward and context synapses"
+figure transfer transfer energy_ratio
