@@ -27,7 +27,7 @@ foreach(component runtime train)
     string(REPLACE apical_ "" room ${target})
     if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/apical/${room})
       install(DIRECTORY apical/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/apical FILES_MATCHING PATTERN "*.h"
-              PATTERN "*_test*" EXCLUDE PATTERN "*testing.h" EXCLUDE PATTERN "*_fuzz*" EXCLUDE)
+              PATTERN "*_test*" EXCLUDE PATTERN "*testing.h" EXCLUDE PATTERN "testing*.h" EXCLUDE PATTERN "*_fuzz*" EXCLUDE)
     endif()
   endforeach()
 endforeach()

@@ -6,6 +6,7 @@
 #include "apical/base/files.h"
 #include "apical/base/log.h"
 #include "apical/base/text.h"
+#include "apical/energy/energy.h"
 #include "apical/report/statistics.h"
 #include "recipes/mcc-two-point-cells/study.h"
 
@@ -13,7 +14,8 @@ namespace apical::mcc {
 namespace {
 
 using torch::Tensor;
-constexpr double kSynapse = 8e-5;  // uJ an active synapse: the paper's figure
+// uJ an active synapse: the paper's figure.
+double synapse_uj() { return energy::profile("two-point-cells").ac_pj / 1e6; }
 
 // One run on the test pairs.
 struct Tested {
@@ -203,10 +205,10 @@ void show(const Study& s, const Tests& tests, const std::vector<Tested>& all, co
     const double accuracy = mean([](const Tested& t) { return t.accuracy; }), ff = mean([](const Tested& t) { return t.synapses.feed_forward; }),
                  both = mean([](const Tested& t) { return t.both(); });
     table.rows.push_back({label(arm), std::to_string(runs.size()), percent(accuracy), percent(mean([](const Tested& t) { return report::mean(t.active); })), number(ff, 4),
-                          number(both - ff, 4), number(kSynapse * ff, 3) + " uJ", number(kSynapse * both, 3) + " uJ"});
+                          number(both - ff, 4), number(synapse_uj() * ff, 3) + " uJ", number(synapse_uj() * both, 3) + " uJ"});
     const int group = runs.front()->run->arm.metric == "add" ? 0 : runs.front()->run->arm.metric == s.c.config.text("mtf") ? 1 : 2;
-    pareto.points.push_back({label(arm), kSynapse * both, 100 * accuracy, group});
-    pareto_ff.points.push_back({label(arm), kSynapse * ff, 100 * accuracy, group});
+    pareto.points.push_back({label(arm), synapse_uj() * both, 100 * accuracy, group});
+    pareto_ff.points.push_back({label(arm), synapse_uj() * ff, 100 * accuracy, group});
     if (runs.front()->run->lambda_index == 0) {
       report::Series c{label(arm), tests.snrs(), {}, {}, {}, false, true};
       for (std::size_t i = 0; i < tests.snrs().size(); ++i) {
@@ -231,7 +233,7 @@ void show(const Study& s, const Tests& tests, const std::vector<Tested>& all, co
   html.figure(report::line_chart(curves, axes("Accuracy and noise", "signal to noise, dB", "test accuracy, %")),
               "Mean over the seeds; bands are 95 % intervals. Learnt at " + number(s.pairs(1).snr_low) + " to " + number(s.pairs(1).snr_high) + " dB.");
   html.table(table, "Accuracy is the mean over the SNRs. Synapses: of a sample, from cells whose output is not exactly 0; those from the network's inputs are the same in every "
-                    "arm and not counted. Energy: " + number(kSynapse) + " uJ a synapse, the paper's figure.");
+                    "arm and not counted. Energy: " + number(synapse_uj()) + " uJ a synapse, the paper's figure.");
   html.section("Energy and accuracy");
   html.figure(report::scatter(pareto, axes("Feed-forward and context synapses", "uJ a sample", "test accuracy, %")), "All synapses between cells.", false);
   html.figure(report::scatter(pareto_ff, axes("Feed-forward synapses alone", "uJ a sample", "test accuracy, %")), "As the paper argues.", false);
@@ -284,8 +286,8 @@ void test_recognition(const Study& s, std::vector<Run>& runs, const data::Paired
     result.set_seed("active_" + arm, r.seed, report::mean(t.active));
     result.set_seed("synapses_feed_forward_" + arm, r.seed, t.synapses.feed_forward);
     result.set_seed("synapses_context_" + arm, r.seed, t.synapses.context);
-    result.set_seed("energy_uj_" + arm, r.seed, kSynapse * t.both());
-    result.set_seed("energy_uj_feed_forward_" + arm, r.seed, kSynapse * t.synapses.feed_forward);
+    result.set_seed("energy_uj_" + arm, r.seed, synapse_uj() * t.both());
+    result.set_seed("energy_uj_feed_forward_" + arm, r.seed, synapse_uj() * t.synapses.feed_forward);
     if (r.lambda_index == 0) {
       for (const double f : tests.fractions()) t.damaged.push_back(tests.damaged(r, f));
       if (r.arm.audio && r.arm.visual) {

@@ -43,7 +43,7 @@ def main():
         expect(("libtorch" in libraries) == (component == "train"), f"the {component} program links:\n{libraries}")
 
         installed = [p.relative_to(prefix).as_posix() for p in prefix.rglob("*") if p.is_file()]
-        strays = [p for p in installed if p.endswith((".cpp", ".o")) or "_test" in p or "_fuzz" in p]
+        strays = [p for p in installed if p.endswith((".cpp", ".o")) or "_test" in p or "testing" in p or "_fuzz" in p]
         expect(not strays, f"does not belong into an installation: {strays}")
         expect("include/apical/base/error.h" in installed and "share/doc/Apical/LICENSE" in installed, f"something is missing in {installed}")
 
