@@ -152,10 +152,13 @@ std::string figure_text(const Result& r, const std::string& metric) {
 
 std::string verdicts_of(const SweepPoint& p) {
   if (!p.done) return p.error.empty() ? "not yet run" : "error";
-  std::vector<std::string> failed;
+  std::vector<std::string> failed, missing;
   for (const auto& c : p.result.claims)
-    if (c.gate && c.holds == false) failed.push_back(c.id);
-  return failed.empty() ? "hold" : "failed: " + join(failed, ", ");
+    if (c.gate && c.holds == false) (c.measured ? failed : missing).push_back(c.id);
+  std::vector<std::string> parts;
+  if (!failed.empty()) parts.push_back("failed: " + join(failed, ", "));
+  if (!missing.empty()) parts.push_back("not measured: " + join(missing, ", "));
+  return parts.empty() ? "hold" : join(parts, "; ");
 }
 
 report::Table table_of(const SweepOutcome& o) {

@@ -33,6 +33,12 @@ statement = "a is small"
 metric = "a"
 relation = "<="
 target = 2
+[[gate]]
+id = "other"
+statement = "where a is 1 there is another figure"
+metric = "other"
+relation = ">="
+target = 0
 [[claim]]
 id = "sum"
 statement = "the sum is small"
@@ -50,6 +56,7 @@ void adds(RunContext& c) {
   if (++runs == stop_at) throw Interrupted();
   if (c.config.real("b") == 7) throw data_error("no sevens", "somewhere");
   c.result.set("a", c.config.real("a"));
+  if (c.config.real("a") == 1) c.result.set("other", 1);
   for (const auto seed : c.seeds) c.result.set_seed("sum", seed, c.config.real("a") + c.config.real("b") + static_cast<double>(seed));
 }
 
@@ -101,7 +108,7 @@ TEST_F(Sweep, RunsTheWholeGrid) {
   EXPECT_THAT(csv, AllOf(Not(HasSubstr("sum_lo")), Not(HasSubstr("sum_seed"))));
   EXPECT_THAT(read_text(o.report), AllOf(HasSubstr("6 of 6 points"), HasSubstr("--over a=1,3"), HasSubstr("<svg")));
   EXPECT_THAT(read_text(dir / "points" / "5" / "config.toml"), AllOf(HasSubstr("word = 'y'"), HasSubstr("b = 1.5")));
-  EXPECT_THAT(sweep_table(o), AllOf(HasSubstr("failed: small"), HasSubstr("7 [4.95, 9.05]")));  // a gate, where a is 3
+  EXPECT_THAT(sweep_table(o), AllOf(HasSubstr("failed: small; not measured: other"), HasSubstr("hold\n"), HasSubstr("7 [4.95, 9.05]")));  // a gate, where a is 3
 }
 
 TEST_F(Sweep, OneThatWasInterruptedGoesOn) {
