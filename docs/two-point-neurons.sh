@@ -34,4 +34,4 @@ figure desk accuracy "Accuracy and noise"
 figure desk surface "Output h over R (across) and C (down)"
 figure desk damage "Cells silenced at test"
 figure desk pareto "Feed-forward and context synapses"
-figure transfer transfer energy_ratio
+figure transfer transfer steps_ratio
