@@ -44,7 +44,7 @@ struct RunContext {
   std::vector<std::string> set;     ///< the --set assignments themselves, for a recipe that starts itself again
   std::string scale;                ///< "smoke", "desk" or "paper"
   std::uint64_t seed = 1;           ///< --seed, or the first of `seeds`
-  std::vector<std::int64_t> seeds;  ///< the seeds to run: --seed alone; at smoke the first; else all of expected.toml
+  std::vector<std::int64_t> seeds;  ///< the seeds to run: those of --seed or --seeds; else at smoke the first, and all of expected.toml
   data::Source source;              ///< --data
   std::string device = "cpu";
   int threads = 1;      ///< already given to the pool of base; give it to torch too
