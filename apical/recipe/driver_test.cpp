@@ -221,6 +221,20 @@ TEST_F(Driver, InterruptedRunGoesOnWithItsOwnSettings) {
   EXPECT_EQ(fs::last_write_time(o.result_file), before);
 }
 
+TEST_F(Driver, AnOlderFolderKeepsItsSeed) {
+  options.seeds = {8};
+  run_recipe(demo(), stops, options);
+  std::string text = read_text(dir / "run" / "config.toml");
+  const std::string now = "seeds = [8]";
+  ASSERT_NE(text.find(now), std::string::npos);
+  write_file(dir / "run" / "config.toml", text.replace(text.find(now), now.size(), "seed = 8"));
+  RunOptions again;
+  again.resume = options.out;
+  again.threads = 1;
+  run_recipe(demo(), good, again);
+  EXPECT_THAT(seen_seeds, ElementsAre(8));
+}
+
 TEST_F(Driver, ResumeNeedsARunOfThisRecipe) {
   RunOptions again;
   again.resume = (dir / "nowhere").string();

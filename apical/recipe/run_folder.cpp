@@ -120,6 +120,7 @@ RunRecord read_record(const fs::path& folder, const RecipeInfo& info) {
   r.threads = static_cast<int>(run.integer("threads"));
   r.set = run.texts("set");
   if (run.has("seeds")) r.seeds = run.integers("seeds");
+  if (run.has("seed")) r.seeds = {run.integer("seed")};  // a folder of before 2026-11-27
   if (r.recipe != info.slug) throw usage_error("this is a run of '" + r.recipe + "', not of '" + info.slug + "'", folder.string());
   const Config kept = Config::parse(text.substr(cut + heading.size()), file.string());
   r.settings = settings(info, r.scale);
