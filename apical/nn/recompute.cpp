@@ -83,7 +83,8 @@ struct LifRecomputed : torch::autograd::Function<LifRecomputed> {
         carried = grads[1].defined() ? grads[1].contiguous(format).clone() : at::zeros_like(y.detach().narrow(0, 0, batch));
         grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros({w->T * neurons}, y.options());
       }
-      auto grad_y = at::empty_like(y.detach()), before = at::empty_like(carried);
+      const auto grad_y = y.detach();  // in place: neither a product nor a convolution keeps its output for backward
+      const auto before = at::empty_like(carried);
       kernels::lif_backward(w->lif, w->surrogate, nullptr, 0, y.data_ptr<float>(), starts.data_ptr<float>() + block * neurons,
                             grad_s.data_ptr<float>() + t * neurons, carried.data_ptr<float>(), size_of(steps), size_of(neurons), grad_y.data_ptr<float>(),
                             before.data_ptr<float>(), nullptr, false);

@@ -35,7 +35,7 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
 ///   v0          [N] state before the first step, or null (0)
 ///   grad_s      [T, N] dL/ds
 ///   grad_v_last [N] dL/dv[T-1], or null (0)
-///   grad_x      [T, N] written; may be grad_s itself. Null when not wanted
+///   grad_x      [T, N] written; may be grad_s itself, or x itself (not with constant_x). Null when not wanted
 ///   grad_v0     [N] written, or null
 ///   grad_decay  [N] when decay_n == N and decay is given, else [1]; added to, in float64; or null. With decay_input it holds the
 ///               path through the factor of the input too

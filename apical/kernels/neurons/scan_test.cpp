@@ -187,6 +187,25 @@ TEST_F(Scan, AnyOutputMayBeLeftOutAndInputOverwritten) {
   }
 }
 
+// Backward reads a step's input last where it writes its gradient, over all segments, the decay's slope included.
+TEST_F(Scan, GradientMayOverwriteTheInput) {
+  const size_t T = 70, N = 1500;
+  const Lif lif{.input_scale = 0.7f, .v_th = 0.5f, .reset_at = ResetAt::next_step, .detach_reset = false, .decay_input = true};
+  const Surrogate sg{SurrogateKind::atan, 1, 2};
+  const auto x = noise(T * N, 1), gs = noise(T * N, 3);
+  const std::vector<float> zero(N), decay{0.8f};
+  set_simd_level("scalar");
+  const Grad want = backward(lif, sg, decay, x, zero, gs, zero, T, N);
+  for (const std::string& level : simd_levels()) {
+    set_simd_level(level);
+    std::vector<float> g = x;
+    double slope = 0;
+    lif_backward(lif, sg, decay.data(), 1, g.data(), nullptr, gs.data(), nullptr, T, N, g.data(), nullptr, &slope);
+    EXPECT_EQ(g, want.x) << level;
+    EXPECT_EQ(slope, want.decay[0]) << level;
+  }
+}
+
 // A constant input read once is the same as its T copies: same spikes and membranes, and the gradient is the sum over the steps.
 TEST_F(Scan, ConstantInputIsItsCopies) {
   const size_t N = 1500, sizes[] = {1, 4, 40};
