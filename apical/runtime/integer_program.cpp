@@ -90,7 +90,8 @@ class Builder {
     }
     if (s.kind == Kind::neuron && program_.options.record_spikes) s.wants_list = true;
   }
-  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words, unless it is the only one.
+  // A row of sums that is used up at once stays in the first level cache. Its bits must be whole words, unless it is the only one. Sums of an input
+  // that is the same at every step are kept instead.
   void choose_rows() {
     std::vector<int> readers(program_.slots.size());
     for (const IntegerSlot& s : program_.slots)
@@ -99,7 +100,8 @@ class Builder {
       if (s.kind != Kind::neuron) continue;
       IntegerSlot& in = program_.slots[s.inputs[0]];
       const bool weights = in.kind == Kind::conv || in.kind == Kind::linear;
-      in.by_rows = weights && in.changing && readers[s.inputs[0]] == 1 && (in.height == 1 || in.row() % 64 == 0);
+      const bool fresh = in.changing || graph_.encoder.kind != "direct";
+      in.by_rows = weights && fresh && readers[s.inputs[0]] == 1 && (in.height == 1 || in.row() % 64 == 0);
       const bool small = std::all_of(in.bias.begin(), in.bias.end(), [](std::int32_t b) { return b == static_cast<std::int16_t>(b); });
       in.narrow = in.by_rows && s.lif.shift >= 0 && small && in.conv.groups == 1 && (in.kind == Kind::linear || window_events(in) <= kernels::kWindow);
       if (in.by_rows) in.shares = std::min(std::size_t{16}, static_cast<std::size_t>(in.height));

@@ -102,8 +102,8 @@ class Net:
             add(f"lif{i}", "neuron", shape, decay=0.5, input_scale=1.0, decay_input=False, v_th=layer["v_th"], v_reset=0.0, reset="soft", compare="ge",
                 reset_at="same_step", detach_reset=True, detach_temporal=False, surrogate={"kind": "triangle", "height": 1.0, "width": 1.0}, decay_tensor="")
         add("readout", "readout", shape, kind="rate")
-        graph = {"format": "apical.graph", "schema": 1, "name": self.name, "T": STEPS, "input": {"shape": list(self.shape), "kind": "image"},
-                 "preprocess": {"mean": [], "std": []}, "encoder": {"kind": "direct", "seed": 0, "parameters": {}},
+        graph = {"format": "apical.graph", "schema": 1, "name": self.name, "T": STEPS, "input": {"shape": list(self.shape), "kind": "events"},
+                 "preprocess": {"mean": [], "std": []}, "encoder": {"kind": "event_frames", "seed": 0, "parameters": {}},
                  "classes": [str(i) for i in range(shape[0])], "nodes": nodes, "tensors": {k: list(v.shape) for k, v in tensors.items()}, "densities": densities}
         header, at = {"__metadata__": {"apical.graph": json.dumps(graph)}}, 0
         for name, w in sorted(tensors.items()):
