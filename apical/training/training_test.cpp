@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 
 #include <nlohmann/json.hpp>
 
@@ -168,6 +169,24 @@ TEST_F(Training, ADamagedCheckpointIsNamed) {
     EXPECT_THAT(e.where(), ::testing::HasSubstr("damaged.checkpoint"));
   }
   std::filesystem::remove(path);
+}
+
+// The flags of the mapping in which an address lies, as the system shows them ("hg": large pages were asked for).
+std::string mapping_flags(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  std::uintptr_t begin = 0, end = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (std::uintptr_t b = 0, e = 0; std::sscanf(line.c_str(), "%lx-%lx ", &b, &e) == 2) begin = b, end = e;
+    if (line.starts_with("VmFlags:") && begin <= at && at < end) return line;
+  }
+  return "";
+}
+
+TEST_F(Training, LargeTensorsAskForLargePages) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "this system has no large pages";
+  const auto large = torch::empty({16 << 20}, torch::kUInt8);
+  EXPECT_THAT(mapping_flags(large.data_ptr<std::uint8_t>() + (8 << 20)), ::testing::HasSubstr(" hg"));
 }
 
 }  // namespace
