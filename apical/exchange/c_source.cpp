@@ -20,7 +20,7 @@ class FloatWriter : public CWriter {
  private:
   std::string type(std::size_t i) const override {
     const Node& node = graph_.nodes[i];
-    if (std::holds_alternative<graph::Neuron>(node.op)) return "unsigned char";
+    if (graph::is_neuron(node.op)) return graph::sends_counts(node.op) ? "float" : "unsigned char";
     const bool kept = std::holds_alternative<graph::Flatten>(node.op) || std::holds_alternative<graph::MaxPool2d>(node.op);
     return kept ? in(i).type : "float";
   }
@@ -71,37 +71,88 @@ class FloatWriter : public CWriter {
     layer(c_text::affine, k, {{"pixels", static_cast<std::int64_t>(y.n / channels)}, {"C", static_cast<std::int64_t>(channels)}});
   }
 
-  // The equation of kernels/neurons/lif-inl.h, in its order of operations.
-  void emit(const graph::Neuron& op, std::size_t k) {
+  // A loop over the neurons of node k, whose states are the arrays of these names: `lines` give y[i] of x[i].
+  void neurons(std::size_t k, const std::vector<std::pair<std::string, std::string>>& states, const std::string& lines) {
     const CItem &x = in(k), &y = items_[k];
-    const kernels::Lif& lif = op.lif;
-    state("float", "v" + str(k), y.n, "membranes of " + comment(graph_.nodes[k].name));
-    std::string decay = literal(lif.decay);
+    step_ += "  {\n";
+    for (const auto& [name, what] : states) {
+      state("float", name + str(k), y.n, what + " of " + comment(graph_.nodes[k].name));
+      step_ += "    float *const " + name + " = net->" + name + str(k) + ";\n";
+    }
+    step_ += "    const " + x.type + " *const x = " + x.at + ";\n    " + y.type + " *const y = " + y.at + ";\n    for (long i = 0; i < " + str(y.n) +
+             "; ++i) {\n" + lines + "    }\n  }\n";
+  }
+  static std::string line(const std::string& statement) { return "      " + statement + ";\n"; }
+  static std::string fires(const kernels::Lif& lif) { return lif.compare == kernels::Compare::ge ? " >= " : " > "; }
+  static bool same_step(const kernels::Lif& lif) { return lif.reset == kernels::Reset::none || lif.reset_at == kernels::ResetAt::same_step; }
+  static std::string after(const kernels::Lif& lif, float reset_by, const std::string& v, const std::string& s) {
+    if (lif.reset == kernels::Reset::hard) return s + " ? " + literal(lif.v_reset) + " : " + v;
+    if (lif.reset == kernels::Reset::soft) return s + " ? " + v + " - " + literal(reset_by) + " : " + v;
+    return v;
+  }
+
+  // The equation of kernels/neurons/lif-inl.h, in its order of operations: the membrane `h` of v[i] and the input x.
+  static std::string charge(const kernels::Lif& lif, const std::string& decay, const std::string& x, const std::string& h) {
+    std::string lines = line("const float decay = " + decay);
+    if (!same_step(lif)) lines += line("const int fired = v[i]" + fires(lif) + literal(lif.v_th));
+    if (same_step(lif))
+      lines += line("const float left = decay * v[i]");
+    else if (lif.reset_at == kernels::ResetAt::next_step_decayed)
+      lines += line("const float left = decay * (" + after(lif, lif.v_th, "v[i]", "fired") + ")");
+    else
+      lines += line("const float kept = decay * v[i]") + line("const float left = " + after(lif, lif.v_th, "kept", "fired"));
+    return lines + line("const float " + h + " = left + " + (lif.decay_input ? "(1.0f - decay)" : literal(lif.input_scale)) + " * " + x);
+  }
+  // The state after h and the spike s.
+  static std::string reset(const kernels::Lif& lif) { return line("v[i] = " + (same_step(lif) ? after(lif, lif.v_th, "h", "s") : std::string("h"))); }
+  static std::string spike(const std::string& s) { return line("const int s = " + s) + line("y[i] = (unsigned char)s"); }
+  static std::string spike(const kernels::Lif& lif) { return spike("h" + fires(lif) + literal(lif.v_th)); }
+
+  void emit(const graph::Neuron& op, std::size_t k) {
+    std::string decay = literal(op.lif.decay);
     if (!op.decay.empty()) {
       const auto all = values(op.decay);
-      decay = all.size() == y.n ? array(k, "decay", "float", as_it_lies(k, all)) + "[i]" : literal(all[0]);
+      decay = all.size() == items_[k].n ? array(k, "decay", "float", as_it_lies(k, all)) + "[i]" : literal(all[0]);
     }
-    const std::string fires = lif.compare == kernels::Compare::ge ? " >= " : " > ", th = literal(lif.v_th);
-    const auto after = [&](const std::string& v, const std::string& s) {
-      if (lif.reset == kernels::Reset::hard) return s + " ? " + literal(lif.v_reset) + " : " + v;
-      if (lif.reset == kernels::Reset::soft) return s + " ? " + v + " - " + th + " : " + v;
-      return v;
-    };
-    const bool same_step = lif.reset == kernels::Reset::none || lif.reset_at == kernels::ResetAt::same_step;
-    step_ += "  {\n    float *const v = net->v" + str(k) + ";\n    const " + x.type + " *const x = " + x.at +
-             ";\n    unsigned char *const y = " + y.at + ";\n    for (long i = 0; i < " + str(y.n) + "; ++i) {\n";
-    const std::string line = "      ";
-    step_ += line + "const float decay = " + decay + ";\n";
-    if (!same_step) step_ += line + "const int fired = v[i]" + fires + th + ";\n";
-    if (same_step)
-      step_ += line + "const float left = decay * v[i];\n";
-    else if (lif.reset_at == kernels::ResetAt::next_step_decayed)
-      step_ += line + "const float left = decay * (" + after("v[i]", "fired") + ");\n";
-    else
-      step_ += line + "const float kept = decay * v[i];\n" + line + "const float left = " + after("kept", "fired") + ";\n";
-    step_ += line + "const float h = left + " + (lif.decay_input ? "(1.0f - decay)" : literal(lif.input_scale)) + " * (float)x[i];\n";
-    step_ += line + "const int s = h" + fires + th + ";\n" + line + "y[i] = (unsigned char)s;\n";
-    step_ += line + "v[i] = " + (same_step ? after("h", "s") : std::string("h")) + ";\n    }\n  }\n";
+    neurons(k, {{"v", "membranes"}}, charge(op.lif, decay, "(float)x[i]", "h") + spike(op.lif) + reset(op.lif));
+  }
+
+  // The equations of kernels/neurons/models-inl.h, in their order of operations.
+  void emit(const graph::SpikingNeuron& op, std::size_t k) {
+    std::visit([&](const auto& model) { model_neurons(model, k); }, op.model);
+  }
+  void model_neurons(const kernels::Cuba& m, std::size_t k) {
+    neurons(k, {{"w", "synaptic currents"}, {"v", "membranes"}},
+            line("w[i] = " + literal(m.alpha) + " * w[i] + (float)x[i]") + charge(m.lif, literal(m.lif.decay), "w[i]", "h") + spike(m.lif) + reset(m.lif));
+  }
+  void model_neurons(const kernels::Alif& m, std::size_t k) {
+    kernels::Lif lif = m.lif;
+    lif.reset_at = kernels::ResetAt::same_step;
+    neurons(k, {{"v", "membranes"}, {"w", "adaptation"}},
+            charge(lif, literal(lif.decay), "(float)x[i]", "h") + spike("h" + fires(lif) + literal(lif.v_th) + " + " + literal(m.beta) + " * w[i]") +
+                line("v[i] = " + after(lif, m.reset_by, "h", "s")) + line("w[i] = " + literal(m.rho) + " * w[i] + (float)s"));
+  }
+  void model_neurons(const kernels::RefractoryLif& m, std::size_t k) {
+    neurons(k, {{"v", "membranes"}, {"w", "steps to wait"}},
+            line("const int awake = 0.0f >= w[i]") + charge(m.lif, literal(m.lif.decay), "(float)x[i]", "charged") +
+                line("const float h = awake ? charged : v[i]") + spike("awake && h" + fires(m.lif) + literal(m.lif.v_th)) + reset(m.lif) +
+                line("w[i] = s ? " + literal(static_cast<float>(m.steps)) + " : w[i] > 1.0f ? w[i] - 1.0f : 0.0f"));
+  }
+  void model_neurons(const kernels::MultiLif& m, std::size_t k) {
+    const std::string levels = literal(static_cast<float>(m.levels));
+    neurons(k, {{"v", "membranes"}},
+            line("const float h = " + literal(m.decay) + " * v[i] + " + literal(m.input_scale) + " * (float)x[i]") +
+                line("const float low = h > 0.0f ? h : 0.0f") + line("const float held = low > " + levels + " ? " + levels + " : low") +
+                line("const float count = (held + 12582912.0f) - 12582912.0f") + line("y[i] = count") + line("v[i] = h - count"));
+  }
+
+  void emit(const graph::SlidingNeuron& op, std::size_t k) {
+    const std::size_t n = items_[k].n, K = values(op.weights).size();
+    array(k, "w", "float", values(op.weights));
+    state("float", "past" + str(k), std::max<std::size_t>(K - 1, 1) * n, "inputs of " + comment(graph_.nodes[k].name) + ", oldest first");
+    std::string body = c_text::sliding;
+    replace_all(body, "@T", literal(op.v_th));
+    layer(body, k, {{"N", static_cast<std::int64_t>(n)}, {"K", static_cast<std::int64_t>(K)}}, "net->past" + str(k) + ", ");
   }
 
   void emit(const graph::Add&, std::size_t k) {

@@ -86,6 +86,20 @@ static void @P_layer@N(const @X *restrict x, @A@Y *restrict y) {
 }
 )";
 
+/// @T: v_th.
+inline constexpr const char* sliding = R"(
+/* h = sum of w[k] * x of k steps before */
+static void @P_layer@N(const @X *restrict x, float *restrict past, @Y *restrict y) {
+@C  for (long i = 0; i < N; ++i) {
+    float h = 0.0f + @P_w@N[0] * (float)x[i];
+    for (long k = 1; k < K; ++k) h = h + @P_w@N[k] * past[(K - 1 - k) * N + i];
+    for (long k = 2; k < K; ++k) past[(k - 2) * N + i] = past[(k - 1) * N + i];
+    if (K > 1) past[(K - 2) * N + i] = (float)x[i];
+    y[i] = h >= @T;
+  }
+}
+)";
+
 /// Those of kernels/neurons/two_point-inl.h: a library's have other last bits.
 inline const std::map<std::string, const char*> functions{
     {"exp2_parts", R"(

@@ -6,8 +6,8 @@
 namespace apical::graph {
 
 std::string op_name(const Op& op) {
-  static const char* const names[] = {"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
-                                      "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"};
+  static const char* const names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
+                                      "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron"};
   static_assert(std::variant_size_v<Op> == std::size(names));
   return names[op.index()];
 }
@@ -48,7 +48,17 @@ std::vector<std::string> tensor_names(const Op& op) {
   if (const auto* l = std::get_if<Linear>(&op)) add(l->weight), add(l->bias);
   if (const auto* a = std::get_if<Affine>(&op)) add(a->scale), add(a->shift);
   if (const auto* n = std::get_if<Neuron>(&op)) add(n->decay);
+  if (const auto* n = std::get_if<SlidingNeuron>(&op)) add(n->weights);
   return names;
+}
+
+bool is_neuron(const Op& op) {
+  return std::holds_alternative<Neuron>(op) || std::holds_alternative<SpikingNeuron>(op) || std::holds_alternative<SlidingNeuron>(op);
+}
+
+bool sends_counts(const Op& op) {
+  const auto* n = std::get_if<SpikingNeuron>(&op);
+  return n && std::holds_alternative<kernels::MultiLif>(n->model);
 }
 
 std::set<std::string> feed_forward(const Graph& graph) {
@@ -62,10 +72,17 @@ std::set<std::string> feed_forward(const Graph& graph) {
   return found;
 }
 
+std::int64_t states_per_element(const Graph& graph, const Op& op) {
+  if (std::holds_alternative<Neuron>(op) || std::holds_alternative<Readout>(op)) return 1;
+  if (const auto* n = std::get_if<SpikingNeuron>(&op))
+    return std::visit([](const auto& model) { return static_cast<std::int64_t>(model.kStates); }, n->model);
+  if (const auto* n = std::get_if<SlidingNeuron>(&op)) return elements(graph.tensors.at(n->weights).shape) - 1;
+  return 0;
+}
+
 std::size_t state_elements(const Graph& graph) {
   std::int64_t n = 0;
-  for (const auto& node : graph.nodes)
-    if (std::holds_alternative<Neuron>(node.op) || std::holds_alternative<Readout>(node.op)) n += elements(node.shape);
+  for (const auto& node : graph.nodes) n += states_per_element(graph, node.op) * elements(node.shape);
   return static_cast<std::size_t>(n);
 }
 

@@ -10,7 +10,7 @@
 
 #include "apical/data/encoders.h"
 #include "apical/graph/floats.h"
-#include "apical/kernels/neurons/lif.h"
+#include "apical/kernels/neurons/models.h"
 #include "apical/kernels/neurons/two_point.h"
 
 namespace apical::graph {
@@ -59,8 +59,19 @@ struct Tanh {};      ///< what a two-point cell shows the others of its receptiv
 struct TwoPoint {    ///< cells without state; inputs: receptive field and, if there is one, context (the sum of its fields), of one shape
   kernels::TwoPoint cell;
 };
+using NeuronModel = std::variant<kernels::Cuba, kernels::Alif, kernels::RefractoryLif, kernels::MultiLif>;
+struct SpikingNeuron {  ///< neurons of kernels/neurons/models.h; stateful: their kStates floats an element. A MultiLif sends counts, 0..levels
+  NeuronModel model;
+  kernels::Surrogate surrogate;  ///< as of a Neuron; a MultiLif reads none
+};
+struct SlidingNeuron {  ///< kernels/neurons/sliding.h; stateful: its last K - 1 inputs, oldest first
+  std::string weights;  ///< [K], K <= kernels::max_window
+  float v_th = 1;
+  kernels::Surrogate surrogate;
+};
 
-using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint>;
+using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint,
+                        SpikingNeuron, SlidingNeuron>;
 std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {
@@ -121,12 +132,18 @@ const Node& node(const Graph& graph, const std::string& name);
 std::string weight_name(const Op& op);
 /// Names of the tensors a node reads.
 std::vector<std::string> tensor_names(const Op& op);
+/// Whether it fires: Neuron, SpikingNeuron, SlidingNeuron.
+bool is_neuron(const Op& op);
+/// Whether it sends numbers of spikes, not only 0 and 1: a SpikingNeuron whose model is MultiLif.
+bool sends_counts(const Op& op);
 
 /// Names of the nodes whose output reaches the network's other than through the context of a two-point cell: the weight layers among them are
 /// feed-forward, the others context.
 std::set<std::string> feed_forward(const Graph& graph);
 
-/// State of a session, in floats: one a neuron element and one a readout element, in the order of the nodes, channel first.
+/// Floats of state of each output element of a node: 1 of a Neuron or Readout, kStates of a SpikingNeuron, K - 1 of a SlidingNeuron, else 0.
+std::int64_t states_per_element(const Graph& graph, const Op& op);
+/// State of a session, in floats: [states_per_element, shape] of each node in their order, channel first.
 std::size_t state_elements(const Graph& graph);
 
 /// Operations executed for one sample or many, under NeuroBench's names (Yik et al. 2025, "The NeuroBench framework"), and what
@@ -134,13 +151,13 @@ std::size_t state_elements(const Graph& graph);
 ///
 /// What counts: a synaptic operation is one product of a nonzero activation with a nonzero weight. A step of a weight layer whose
 /// nonzero activations are all +-1 counts accumulations, any other counts multiply-accumulates. An Affine that was not folded counts
-/// one multiply-accumulate an element. Biases, pooling and tanh are not counted, by NeuroBench's rule; a two-point cell that is computed counts
+/// one multiply-accumulate an element, a SlidingNeuron K and one membrane update. Biases, pooling and tanh are not counted, by NeuroBench's rule; a two-point cell that is computed counts
 /// one membrane update, and moves no state. An input that does not change from
 /// one step to the next (direct encoding) is multiplied once and its current reused: it is counted once.
 ///
 /// Bytes moved, float32, no cache assumed beyond one layer's step. A layer run event by event: 4 bytes of weight, and 8 of partial sum
 /// (read, write), a synaptic operation, and 4 an event. A dense layer: its weights once a step, its input once (a bit a spike, 4
-/// bytes another value), its output once. State: 8 bytes a membrane update.
+/// bytes another value), its output once. State: 8 bytes (read, write) a float of it and step; a SlidingNeuron reads K - 1 and writes one.
 struct OpCounts {
   double effective_acs = 0;   ///< accumulations with a 0/1 (or +-1) activation and nonzero weight
   double effective_macs = 0;  ///< multiply-accumulates with another activation and nonzero weight

@@ -23,8 +23,9 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     reset_at_names{"same_step", "next_step", "next_step_decayed"},
     surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
-    op_names{"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
-             "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"},
+    op_names{"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
+             "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron"},
+    model_names{"cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif"},  // of NeuronModel
     mtf_names{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)},
     output_names{std::begin(kernels::two_point_output_names), std::end(kernels::two_point_output_names)};
 
@@ -41,18 +42,33 @@ struct Writer {
   void operator()(const MaxPool2d& p) const { j["kernel"] = p.kernel, j["stride"] = p.stride; }
   void operator()(const Flatten&) const {}
   void operator()(const Affine& a) const { j["scale"] = a.scale, j["shift"] = a.shift; }
-  void operator()(const Neuron& n) const {
-    const auto& l = n.lif;
+  void put(const kernels::Lif& l) const {
     j["decay"] = l.decay, j["input_scale"] = l.input_scale, j["decay_input"] = l.decay_input;
     j["v_th"] = l.v_th, j["v_reset"] = l.v_reset;
     j["reset"] = reset_names[static_cast<std::size_t>(l.reset)], j["compare"] = compare_names[static_cast<std::size_t>(l.compare)];
     j["reset_at"] = reset_at_names[static_cast<std::size_t>(l.reset_at)];
     j["detach_reset"] = l.detach_reset, j["detach_temporal"] = l.detach_temporal;
-    j["surrogate"] = {{"kind", surrogate_names[static_cast<std::size_t>(n.surrogate.kind)]},
-                      {"height", n.surrogate.height},
-                      {"width", n.surrogate.width}};
+  }
+  void put(const kernels::Surrogate& s) const {
+    j["surrogate"] = {{"kind", surrogate_names[static_cast<std::size_t>(s.kind)]}, {"height", s.height}, {"width", s.width}};
+  }
+  void operator()(const Neuron& n) const {
+    put(n.lif), put(n.surrogate);
     j["decay_tensor"] = n.decay;
   }
+  void put(const kernels::Cuba& m) const { put(m.lif), j["alpha"] = m.alpha; }
+  void put(const kernels::Alif& m) const { put(m.lif), j["rho"] = m.rho, j["beta"] = m.beta, j["reset_by"] = m.reset_by; }
+  void put(const kernels::RefractoryLif& m) const { put(m.lif), j["steps"] = m.steps; }
+  void put(const kernels::MultiLif& m) const {
+    j["decay"] = m.decay, j["input_scale"] = m.input_scale, j["levels"] = m.levels;
+    j["detach_reset"] = m.detach_reset, j["detach_temporal"] = m.detach_temporal;
+  }
+  void operator()(const SpikingNeuron& n) const {
+    j["model"] = model_names[n.model.index()];
+    std::visit([&](const auto& model) { put(model); }, n.model);
+    put(n.surrogate);
+  }
+  void operator()(const SlidingNeuron& n) const { j["weights"] = n.weights, j["v_th"] = n.v_th, put(n.surrogate); }
   void operator()(const Add&) const {}
   void operator()(const Readout& r) const { j["kind"] = readout_names[static_cast<std::size_t>(r.kind)]; }
   void operator()(const Slice& s) const { j["begin"] = s.begin, j["size"] = s.size; }
@@ -167,20 +183,36 @@ class Reader {
   std::vector<std::string> known_;
 };
 
-Neuron read_neuron(Reader& r) {
-  Neuron n;
-  auto& l = n.lif;
+kernels::Lif read_lif(Reader& r) {
+  kernels::Lif l;
   l.decay = r.real("decay"), l.input_scale = r.real("input_scale"), l.decay_input = r.boolean("decay_input");
   l.v_th = r.real("v_th"), l.v_reset = r.real("v_reset");
   l.reset = static_cast<Reset>(r.choice("reset", reset_names)), l.compare = static_cast<Compare>(r.choice("compare", compare_names));
   l.reset_at = static_cast<ResetAt>(r.choice("reset_at", reset_at_names));
   l.detach_reset = r.boolean("detach_reset"), l.detach_temporal = r.boolean("detach_temporal");
+  return l;
+}
+
+kernels::Surrogate read_surrogate(Reader& r) {
+  kernels::Surrogate surrogate;
   Reader s = r.object("surrogate");
-  n.surrogate.kind = static_cast<SurrogateKind>(s.choice("kind", surrogate_names));
-  n.surrogate.height = s.real("height"), n.surrogate.width = s.real("width");
+  surrogate.kind = static_cast<SurrogateKind>(s.choice("kind", surrogate_names));
+  surrogate.height = s.real("height"), surrogate.width = s.real("width");
   s.finish();
-  n.decay = r.text("decay_tensor");
-  return n;
+  return surrogate;
+}
+
+NeuronModel read_model(Reader& r) {
+  switch (r.choice("model", model_names)) {
+    case 0:
+      return kernels::Cuba{read_lif(r), r.real("alpha")};
+    case 1:
+      return kernels::Alif{read_lif(r), r.real("rho"), r.real("beta"), r.real("reset_by")};
+    case 2:
+      return kernels::RefractoryLif{read_lif(r), r.small("steps")};
+    default:
+      return kernels::MultiLif{r.real("decay"), r.real("input_scale"), r.small("levels"), r.boolean("detach_reset"), r.boolean("detach_temporal")};
+  }
 }
 
 template <class Pool>
@@ -219,7 +251,7 @@ Op read_op(Reader& r) {
       return a;
     }
     case 7:
-      return read_neuron(r);
+      return Neuron{read_lif(r), read_surrogate(r), r.text("decay_tensor")};
     case 8:
       return Add{};
     case 9:
@@ -233,6 +265,10 @@ Op read_op(Reader& r) {
       return Concat{};
     case 12:
       return Tanh{};
+    case 14:
+      return SpikingNeuron{read_model(r), read_surrogate(r)};
+    case 15:
+      return SlidingNeuron{r.text("weights"), r.real("v_th"), read_surrogate(r)};
     default: {
       TwoPoint p;
       p.cell.mtf = static_cast<kernels::Mtf>(r.choice("mtf", mtf_names));

@@ -13,7 +13,7 @@
 namespace apical::graph {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::AllOf, ::testing::HasSubstr;
 
 Tensor ramp(Shape shape, float step) {
   Tensor t{shape, {}};
@@ -29,6 +29,7 @@ Graph everything() {
   g.encoder = {"rate", 0xFFFFFFFFFFFFFFFFull, {{"gain", 0.7}}};
   g.tensors["w"] = ramp({4, 1, 3, 3}, 0.1f), g.tensors["b"] = ramp({4}, 0.3f);
   g.tensors["s"] = ramp({4}, 0.5f), g.tensors["t"] = ramp({4}, 0.25f);
+  g.tensors["k"] = {{4}, {0.5f, 0.25f, -0.125f, 0.75f}};
   g.tensors["d"] = {{1}, {0.25f}}, g.tensors["l"] = ramp({2, 12}, 0.2f);
   kernels::Lif lif{0.3f,  0.7f, 0.9f, -0.2f, kernels::Reset::hard, kernels::Compare::gt, kernels::ResetAt::next_step_decayed,
                    false, true, true};
@@ -45,7 +46,12 @@ Graph everything() {
              {"right", Slice{5, 7}, {"flat"}, {}},
              {"phi", Tanh{}, {"left"}, {}},
              {"cell", TwoPoint{{kernels::Mtf::tm3, kernels::TwoPointOutput::half_gaussian, 2.5f}}, {"left", "phi"}, {}},
-             {"alone", TwoPoint{}, {"right"}, {}},
+             {"cuba", SpikingNeuron{kernels::Cuba{lif, 0.75f}, {kernels::SurrogateKind::gaussian, 0.25f, 3.0f}}, {"right"}, {}},
+             {"adapts", SpikingNeuron{kernels::Alif{lif, 0.95f, 0.4f, 0.6f}, {}}, {"cuba"}, {}},
+             {"pauses", SpikingNeuron{kernels::RefractoryLif{lif, 3}, {}}, {"adapts"}, {}},
+             {"counts", SpikingNeuron{kernels::MultiLif{0.35f, 1.5f, 7, false, true}, {}}, {"pauses"}, {}},
+             {"slides", SlidingNeuron{"k", 0.7f, {kernels::SurrogateKind::sigmoid, 0.5f, 0.5f}}, {"counts"}, {}},
+             {"alone", TwoPoint{}, {"slides"}, {}},
              {"both", Concat{}, {"cell", "alone"}, {}},
              {"fc", Linear{"l", ""}, {"both"}, {}},
              {"out", Readout{ReadoutKind::max_membrane}, {"fc"}, {}}};
@@ -69,6 +75,11 @@ std::string message(const std::function<void(Graph&)>& spoil) {
 
 Node& at(Graph& g, const std::string& name) { return const_cast<Node&>(node(g, name)); }
 
+template <class Model>
+std::string model(const std::string& node, void (*spoil)(Model&)) {
+  return message([&](Graph& g) { spoil(std::get<Model>(std::get<SpikingNeuron>(at(g, node).op).model)); });
+}
+
 TEST(Validate, InfersShapes) {
   Graph g = everything();
   EXPECT_EQ(node(g, "conv").shape, (Shape{4, 8, 4}));
@@ -78,7 +89,7 @@ TEST(Validate, InfersShapes) {
   EXPECT_EQ(node(g, "cell").shape, (Shape{5}));
   EXPECT_EQ(node(g, "both").shape, (Shape{12}));
   EXPECT_EQ(node(g, "out").shape, (Shape{2}));
-  EXPECT_EQ(state_elements(g), 4u * 8 * 4 + 2);
+  EXPECT_EQ(state_elements(g), 4u * 8 * 4 + 7 * (2 + 2 + 2 + 1 + 3) + 2);
 }
 
 TEST(Validate, NamesWhatIsWrong) {
@@ -117,6 +128,27 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { at(g, "alone").inputs = {"right", "left"}; }), HasSubstr("context 'left' has the shape [5], its receptive field 'right' has [7]"));
   for (const float c_max : {0.0f, -3.0f, INFINITY, NAN})
     EXPECT_THAT(message([&](Graph& g) { std::get<TwoPoint>(at(g, "cell").op).cell.c_max = c_max; }), HasSubstr("c_max is"));
+  using kernels::Cuba, kernels::Alif, kernels::RefractoryLif, kernels::MultiLif;
+  EXPECT_THAT(model<Cuba>("cuba", [](Cuba& m) { m.alpha = 1.5f; }), AllOf(HasSubstr("node 'cuba'"), HasSubstr("alpha is 1.5")));
+  EXPECT_THAT(model<Cuba>("cuba", [](Cuba& m) { m.lif.v_th = 0; }), HasSubstr("v_th is 0"));
+  EXPECT_THAT(model<Alif>("adapts", [](Alif& m) { m.rho = NAN; }), HasSubstr("rho is"));
+  EXPECT_THAT(model<Alif>("adapts", [](Alif& m) { m.beta = -0.1f; }), HasSubstr("beta is -0.1"));
+  EXPECT_THAT(model<Alif>("adapts", [](Alif& m) { m.reset_by = INFINITY; }), HasSubstr("reset_by"));
+  EXPECT_THAT(model<RefractoryLif>("pauses", [](RefractoryLif& m) { m.steps = -1; }), HasSubstr("steps is -1"));
+  EXPECT_THAT(model<RefractoryLif>("pauses", [](RefractoryLif& m) { m.steps = 1 << 24; }), HasSubstr("steps is 16777216"));
+  EXPECT_THAT(model<MultiLif>("counts", [](MultiLif& m) { m.levels = 256; }), HasSubstr("levels is 256"));
+  EXPECT_THAT(model<MultiLif>("counts", [](MultiLif& m) { m.decay = -1; }), HasSubstr("decay is -1"));
+  EXPECT_THAT(message([](Graph& g) { std::get<SpikingNeuron>(at(g, "counts").op).surrogate.width = NAN; }), HasSubstr("surrogate"));
+  EXPECT_THAT(message([](Graph& g) { std::get<SlidingNeuron>(at(g, "slides").op).weights = "kk"; }), HasSubstr("weights 'kk' is not among the tensors"));
+  EXPECT_THAT(message([](Graph& g) { g.tensors["k"] = ramp({2, 2}, 1); }), HasSubstr("[2, 2], expected [K]"));
+  EXPECT_THAT(message([](Graph& g) { g.tensors["k"] = ramp({1025}, 1); }), HasSubstr("K <= 1024"));
+  EXPECT_THAT(message([](Graph& g) { std::get<SlidingNeuron>(at(g, "slides").op).v_th = 0; }), HasSubstr("v_th is 0"));
+  EXPECT_THAT(message([](Graph& g) {  // a window's states are counted
+                g.input_shape = {2, 1024, 1024}, g.nodes.resize(1);
+                g.nodes.push_back({"s", SlidingNeuron{"k", 1, {}}, {"in"}, {}});
+                g.tensors["k"] = ramp({300}, 1);
+              }),
+              HasSubstr("those of their states counted"));
   EXPECT_THAT(message([](Graph& g) { g.input_shape = {2, 1 << 20, 1 << 20}; }), HasSubstr("2^26"));
   EXPECT_THAT(message([](Graph& g) {
                 g.input_shape = {2, 4096, 8192}, g.nodes.resize(1);
@@ -144,6 +176,13 @@ TEST(Json, KeepsEverything) {
   const auto& b = std::get<Neuron>(node(back, "lif").op);
   EXPECT_EQ(a.lif, b.lif);
   EXPECT_EQ(a.surrogate, b.surrogate);
+  for (const char* name : {"cuba", "adapts", "pauses", "counts"}) {
+    const auto &before = std::get<SpikingNeuron>(node(g, name).op), &after = std::get<SpikingNeuron>(node(back, name).op);
+    EXPECT_EQ(after.model, before.model) << name;
+    EXPECT_EQ(after.surrogate, before.surrogate) << name;
+  }
+  EXPECT_EQ(std::get<SlidingNeuron>(node(back, "slides").op).v_th, 0.7f);
+  EXPECT_EQ(std::get<SlidingNeuron>(node(back, "slides").op).surrogate, std::get<SlidingNeuron>(node(g, "slides").op).surrogate);
   EXPECT_EQ(std::get<TwoPoint>(node(back, "cell").op).cell, std::get<TwoPoint>(node(g, "cell").op).cell);
   EXPECT_EQ(std::get<Slice>(node(back, "right").op).begin, 5);
   EXPECT_EQ(g.encoder, back.encoder);
@@ -183,6 +222,12 @@ TEST(Json, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(with("\"c_max\": 2.5", "\"c_max\": -2.5"), HasSubstr("c_max is -2.5"));
   EXPECT_THAT(with("\"c_max\": 2.5", "\"c_max\": 1e300"), HasSubstr("single precision"));
   EXPECT_THAT(with("\"begin\": 5", "\"begin\": 5.5"), HasSubstr("whole number"));
+  EXPECT_THAT(with("\"cuba_lif\"", "\"cubalif\""), HasSubstr("Did you mean 'cuba_lif'? Known: cuba_lif, adaptive_lif, refractory_lif, integer_lif."));
+  EXPECT_THAT(with("\"alpha\"", "\"alhpa\""), HasSubstr("'alpha' is missing"));
+  EXPECT_THAT(with("\"steps\": 3", "\"steps\": 1e3"), HasSubstr("'steps' must be a whole number"));
+  EXPECT_THAT(with("\"levels\": 7", "\"levels\": 0"), HasSubstr("levels is 0"));
+  EXPECT_THAT(with("\"levels\": 7", "\"levels\": 7, \"v_th\": 1"), HasSubstr("unknown key 'v_th'"));
+  EXPECT_THAT(with("\"weights\": \"k\"", "\"weights\": 4"), HasSubstr("'weights' must be a text"));
   EXPECT_THAT(with("\"schema\": 1", "\"schema\": 2"), HasSubstr("schema 2"));
   EXPECT_THAT(with("apical.graph", "other"), HasSubstr("format"));
   EXPECT_THAT(with("\"v_th\": ", "\"v_th\": -"), HasSubstr("v_th"));

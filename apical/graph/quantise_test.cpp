@@ -117,12 +117,17 @@ TEST(Quantise, ExponentsHaveTheLeastSquaredError) {
   }
 }
 
-TEST(Quantise, TwoPointCellsHaveNoIntegerFormButBfloat16) {
+TEST(Quantise, OtherCellsAndNeuronsHaveNoIntegerFormButBfloat16) {
   Graph g = small();
   g.nodes[2] = {"cells", TwoPoint{}, {"conv"}, {}}, g.nodes[3].inputs = {"cells"};
   EXPECT_THAT(refused(g), AllOf(HasSubstr("a two_point has no integer form, and 'cells' is one"), HasSubstr("16 bits")));
   quantise(g, 16, {});
   EXPECT_FALSE(g.integer);
+  g.nodes[2].op = SpikingNeuron{};
+  EXPECT_THAT(refused(g), HasSubstr("a spiking_neuron has no integer form, and 'cells' is one"));
+  g.nodes[2].op = SlidingNeuron{"k", 1, {}}, g.tensors["k"] = {{1}, {1.0f}};
+  EXPECT_THAT(refused(g), HasSubstr("a sliding_neuron has no integer form"));
+  g.tensors.erase("k");
   g.nodes[2].op = Tanh{};
   EXPECT_THAT(refused(g), HasSubstr("a tanh has no integer form"));
   g.nodes[2] = {"pool", AvgPool2d{2, 2}, {"conv"}, {}}, g.nodes.erase(g.nodes.begin() + 3);

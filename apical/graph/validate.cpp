@@ -6,6 +6,7 @@
 #include "apical/base/error.h"
 #include "apical/base/text.h"
 #include "apical/graph/graph.h"
+#include "apical/kernels/neurons/sliding.h"
 
 namespace apical::graph {
 namespace {
@@ -30,7 +31,8 @@ class Validator {
       where_ = "node '" + node.name + "'";
       node.shape = std::visit([&](const auto& op) { return shape_of(op, node); }, node.op);
       check_size(node.shape, "the output");
-      if ((total_ += elements(node.shape)) > max_total) fail("the nodes have more than 2^28 elements together");
+      total_ += elements(node.shape) * std::max<std::int64_t>(1, states_per_element(graph_, node.op));
+      if (total_ > max_total) fail("the nodes have more than 2^28 elements together, those of their states counted");
       for (auto& t : tensor_names(node.op)) used.insert(t);
       if (!shapes_.emplace(node.name, &node.shape).second) fail("two nodes have the name '" + node.name + "'");
     }
@@ -218,16 +220,24 @@ class Validator {
       fail(what + " is " + number(d) + ", it must lie in [0, 1]", "A decay of 1 - 1/tau needs tau >= 1; a negative tau has no meaning.");
   }
 
+  void check_threshold(float v_th) const {
+    if (!(v_th > 0) || !std::isfinite(v_th)) fail("v_th is " + number(v_th) + ", it must be positive");
+  }
+  void check_lif(const kernels::Lif& lif) const {
+    check_decay(lif.decay, "decay");
+    finite(lif.input_scale, "input_scale"), finite(lif.v_reset, "v_reset");
+    check_threshold(lif.v_th);
+    if (lif.reset == kernels::Reset::hard && !(lif.v_reset < lif.v_th))
+      fail("v_reset is " + number(lif.v_reset) + ", it must lie below v_th");
+  }
+  void check_surrogate(const kernels::Surrogate& s) const {
+    if (!(s.height > 0) || !(s.width > 0) || !std::isfinite(s.height) || !std::isfinite(s.width))
+      fail("the surrogate's height and width must be positive");
+  }
+
   Shape shape_of(const Neuron& op, const Node& node) {
     const Shape& x = in(node);
-    check_decay(op.lif.decay, "decay");
-    finite(op.lif.input_scale, "input_scale"), finite(op.lif.v_reset, "v_reset");
-    if (!(op.lif.v_th > 0) || !std::isfinite(op.lif.v_th)) fail("v_th is " + number(op.lif.v_th) + ", it must be positive");
-    if (op.lif.reset == kernels::Reset::hard && !(op.lif.v_reset < op.lif.v_th))
-      fail("v_reset is " + number(op.lif.v_reset) + ", it must lie below v_th");
-    if (!(op.surrogate.height > 0) || !(op.surrogate.width > 0) || !std::isfinite(op.surrogate.height) ||
-        !std::isfinite(op.surrogate.width))
-      fail("the surrogate's height and width must be positive");
+    check_lif(op.lif), check_surrogate(op.surrogate);
     if (!op.decay.empty()) {
       const Tensor& t = tensor(op.decay, "decay");
       if (t.shape != Shape{1} && t.shape != x)
@@ -235,6 +245,32 @@ class Validator {
       for (std::size_t i = 0; i < t.values.size(); ++i) check_decay(t.values[i], "decay '" + op.decay + "' element " + std::to_string(i));
     }
     return x;
+  }
+
+  void check_model(const kernels::Cuba& m) const { check_lif(m.lif), check_decay(m.alpha, "alpha"); }
+  void check_model(const kernels::Alif& m) const {
+    check_lif(m.lif), check_decay(m.rho, "rho"), finite(m.reset_by, "reset_by");
+    if (!(m.beta >= 0) || !std::isfinite(m.beta)) fail("beta is " + number(m.beta) + ", it must be >= 0", "A spike raises the threshold.");
+  }
+  void check_model(const kernels::RefractoryLif& m) const {
+    check_lif(m.lif);
+    if (m.steps < 0 || m.steps >= 1 << 24) fail("steps is " + std::to_string(m.steps) + ": 0 to 2^24 - 1 refractory steps are possible");
+  }
+  void check_model(const kernels::MultiLif& m) const {
+    check_decay(m.decay, "decay"), finite(m.input_scale, "input_scale");
+    if (m.levels < 1 || m.levels > 255) fail("levels is " + std::to_string(m.levels) + ": 1 to 255 spikes a step are possible");
+  }
+  Shape shape_of(const SpikingNeuron& op, const Node& node) {
+    std::visit([&](const auto& model) { check_model(model); }, op.model);
+    check_surrogate(op.surrogate);
+    return in(node);
+  }
+  Shape shape_of(const SlidingNeuron& op, const Node& node) {
+    const Shape& w = tensor(op.weights, "weights").shape;
+    if (w.size() != 1 || w[0] > static_cast<std::int64_t>(kernels::max_window))
+      fail("weights '" + op.weights + "' has the shape " + shape_text(w) + ", expected [K] with K <= " + std::to_string(kernels::max_window));
+    check_threshold(op.v_th), check_surrogate(op.surrogate);
+    return in(node);
   }
 
   Shape shape_of(const Add&, const Node& node) {
@@ -310,7 +346,7 @@ class Validator {
     for (const auto& node : graph_.nodes) {
       if (std::holds_alternative<Affine>(node.op)) fail("a quantised network has no affines, but '" + node.name + "' is one", "Fold it, then quantise.");
       if (std::holds_alternative<Slice>(node.op) || std::holds_alternative<Concat>(node.op) || std::holds_alternative<Tanh>(node.op) ||
-          std::holds_alternative<TwoPoint>(node.op))
+          std::holds_alternative<TwoPoint>(node.op) || std::holds_alternative<SpikingNeuron>(node.op) || std::holds_alternative<SlidingNeuron>(node.op))
         fail("a " + op_name(node.op) + " has no integer form, and '" + node.name + "' is one",
              "Integers know conv2d, linear, pools, flatten, add, neuron and readout. 16 bits, which are bfloat16, are possible.");
       for (const auto& name : tensor_names(node.op))

@@ -12,7 +12,7 @@
 #include "apical/exchange/model.h"
 #include "apical/runtime/c_api.h"
 #include "apical/runtime/integer_session.h"
-#include "apical/runtime/testing_nets.h"
+#include "apical/runtime/testing_neurons.h"
 
 namespace {
 
@@ -112,7 +112,8 @@ TEST(Allocation, StepsAllocateNothing) {
     set_thread_count(threads);
     std::atomic<std::size_t> items{0};
     parallel_for(0, 100, 1, [&](std::size_t b, std::size_t e) { items += e - b; });  // the threads exist from here on
-    for (const Graph& g : {apical::testing::small_net(), apical::testing::large_net(), wide_net(), apical::testing::two_stream_net({}, 2)})
+    for (const Graph& g : {apical::testing::small_net(), apical::testing::large_net(), wide_net(), apical::testing::two_stream_net({}, 2), apical::testing::wide_neurons_net(),
+                           apical::testing::sliding_net(4)})
       for (const Options& options :
            {Options{}, Options{.plan = Plan::dense, .count = true}, Options{.plan = Plan::event, .record_spikes = true}})
         for (const bool constant : {false, true})

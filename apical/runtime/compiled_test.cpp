@@ -13,7 +13,7 @@
 #include "apical/exchange/c_source.h"
 #include "apical/runtime/integer_reference.h"
 #include "apical/runtime/session.h"
-#include "apical/runtime/testing_nets.h"
+#include "apical/runtime/testing_neurons.h"
 
 namespace apical::runtime {
 namespace {
@@ -152,7 +152,7 @@ void expect_same_bits(const std::vector<Graph>& nets, const std::vector<std::str
 
 std::vector<Graph> all_nets() {
   std::vector<Graph> nets = every_form_of_neuron();
-  for (auto& more : {odd_ends(), readouts(), apical::testing::two_point_nets()}) nets.insert(nets.end(), more.begin(), more.end());
+  for (auto& more : {odd_ends(), readouts(), apical::testing::two_point_nets(), apical::testing::other_neurons_nets()}) nets.insert(nets.end(), more.begin(), more.end());
   return nets;
 }
 

@@ -143,6 +143,8 @@ struct IntegerSession::Impl {
       case Kind::concat:
       case Kind::tanh:
       case Kind::two_point:
+      case Kind::spiking_neuron:
+      case Kind::sliding_neuron:
       case Kind::flatten:
         break;
     }

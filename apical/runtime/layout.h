@@ -16,7 +16,9 @@
 
 namespace apical::runtime {
 
-enum class Kind : std::uint8_t { input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point };
+enum class Kind : std::uint8_t {
+  input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point, spiking_neuron, sliding_neuron
+};
 
 /// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
 std::vector<std::uint32_t> channel_last(const graph::Shape& shape);
@@ -79,11 +81,12 @@ struct NodeSlot {
   std::vector<std::size_t> inputs;
   std::size_t n = 0;                        // elements of the output
   int channels = 1, height = 1, width = 1;  // of the output; [N] is N channels of one pixel
+  bool fires = false, counts = false;       // graph::is_neuron, graph::sends_counts
   bool changing = true;                     // differs from step to step even when the frame does not
   std::vector<std::uint32_t> order;         // graph index of each element; empty: the same
   kernels::Pool2d pool;
   graph::ReadoutKind readout{};
-  std::size_t state_at = 0;  // first element in the state
+  std::size_t state_at = 0, state_rows = 0;  // first element in the state; it is [state_rows, n]
 };
 
 template <class S>
@@ -109,7 +112,8 @@ void place(const graph::Node& node, const std::unordered_map<std::string, std::s
   slot.channels = static_cast<int>(node.shape[0]);
   if (node.shape.size() == 3) slot.height = static_cast<int>(node.shape[1]), slot.width = static_cast<int>(node.shape[2]);
   for (const auto& name : node.inputs) slot.inputs.push_back(index.at(name));
-  slot.changing = slot.kind == Kind::neuron || slot.kind == Kind::readout;
+  slot.fires = graph::is_neuron(node.op), slot.counts = graph::sends_counts(node.op);
+  slot.changing = slot.fires || slot.kind == Kind::readout;
   for (const auto i : slot.inputs) slot.changing |= slots[i].changing;
   slot.order = node.shape.size() == 3 || slot.inputs.empty() ? channel_last(node.shape) : slots[slot.inputs[0]].order;
 }

@@ -22,6 +22,10 @@ class Builder {
       Slot slot;
       place(node, index_, program_.slots, slot);
       slot.op = graph::op_name(node.op);
+      if (const auto rows = graph::states_per_element(graph_, node.op); rows > 0) {
+        slot.state_rows = static_cast<std::size_t>(rows);
+        slot.state_at = program_.state_size, program_.state_size += slot.state_rows * slot.n;
+      }
       std::visit([&](const auto& op) { fill(op, slot); }, node.op);
       index_[node.name] = program_.slots.size();
       program_.slots.push_back(std::move(slot));
@@ -105,7 +109,6 @@ class Builder {
 
   void fill(const graph::Neuron& op, Slot& s) {
     s.spikes = true, s.lif = op.lif;
-    s.state_at = program_.state_size, program_.state_size += s.n;
     if (op.decay.empty()) return;
     s.decay = values(op.decay);
     if (s.decay.size() == s.n && !s.order.empty()) {
@@ -120,10 +123,13 @@ class Builder {
   void fill(const graph::Tanh&, Slot&) {}
   void fill(const graph::TwoPoint& op, Slot& s) { s.cell = op.cell; }
 
-  void fill(const graph::Readout& op, Slot& s) {
-    s.readout = op.kind;
-    s.state_at = program_.state_size, program_.state_size += s.n;
+  void fill(const graph::SpikingNeuron& op, Slot& s) { s.spikes = !s.counts, s.model = op.model; }
+  void fill(const graph::SlidingNeuron& op, Slot& s) {
+    s.spikes = true, s.window = values(op.weights), s.v_th = op.v_th;
+    s.weights = s.window.size();
   }
+
+  void fill(const graph::Readout& op, Slot& s) { s.readout = op.kind; }
 
   void choose_plan(Slot& s, const Slot& in) const {
     const auto density = graph_.densities.find(s.name);
@@ -165,7 +171,7 @@ class Builder {
       if ((weights && (s.event || program_.options.count)) || (spike_pool && !s.pool.whole_words())) in.wants_list = true;
       if (!(weights && s.event) && !spike_pool) in.wants_floats = true;
     }
-    if (s.kind == Kind::neuron && program_.options.record_spikes) program_.slots.back().wants_list = true;
+    if (s.fires && program_.options.record_spikes) program_.slots.back().wants_list = true;
     if (&s == &program_.slots[graph_.nodes.size() - 1]) source(program_.slots.size() - 1).wants_floats = true;  // the output
   }
   Slot& source(std::size_t i) { return program_.slots[program_.source(i)]; }
@@ -194,7 +200,7 @@ void Program::plan_memory() {
     most = std::max(most, s.n);
     if (s.kind == Kind::flatten) continue;  // it is its input's buffer
     if (!s.spikes || s.wants_floats) s.at.x = memory.take<float>(s.n);
-    if (s.spikes) s.at.bits = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
+    if (s.spikes || (s.counts && options.record_spikes)) s.at.bits = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.at.list = memory.take<std::uint32_t>(s.n);
     if (s.kind == Kind::conv && !s.event) s.at.padded = memory.take<float>(s.conv.padded());
     if (s.kind == Kind::conv && s.event) s.at.starts = memory.take<std::uint32_t>(s.conv.shape.height * s.conv.shape.width + 1);

@@ -15,7 +15,7 @@ namespace apical::runtime {
 /// Where the buffers of a slot lie.
 struct BufferPlan {
   std::size_t x = MemoryPlan::none;       // float[n]: values; of bits: 0 and 1, when some reader wants them
-  std::size_t bits = MemoryPlan::none;    // uint64[words_per_row(n)]: spikes
+  std::size_t bits = MemoryPlan::none;    // uint64[words_per_row(n)]: spikes; of counts, when they are recorded: at least one
   std::size_t list = MemoryPlan::none;    // uint32[n]: indices of the nonzero elements, when some reader wants them
   std::size_t padded = MemoryPlan::none;  // float[]: input of a dense convolution with its border, which stays zero
   std::size_t starts = MemoryPlan::none;  // uint32[H * W + 1]: of an event convolution, where the events of each pixel begin in the list
@@ -38,6 +38,9 @@ struct Slot : NodeSlot {
   std::size_t biases = 0;
   kernels::Lif lif;
   graph::Floats decay;  // [], [1] or [n]
+  graph::NeuronModel model;  // of a spiking_neuron
+  graph::Floats window;      // weights of a sliding_neuron
+  float v_th = 1;
   kernels::TwoPoint cell;
   std::size_t begin = 0;  // of a slice
   BufferPlan at;

@@ -13,7 +13,8 @@ namespace apical::runtime {
 struct ReferenceResult {
   std::vector<double> scores;
   std::vector<SpikeRecord> spikes;             ///< one a neuron layer, in the order of the nodes
-  std::vector<std::vector<double>> membranes;  ///< of each such layer [steps, neurons]: h before the reset
+  /// Of each such layer [steps, neurons]: h before the reset; of an Alif less what its threshold is above v_th, of a window its sum.
+  std::vector<std::vector<double>> membranes;
 };
 
 /// Runs frames [steps, C, H, W]. With `forced`, the neurons' spikes are taken from there (for the steps and layers recorded), so
@@ -26,7 +27,7 @@ struct FirstDifference {
   std::string layer;
   std::int64_t neuron = 0;  ///< index in the graph's order
   double membrane = 0;      ///< float64, given all the spikes both agreed on before
-  double threshold = 0;
+  double threshold = 0;  ///< v_th; of neurons that send counts the nearest half
   double distance = 0;  ///< |membrane - threshold|
 };
 

@@ -6,7 +6,9 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_pool.h"
+#include "apical/kernels/neurons/neuron_scan.h"
 #include "apical/kernels/neurons/scan.h"
+#include "apical/kernels/neurons/sliding.h"
 #include "apical/kernels/neurons/two_point.h"
 #include "apical/runtime/program.h"
 #include "apical/runtime/stepping.h"
@@ -107,6 +109,12 @@ struct Session::Impl {
         kernels::lif_forward(s.lif, s.decay.empty() ? nullptr : s.decay.data(), s.decay.size(), in->x.data(), 1, s.n,
                              values.data() + s.state_at, values.data() + s.state_at, b.bits.data(), nullptr, nullptr);
         break;
+      case Kind::spiking_neuron:
+        std::visit([&](const auto& model) { fire(model, s, in->x.data(), b); }, s.model);
+        break;
+      case Kind::sliding_neuron:
+        slide(s, in->x.data(), b.bits.data());
+        break;
       case Kind::add:
         add(s, b.x);
         break;
@@ -126,6 +134,21 @@ struct Session::Impl {
         kernels::two_point_forward(s.cell, in->x.data(), s.inputs.size() > 1 ? in_order(s, s.inputs[1]) : nullptr, s.n, b.x.data());
         break;
     }
+  }
+
+  template <class Model>
+  void fire(const Model& model, const Slot& s, const float* x, Buffer& b) {
+    float* const state = values.data() + s.state_at;
+    kernels::neuron_forward(model, {.x = x, .T = 1, .N = s.n, .state0 = state, .state = state, .spikes = b.bits.empty() ? nullptr : b.bits.data(),
+                                    .spikes_f = s.counts ? b.x.data() : nullptr});
+  }
+
+  void slide(const Slot& s, const float* x, std::uint64_t* bits) {
+    float* const past = values.data() + s.state_at;
+    kernels::sliding_forward({s.window.data(), s.window.size(), s.v_th}, x, 1, s.n, past, nullptr, bits, nullptr, nullptr);
+    if (s.state_rows == 0) return;
+    std::copy(past + s.n, past + s.state_rows * s.n, past);
+    std::copy_n(x, s.n, past + (s.state_rows - 1) * s.n);
   }
 
   void product(std::size_t i, const Slot& s, const Buffer& in, std::span<float> y) {
@@ -221,7 +244,7 @@ struct Session::Impl {
         }
       }
     }
-    if (s.kind == Kind::neuron) recorder.add(i, s, b.bits, b.list.first(b.count));
+    if (s.fires) recorder.add(i, s, b.bits, b.list.first(b.count), b.x);
   }
 
   // See graph::OpCounts for what counts. `run` is false when the output of the step before was used again.
@@ -234,14 +257,17 @@ struct Session::Impl {
     for (const auto k : s.inputs) in_bytes += stored_bytes(slot(k)), ann_bytes += 4.0 * static_cast<double>(slot(k).n);
     dense_bytes += in_bytes;
     const double tensors = s.weight_size * static_cast<double>(s.weights) + 4.0 * static_cast<double>(s.biases);
-    const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : 0;
+    const bool window = s.kind == Kind::sliding_neuron;
+    const double n = static_cast<double>(s.n), rows = static_cast<double>(s.state_rows);
+    const double products = weights ? s.synapses : s.kind == Kind::affine ? n : window ? n * static_cast<double>(s.window.size()) : 0;
     c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
-    if (first && s.kind != Kind::readout) c.ann += products, c.ann_weight_bytes += tensors, c.ann_activation_bytes += ann_bytes;
-    if (s.kind == Kind::neuron) c.membrane_updates += static_cast<double>(s.n), c.state_bytes += 8.0 * static_cast<double>(s.n);
-    if (s.kind == Kind::readout) c.state_bytes += 8.0 * static_cast<double>(s.n);
+    if (first && s.kind != Kind::readout) c.ann_activation_bytes += ann_bytes;
+    if (first && s.kind != Kind::readout && !window) c.ann += products, c.ann_weight_bytes += tensors;
+    if (s.fires) c.membrane_updates += n;
+    c.state_bytes += !window ? 8.0 * n * rows : rows > 0 ? 4.0 * n * (rows + 1) : 0;
     if (!run) return;
-    if (s.kind == Kind::affine) c.effective_macs += products;
-    if (s.kind == Kind::two_point) c.membrane_updates += static_cast<double>(s.n);
+    if (s.kind == Kind::affine || window) c.effective_macs += products;
+    if (s.kind == Kind::two_point) c.membrane_updates += n;
     if (!weights) {
       c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
       return;
@@ -268,8 +294,8 @@ struct Session::Impl {
   template <class Copy>
   void each_state(const Copy& copy) const {
     for (const Slot& s : program->slots)
-      if (s.kind == Kind::neuron || s.kind == Kind::readout)
-        for (std::size_t k = 0; k < s.n; ++k) copy(s.state_at + (s.order.empty() ? k : s.order[k]), s.state_at + k);
+      for (std::size_t row = s.state_at; row < s.state_at + s.state_rows * s.n; row += s.n)
+        for (std::size_t k = 0; k < s.n; ++k) copy(row + (s.order.empty() ? k : s.order[k]), row + k);
   }
 };
 

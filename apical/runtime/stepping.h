@@ -19,15 +19,16 @@ class SpikeRecorder {
     if (!program.options.record_spikes) return;
     for (std::size_t i = 0; i < program.slots.size(); ++i) {
       const NodeSlot& s = program.slots[i];
-      if (s.kind != Kind::neuron) continue;
+      if (!s.fires) continue;
       record_of_[i] = records_.size();
       SpikeRecord record{s.name, static_cast<std::int64_t>(s.n), 0, {}};
       record.bits.reserve(record.words() * static_cast<std::size_t>(program.T));
+      if (s.counts) record.counts.reserve(s.n * static_cast<std::size_t>(program.T));
       records_.push_back(std::move(record));
     }
   }
-  /// One step of neuron slot i, as bits and as the list of those that fired.
-  void add(std::size_t i, const NodeSlot& s, std::span<const std::uint64_t> bits, std::span<const std::uint32_t> list) {
+  /// One step of neuron slot i, as bits and as the list of those that fired; counts: of a slot that sends them.
+  void add(std::size_t i, const NodeSlot& s, std::span<const std::uint64_t> bits, std::span<const std::uint32_t> list, std::span<const float> counts = {}) {
     if (records_.empty()) return;
     SpikeRecord& r = records_[record_of_[i]];
     const std::size_t at = r.bits.size();
@@ -39,10 +40,15 @@ class SpikeRecorder {
         const std::uint32_t k = s.order[e];
         r.bits[at + k / 64] |= std::uint64_t{1} << (k % 64);
       }
+    if (s.counts) {
+      const std::size_t first = r.counts.size();
+      r.counts.resize(first + s.n);
+      for (const std::uint32_t e : list) r.counts[first + (s.order.empty() ? e : s.order[e])] = static_cast<std::uint8_t>(counts[e]);
+    }
     ++r.steps;
   }
   void clear() {
-    for (auto& r : records_) r.bits.clear(), r.steps = 0;
+    for (auto& r : records_) r.bits.clear(), r.counts.clear(), r.steps = 0;
   }
   const std::vector<SpikeRecord>& records() const noexcept { return records_; }
 

@@ -71,11 +71,11 @@ void fire(const float* h, float v_th, float* spikes_f, uint8_t* bits, size_t n) 
 
 void sliding_forward_tile(const scan::Sliding& a, size_t begin, size_t end) {
   HWY_ALIGN float local[scan::kTile];
-  std::vector<Term> terms(a.m.K);
+  Term terms[max_window];
   const size_t n = end - begin, row = words_per_row(a.N);
   for (size_t t = 0; t < a.T; ++t) {
     float* h = a.h ? a.h + t * a.N + begin : local;
-    charge(a, terms.data(), t, begin, h, n);
+    charge(a, terms, t, begin, h, n);
     uint8_t* bits = nullptr;
     if (a.spikes) {
       uint64_t* words = a.spikes + t * row;
@@ -111,7 +111,7 @@ void add_row(const float* a, float* sum, size_t n) {
 // totals: [K + 1] sums over the tile, the last that of q; or null.
 void sliding_backward_tile(const scan::Sliding& a, size_t begin, size_t end, float* scratch, double* totals) {
   const size_t n = end - begin, K = a.m.K;
-  std::vector<Term> terms(K);
+  Term terms[max_window];
   float* window = scratch;                     // q of step t in row t % K
   float* sums = scratch + K * scan::kStride;  // [K + 1]
   const auto clear = [&] {
@@ -120,7 +120,7 @@ void sliding_backward_tile(const scan::Sliding& a, size_t begin, size_t end, flo
   if (totals) clear();
   for (size_t t = a.T; t-- > 0;) {
     float* q = window + t % K * scan::kStride;
-    charge(a, terms.data(), t, begin, q, n);
+    charge(a, terms, t, begin, q, n);
     const float* grad_s = a.grad_s + t * a.N + begin;
     switch (a.surrogate.kind) {
 #define APICAL_CASE(kind) \
@@ -131,7 +131,7 @@ void sliding_backward_tile(const scan::Sliding& a, size_t begin, size_t end, flo
     if (a.grad_x) {
       const size_t count = std::min(K, a.T - t);
       for (size_t k = 0; k < count; ++k) terms[k] = {window + (t + k) % K * scan::kStride, a.m.weights[k]};
-      weighted_rows(terms.data(), count, a.grad_x + t * a.N + begin, n);
+      weighted_rows(terms, count, a.grad_x + t * a.N + begin, n);
     }
     if (!totals) continue;
     for (size_t k = 0; k < K; ++k)

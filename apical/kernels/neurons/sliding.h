@@ -14,9 +14,11 @@
 
 namespace apical::kernels {
 
+inline constexpr std::size_t max_window = 1024;  ///< of K: forward allocates nothing
+
 struct SlidingPsn {
   const float* weights;  ///< [K], weights[0] for the input of the same step
-  std::size_t K;         ///< >= 1
+  std::size_t K;         ///< 1 .. max_window
   float v_th = 1.0f;
 };
 
