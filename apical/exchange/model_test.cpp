@@ -47,8 +47,20 @@ std::string refused(const std::vector<std::uint8_t>& bytes) {
   return "accepted";
 }
 
-TEST(Model, RoundTrip) {
-  const Graph g = two_layers();
+Graph other_neurons() {
+  using namespace graph;
+  using kernels::Alif, kernels::Cuba, kernels::MultiLif, kernels::RefractoryLif;
+  Graph g = two_layers();
+  g.name = "neurons", g.tensors["k"] = {{3}, {1, 0.5f, -0.25f}};
+  g.nodes.pop_back();
+  const Op ops[] = {SpikingNeuron{Cuba{{}, 0.75f}, {}}, SpikingNeuron{Alif{}, {}}, SpikingNeuron{RefractoryLif{{}, 2}, {}}, SpikingNeuron{MultiLif{}, {}},
+                    SlidingNeuron{"k", 0.5f, {}}};
+  for (const Op& op : ops) g.nodes.push_back({"n" + std::to_string(g.nodes.size()), op, {g.nodes.back().name}, {}});
+  validate(g);
+  return g;
+}
+
+void round_trip(const Graph& g) {
   const auto path = std::filesystem::path(::testing::TempDir()) / "apical-model-test.safetensors";
   save_model(path, g);
   const Graph back = load_model(path);
@@ -58,6 +70,11 @@ TEST(Model, RoundTrip) {
   save_model(path, back);
   EXPECT_EQ(read_file(path), first) << "same graph, same bytes";
   std::filesystem::remove(path);
+}
+
+TEST(Model, RoundTrip) {
+  round_trip(two_layers());
+  round_trip(other_neurons());
 }
 
 TEST(Model, TensorsMustBeThoseOfTheGraph) {

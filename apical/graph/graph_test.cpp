@@ -142,7 +142,7 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { std::get<SlidingNeuron>(at(g, "slides").op).weights = "kk"; }), HasSubstr("weights 'kk' is not among the tensors"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["k"] = ramp({2, 2}, 1); }), HasSubstr("[2, 2], expected [K]"));
   EXPECT_THAT(message([](Graph& g) { g.tensors["k"] = ramp({1025}, 1); }), HasSubstr("K <= 1024"));
-  EXPECT_THAT(message([](Graph& g) { std::get<SlidingNeuron>(at(g, "slides").op).v_th = 0; }), HasSubstr("v_th is 0"));
+  EXPECT_THAT(message([](Graph& g) { std::get<SlidingNeuron>(at(g, "slides").op).v_th = NAN; }), HasSubstr("v_th is not a finite"));
   EXPECT_THAT(message([](Graph& g) {  // a window's states are counted
                 g.input_shape = {2, 1024, 1024}, g.nodes.resize(1);
                 g.nodes.push_back({"s", SlidingNeuron{"k", 1, {}}, {"in"}, {}});

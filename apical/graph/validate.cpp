@@ -269,7 +269,7 @@ class Validator {
     const Shape& w = tensor(op.weights, "weights").shape;
     if (w.size() != 1 || w[0] > static_cast<std::int64_t>(kernels::max_window))
       fail("weights '" + op.weights + "' has the shape " + shape_text(w) + ", expected [K] with K <= " + std::to_string(kernels::max_window));
-    check_threshold(op.v_th), check_surrogate(op.surrogate);
+    finite(op.v_th, "v_th"), check_surrogate(op.surrogate);
     return in(node);
   }
 

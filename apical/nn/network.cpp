@@ -8,6 +8,8 @@
 namespace apical::nn {
 namespace {
 
+const std::vector<std::string> neuron_types{"lif", "if", "plif", "cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif"};  // of NeuronKind
+
 // Shape of one frame after each layer while the network is built, and running numbers for labels.
 class Builder {
  public:
@@ -27,11 +29,13 @@ class Builder {
   }
   std::shared_ptr<LayerImpl> add(const NormSpec& s) { return std::make_shared<BatchNormImpl>(label("norm"), shape_[0], s.stats, s.momentum, s.eps); }
   std::shared_ptr<LayerImpl> add(const NeuronSpec& s) {
-    std::shared_ptr<LayerImpl> layer;
-    if (s.kind == NeuronKind::lif) layer = std::make_shared<LIFNodeImpl>(s.options);
-    if (s.kind == NeuronKind::integrate) layer = std::make_shared<IFNodeImpl>(s.options);
-    if (s.kind == NeuronKind::parametric) layer = std::make_shared<ParametricLIFNodeImpl>(s.options);
-    layer->label = label(s.kind == NeuronKind::lif ? "lif" : s.kind == NeuronKind::integrate ? "if" : "plif");
+    const auto layer = make(s);
+    layer->label = label(neuron_types[static_cast<std::size_t>(s.kind)]);
+    return layer;
+  }
+  std::shared_ptr<LayerImpl> add(const SlidingSpec& s) {
+    const auto layer = std::make_shared<SlidingPSNImpl>(s.window, s.v_th, s.surrogate);
+    layer->label = label("sliding_psn");
     return layer;
   }
   std::shared_ptr<LayerImpl> add(const PoolSpec& s) {
@@ -65,6 +69,18 @@ class Builder {
   const graph::Shape& shape() const { return shape_; }
 
  private:
+  static std::shared_ptr<LayerImpl> make(const NeuronSpec& s) {
+    switch (s.kind) {
+      case NeuronKind::lif: return std::make_shared<LIFNodeImpl>(s.options);
+      case NeuronKind::integrate: return std::make_shared<IFNodeImpl>(s.options);
+      case NeuronKind::parametric: return std::make_shared<ParametricLIFNodeImpl>(s.options);
+      case NeuronKind::cuba: return std::make_shared<CubaLIFImpl>(s.options, s.tau_syn, s.learn);
+      case NeuronKind::adaptive: return std::make_shared<AdaptiveLIFImpl>(s.options, s.tau_adapt, s.beta, s.learn);
+      case NeuronKind::refractory: return std::make_shared<RefractoryLIFImpl>(s.options, s.steps, s.learn);
+      case NeuronKind::integer: break;
+    }
+    return std::make_shared<IntegerLIFImpl>(s.options, s.levels, s.learn);
+  }
   std::string label(const std::string& kind) { return kind + std::to_string(++count_[kind]); }
   void need_image(const std::string& kind) {
     if (shape_.size() != 3) throw usage_error("a " + kind + " layer needs [channels, height, width] input", kind, "It comes before flatten and dense layers.");
@@ -139,6 +155,22 @@ void allow(const Config& table, std::vector<std::string> keys) {
   table.allow_only(keys);
 }
 
+NeuronSpec parse_neuron(const Config& table, NeuronKind kind, const NeuronOptions& defaults) {
+  const Reader r{table};
+  NeuronSpec s;
+  s.kind = kind;
+  auto keys = kind == NeuronKind::integer ? std::vector<std::string>{"tau", "detach_reset"} : neuron_keys;
+  if (kind >= NeuronKind::cuba) keys.push_back("learn"), s.learn = r.boolean("learn", false);
+  if (kind == NeuronKind::cuba) keys.push_back("tau_syn"), s.tau_syn = r.real("tau_syn", s.tau_syn);
+  if (kind == NeuronKind::adaptive)
+    keys.insert(keys.end(), {"tau_adapt", "beta"}), s.tau_adapt = r.real("tau_adapt", s.tau_adapt), s.beta = r.real("beta", s.beta);
+  if (kind == NeuronKind::refractory) keys.push_back("refractory"), s.steps = r.integer("refractory", s.steps);
+  if (kind == NeuronKind::integer) keys.push_back("levels"), s.levels = r.integer("levels", s.levels);
+  allow(table, keys);
+  s.options = neuron_options(table, defaults);
+  return s;
+}
+
 LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
   const Reader r{table};
   const std::string type = table.text("type");
@@ -156,9 +188,12 @@ LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
     return NormSpec{choice<Stats>(r.text("stats", "sequence"), "stats", table.where(), {{"sequence", Stats::sequence}, {"step", Stats::step}}),
                     r.real("momentum", 0.1), r.real("eps", 1e-5)};
   }
-  if (type == "lif" || type == "if" || type == "plif") {
-    allow(table, neuron_keys);
-    return NeuronSpec{type == "lif" ? NeuronKind::lif : type == "if" ? NeuronKind::integrate : NeuronKind::parametric, neuron_options(table, defaults)};
+  if (const auto kind = std::find(neuron_types.begin(), neuron_types.end(), type); kind != neuron_types.end())
+    return parse_neuron(table, static_cast<NeuronKind>(kind - neuron_types.begin()), defaults);
+  if (type == "sliding_psn") {
+    allow(table, {"window", "v_th", "surrogate", "height", "width"});
+    const NeuronOptions o = neuron_options(table, defaults);
+    return SlidingSpec{r.integer("window", 4), o.v_th, o.surrogate};
   }
   if (type == "pool") {
     allow(table, {"kind", "size", "stride"});
@@ -187,7 +222,8 @@ LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
     return TwoPointConvSpec{o};
   }
   throw usage_error("there is no layer type '" + type + "'", table.where(),
-                    did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "pool", "flatten", "dropout", "two_point", "two_point_conv"}));
+                    did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif", "sliding_psn", "pool",
+                                        "flatten", "dropout", "two_point", "two_point_conv"}));
 }
 
 }  // namespace
@@ -239,7 +275,9 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
       continue;
     }
     if (!neuron) {
-      x = layers_[i]->run(x, nullptr);
+      x = layers_[i]->run(x, states ? &(*states)[i] : nullptr);
+      if (tap && layers_[i]->has_state())
+        tap(layers_[i]->label, static_cast<std::uint64_t>(x.frames.sum(torch::kFloat64).item<double>()), static_cast<std::uint64_t>(x.frames.numel()));
       continue;
     }
     const auto neurons = static_cast<std::uint64_t>(x.frames.numel() * (x.constant ? x.T : 1));
@@ -269,8 +307,7 @@ torch::Tensor NetworkImpl::readout(const torch::Tensor& steps, std::int64_t T) c
 }
 
 void NetworkImpl::detach_temporal(bool on) {
-  for (auto& layer : layers_)
-    if (auto* neuron = dynamic_cast<LIFNodeImpl*>(layer.get())) neuron->detach_temporal(on);
+  for (auto& layer : layers_) layer->detach_temporal(on);
 }
 
 void NetworkImpl::training_step(std::uint64_t step) {

@@ -92,24 +92,6 @@ struct LifScan : torch::autograd::Function<LifScan> {
   }
 };
 
-kernels::Lif make_lif(const NeuronOptions& o, double decay) {
-  kernels::Lif l;
-  l.decay = static_cast<float>(decay);
-  l.input_scale = o.decay_input && decay < 1 ? static_cast<float>(1.0 - decay) : 1.0f;
-  l.decay_input = o.decay_input && decay < 1;
-  l.v_th = static_cast<float>(o.v_th);
-  l.reset = o.v_reset ? kernels::Reset::hard : kernels::Reset::soft;
-  l.v_reset = static_cast<float>(o.v_reset.value_or(0.0));
-  l.detach_reset = o.detach_reset;
-  l.detach_temporal = o.detach_temporal;
-  return l;
-}
-
-double decay_of_tau(double tau) {
-  if (!(tau >= 1)) throw usage_error("tau must be >= 1 step (1 means no memory)", "tau = " + std::to_string(tau));
-  return 1.0 - 1.0 / tau;
-}
-
 }  // namespace
 
 std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
@@ -126,11 +108,32 @@ std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch:
   return {out[0], out[1]};
 }
 
-LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o) : LIFNodeImpl(o, decay_of_tau(o.tau)) {}
-LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o, decay)), surrogate_(o.surrogate) {
-  if (!(o.v_th > 0)) throw usage_error("v_th must be > 0", "v_th = " + std::to_string(o.v_th));
-  if (!(surrogate_.width > 0)) throw usage_error("the surrogate's width must be > 0", "width = " + std::to_string(surrogate_.width));
+double decay_of_tau(double tau, const char* key) {
+  if (!(tau >= 1)) throw usage_error(std::string(key) + " must be >= 1 step (1 means no memory)", std::string(key) + " = " + std::to_string(tau));
+  return 1.0 - 1.0 / tau;
 }
+
+void check_surrogate(const kernels::Surrogate& s) {
+  if (!(s.width > 0)) throw usage_error("the surrogate's width must be > 0", "width = " + std::to_string(s.width));
+}
+
+kernels::Lif make_lif(const NeuronOptions& o, double decay) {
+  if (!(o.v_th > 0)) throw usage_error("v_th must be > 0", "v_th = " + std::to_string(o.v_th));
+  check_surrogate(o.surrogate);
+  kernels::Lif l;
+  l.decay = static_cast<float>(decay);
+  l.input_scale = o.decay_input && decay < 1 ? static_cast<float>(1.0 - decay) : 1.0f;
+  l.decay_input = o.decay_input && decay < 1;
+  l.v_th = static_cast<float>(o.v_th);
+  l.reset = o.v_reset ? kernels::Reset::hard : kernels::Reset::soft;
+  l.v_reset = static_cast<float>(o.v_reset.value_or(0.0));
+  l.detach_reset = o.detach_reset;
+  l.detach_temporal = o.detach_temporal;
+  return l;
+}
+
+LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o) : LIFNodeImpl(o, decay_of_tau(o.tau)) {}
+LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o, decay)), surrogate_(o.surrogate) {}
 
 Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired) {
   auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_, pool, fired);

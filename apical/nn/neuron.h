@@ -28,6 +28,13 @@ struct NeuronOptions {
   kernels::Surrogate surrogate{kernels::SurrogateKind::triangle, 1.0f, 1.0f};
 };
 
+/// 1 - 1/tau; usage error naming the key where tau < 1.
+double decay_of_tau(double tau, const char* key = "tau");
+/// Usage error for a surrogate without width.
+void check_surrogate(const kernels::Surrogate& surrogate);
+/// The neuron of these options with that decay. Usage errors: v_th not > 0, a surrogate without width.
+kernels::Lif make_lif(const NeuronOptions& options, double decay);
+
 /// Leaky integrate-and-fire: h[t] = (1 - 1/tau) v[t-1] + x[t] (or + x[t]/tau), spike at h >= v_th, reset in the same step.
 class LIFNodeImpl : public LayerImpl {
  public:
@@ -41,7 +48,7 @@ class LIFNodeImpl : public LayerImpl {
   bool has_state() const override { return true; }
   std::string lower(graph::Graph& graph, const std::string& input) const override;
   const kernels::Lif& lif() const noexcept { return lif_; }
-  void detach_temporal(bool on) noexcept { lif_.detach_temporal = on; }
+  void detach_temporal(bool on) override { lif_.detach_temporal = on; }
 
  protected:
   LIFNodeImpl(const NeuronOptions& options, double decay);

@@ -8,29 +8,12 @@
 #include "apical/nn/layers.h"
 #include "apical/nn/network.h"
 #include "apical/nn/recompute.h"
+#include "apical/nn/testing_gradients.h"
 
 namespace apical::nn {
 namespace {
 
 using kernels::Lif, kernels::Surrogate, kernels::SurrogateKind;
-
-torch::Tensor slope(const Surrogate& s, const torch::Tensor& u) {
-  switch (s.kind) {
-    case SurrogateKind::sigmoid: {
-      const auto y = torch::sigmoid(u * (4.0 / s.width));
-      return s.height * 4.0 * y * (1 - y);
-    }
-    case SurrogateKind::atan: return s.height / (1 + (M_PI * u / s.width).square());
-    case SurrogateKind::triangle: return s.height * torch::relu(1 - u.abs() / s.width);
-    case SurrogateKind::rectangle: return s.height * (u.abs() < s.width / 2).to(u.dtype());
-    case SurrogateKind::fast_sigmoid: return s.height / (1 + u.abs() / s.width).square();
-    case SurrogateKind::gaussian: case SurrogateKind::multi_gaussian: break;
-  }
-  const auto e = [&](double centre, double deviation) { return (-(u - centre).square() / (2 * deviation * deviation)).exp(); };
-  const double w = s.width;
-  if (s.kind == SurrogateKind::gaussian) return s.height * e(0, w);
-  return s.height * ((1 + 0.15) * e(0, w) - 0.15 / 6 * (e(w, 6 * w) + e(-w, 6 * w)));
-}
 
 struct Reference {
   torch::Tensor spikes, last;
@@ -49,11 +32,6 @@ Reference reference(const torch::Tensor& x, torch::Tensor v, const torch::Tensor
     all.push_back(s);
   }
   return {torch::stack(all), v};
-}
-
-double relative(const torch::Tensor& a, const torch::Tensor& b) {
-  if (!b.defined()) return a.abs().max().item<double>();  // nothing depends on it
-  return ((a.to(torch::kFloat64) - b).abs().max() / b.abs().max().clamp_min(1e-12)).item<double>();
 }
 
 TEST(LIFNode, GradientsAreThoseOfTheEquationInFloat64) {

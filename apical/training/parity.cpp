@@ -38,7 +38,11 @@ std::vector<runtime::SpikeRecord> record_spikes(nn::Network& network, const nn::
     r.steps = static_cast<int>(x.T);
     r.neurons = x.frames.numel() / x.T;
     r.bits.resize(r.words() * static_cast<std::size_t>(r.steps));
-    const auto rows = x.frames.contiguous();  // channel first, as the graph counts neurons
+    const auto counts = x.frames.contiguous(), rows = counts.clamp_max(1);  // channel first, as the graph counts neurons
+    if (counts.gt(1).any().item<bool>()) {
+      const auto bytes = counts.to(torch::kUInt8);
+      r.counts.assign(bytes.data_ptr<std::uint8_t>(), bytes.data_ptr<std::uint8_t>() + bytes.numel());
+    }
     kernels::pack_bits(rows.data_ptr<float>(), static_cast<std::size_t>(r.steps), static_cast<std::size_t>(r.neurons), r.bits.data());
     records.push_back(std::move(r));
   }

@@ -139,7 +139,15 @@ void networks() {
   cells.nodes = {{"in", Input{}, {}, {}}, {"r", Slice{1, 2}, {"in"}, {}}, {"phi", Tanh{}, {"r"}, {}}, {"p", Linear{"w", ""}, {"phi"}, {}},
                  {"h", TwoPoint{{apical::kernels::Mtf::tm3}}, {"r", "p"}, {}}, {"both", Concat{}, {"h", "r"}, {}}};
   validate(cells);
-  for (const Graph& g : {tiny, apical::testing::small_net(), cells}) {
+  using apical::kernels::Alif, apical::kernels::Cuba, apical::kernels::MultiLif, apical::kernels::RefractoryLif;
+  Graph neurons = tiny;
+  neurons.name = "neurons", neurons.tensors["k"] = {{3}, {1, 0.5f, -0.25f}};
+  neurons.nodes.resize(3);
+  const Op ops[] = {SpikingNeuron{Cuba{{}, 0.75f}, {}}, SpikingNeuron{Alif{}, {}}, SpikingNeuron{RefractoryLif{{}, 2}, {}}, SpikingNeuron{MultiLif{}, {}},
+                    SlidingNeuron{"k", 0.5f, {}}};
+  for (const Op& op : ops) neurons.nodes.push_back({"n" + std::to_string(neurons.nodes.size()), op, {neurons.nodes.back().name}, {}});
+  validate(neurons);
+  for (const Graph& g : {tiny, apical::testing::small_net(), cells, neurons}) {
     const std::string text = to_json(g);
     put("graph_json/" + g.name, Bytes(text.begin(), text.end()));
     std::filesystem::create_directories(root / "model");
