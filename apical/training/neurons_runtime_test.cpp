@@ -24,7 +24,7 @@ TEST(NeuronsRuntime, FiresTheSameSpikes) {
         torch::NoGradGuard no_grad;
         for (auto& p : net->parameters())
           if (p.dim() > 1 || p.size(0) > 4)
-            p.copy_(grid(p.sizes(), p.dim() == 2 ? 8 : 40));
+            p.copy_(grid(p.sizes(), p.dim() == 2 ? 20 : 40));
           else if (learnt)
             p.add_(0.125);  // a time constant that learnt, a threshold, a window
       }
