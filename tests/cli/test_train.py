@@ -85,6 +85,29 @@ class Train(ApicalTest):
         # all pictures have one size: they need not be fitted
         self.check("local.toml", "data")
 
+    def test_neurons(self):
+        pictures(self.dir / "data", each=10)
+        layers = ['type = "conv"\nchannels = 8\nstride = 2', 'type = "norm"\nstats = "step"', 'type = "cuba_lif"\ntau_syn = 1.5\nlearn = true',
+                  'type = "conv"\nchannels = 8', 'type = "norm"\nstats = "step"', 'type = "integer_lif"\nlevels = 4', 'type = "pool"', 'type = "flatten"',
+                  'type = "dense"\nunits = 60', 'type = "adaptive_lif"\nbeta = 0.1', 'type = "dense"\nunits = 60', 'type = "refractory_lif"',
+                  'type = "dense"\nunits = 60', 'type = "sliding_psn"\nwindow = 2', 'type = "dense"\nunits = 10']
+        head = (EXAMPLES / "images.toml").read_text().split("[[net.layer]]")[0]
+        (self.dir / "net.toml").write_text(head + "".join("[[net.layer]]\n" + layer + "\n" for layer in layers))
+        train = ("--threads", "1", "train", "net.toml", "--data", "data")
+        result = apical(*train, "--out", "run", "--json", cwd=self.dir)
+        self.assertEqual(result.code, 0, str(result))
+        metrics = result.json["metrics"]
+        self.assertEqual(metrics["runtime_disagreements"], 0)
+        self.assertGreater(metrics["test_accuracy"], 0.4)  # chance: 0.1
+        for layer in ("cuba_lif1", "integer_lif1", "adaptive_lif1", "refractory_lif1", "sliding_psn1"):
+            self.assertGreater(metrics["rate_" + layer], 0, layer)
+        self.run_ok("energy", "run/model.safetensors", "data")
+        self.run_ok("compile", "run/model.safetensors", "--target", "c", "--out", "net.c")
+        self.refuses(apical("quantise", "run/model.safetensors", "--data", "data", "-o", "q.safetensors", cwd=self.dir), 3, "cuba_lif1", "spiking_neuron")
+        (self.dir / "net.toml").write_text((self.dir / "net.toml").read_text().replace("[train]", '[train]\nrule = "sltt"\nloss = "per_step"'))
+        step_by_step = apical(*train, "--out", "sltt", "--set", "train.epochs=1", cwd=self.dir)
+        self.assertEqual(step_by_step.code, 0, str(step_by_step))
+
     def test_resume(self):
         pictures(self.dir / "data", each=8)
         short = ["--set", "train.epochs=3"]
