@@ -5,7 +5,6 @@
 #include "apical/base/error.h"
 #include "apical/base/log.h"
 #include "apical/base/text.h"
-#include "apical/data/noise.h"
 #include "apical/training/setup.h"
 #include "recipes/mcc-two-point-cells/study.h"
 
@@ -56,17 +55,6 @@ std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t
   return runs;
 }
 
-
-// The recordings in the folder noise.recorded, which may lie below the data.
-std::vector<std::vector<float>> recorded_noise(const RunContext& c, int sample_rate) {
-  const std::filesystem::path named = c.config.text("noise.recorded");
-  if (named.empty()) return {};
-  std::filesystem::path folder = named;
-  for (const auto& root : data::roots(c.source))
-    if (!std::filesystem::exists(folder)) folder = root / named;
-  return data::read_noise(std::filesystem::exists(folder) ? folder : named, sample_rate);
-}
-
 // Refuses before anything is trained what the tests would refuse after it.
 void check(const Study& s) {
   for (const double snr : s.snrs())
@@ -80,15 +68,8 @@ void run(RunContext& c) {
   if (which != "desk" && which != "all" && which != "pair") throw usage_error("there is no set of arms '" + which + "'", "arms", did_you_mean(which, {"desk", "all", "pair"}));
   // Products of a few thousand numbers are slower on two threads than on one; the draws use all.
   training::prepare_torch(c.config.integer("net.cells") > 256 ? c.threads : 1);
-  data::Source source = c.source, image_source = c.source;
-  source.synthetic_train = c.scale == "smoke" ? 160 : 2700, source.synthetic_test = c.scale == "smoke" ? 40 : 300;  // as many as the real set has
-  if (c.scale == "smoke") image_source.synthetic_train = image_source.synthetic_test = 160;
-  const auto speech = data::load("fsdd", "train", source), images = data::load("mnist", "train", image_source);
-  c.result.use(speech), c.result.use(images);
-  const double share = c.config.real("held_out");
-  const auto [speech_train, speech_held] = data::split_validation(speech, share);
-  const auto [images_train, images_held] = data::split_validation(images, share);
-  Study s{c, data::PairedSet(speech_train, images_train), data::PairedSet(speech_held, images_held), {}, recorded_noise(c, speech.sample_rate)};
+  auto pairs = open_pairs(c);
+  Study s{c, std::move(pairs.train), std::move(pairs.held_out), {}, std::move(pairs.noise)};
   s.statistics = data::band_statistics(s.train, s.pairs(1));
   const auto arms = arms_of(s);
   check(s);
@@ -113,12 +94,9 @@ void run(RunContext& c) {
     }
   }
 
-  data::TestGuard speech_guard, image_guard;
-  speech_guard.finish_choices(), image_guard.finish_choices();
-  const auto speech_test = speech_guard.open("fsdd", source), images_test = image_guard.open("mnist", image_source);
-  c.result.use(speech_test), c.result.use(images_test);
-  const data::PairedSet test(speech_test, images_test);
-  c.html.summary("Networks of two-point cells and of point neurons with the same weights learnt " + std::to_string(s.train.size()) + " spoken digits with pictures, in noise; " +
+  const data::PairedSet test = pairs.test();
+  const std::string what = s.train.has_lips() ? " utterances with the lips that spoke them" : " spoken digits with pictures";
+  c.html.summary("Networks of two-point cells and of point neurons with the same weights learnt " + std::to_string(s.train.size()) + what + ", in noise; " +
                  std::to_string(test.size()) + " test pairs at each of " + std::to_string(s.snrs().size()) + " signal-to-noise ratios.");
   test_recognition(s, recognition, test);
   const std::string mtf = c.config.text("mtf");

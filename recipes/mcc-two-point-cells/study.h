@@ -1,5 +1,6 @@
 #pragma once
 // What the parts of the recipe share: its data, its arms, its training runs.
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,15 @@
 #include "apical/training/loop.h"
 
 namespace apical::mcc {
+
+/// What is learnt from and tested on.
+struct Pairs {
+  data::PairedSet train, held_out;
+  std::vector<std::vector<float>> noise;  ///< recordings; none: voices and pink noise
+  std::function<data::PairedSet()> test;  ///< opens the test split: once, when every choice is made
+};
+/// Spoken digits with pictures, or what lies in av.folder. Errors name what is missing.
+Pairs open_pairs(recipe::RunContext& context);
 
 enum class Task { recognition, enhancement };
 
