@@ -59,14 +59,19 @@ struct Tanh {};      ///< what a two-point cell shows the others of its receptiv
 struct TwoPoint {    ///< cells without state; inputs: receptive field and, if there is one, context (the sum of its fields), of one shape
   kernels::TwoPoint cell;
 };
+struct Attention {  ///< inputs: Q, K and V [F, H, W], each of the H W places a token: heads of softmax(Q K^T / sqrt(F / heads)) V, [F, H, W]; H W <= 8192
+  int heads = 1;    ///< divides F: head i has the channels i F / heads and on
+};
 
-using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint>;
+using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint,
+                        Attention>;
 std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {
   std::string name;
   Op op;
-  std::vector<std::string> inputs;  ///< names of earlier nodes; exactly one except Input (none), Add and Concat (two or more), TwoPoint (one or two)
+  /// Names of earlier nodes; exactly one except Input (none), Add and Concat (two or more), TwoPoint (one or two), Attention (three).
+  std::vector<std::string> inputs;
   Shape shape;                      ///< of the output; filled by infer_shapes
 };
 
@@ -135,7 +140,8 @@ std::size_t state_elements(const Graph& graph);
 /// What counts: a synaptic operation is one product of a nonzero activation with a nonzero weight. A step of a weight layer whose
 /// nonzero activations are all +-1 counts accumulations, any other counts multiply-accumulates. An Affine that was not folded counts
 /// one multiply-accumulate an element. Biases, pooling and tanh are not counted, by NeuroBench's rule; a two-point cell that is computed counts
-/// one membrane update, and moves no state. An input that does not change from
+/// one membrane update, and moves no state. Attention counts multiply-accumulates: a product of q and k where both are nonzero, a product with a
+/// nonzero v (the weights of a softmax count as nonzero); its dense twin 2 N^2 F of them for N tokens. An input that does not change from
 /// one step to the next (direct encoding) is multiplied once and its current reused: it is counted once.
 ///
 /// Bytes moved, float32, no cache assumed beyond one layer's step. A layer run event by event: 4 bytes of weight, and 8 of partial sum

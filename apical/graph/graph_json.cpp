@@ -24,7 +24,7 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
     op_names{"input",  "conv2d", "linear",  "avg_pool2d", "max_pool2d", "flatten", "affine",
-             "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point"},
+             "neuron", "add",    "readout", "slice",      "concat",     "tanh",    "two_point", "attention"},
     mtf_names{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)},
     output_names{std::begin(kernels::two_point_output_names), std::end(kernels::two_point_output_names)};
 
@@ -62,6 +62,7 @@ struct Writer {
     j["mtf"] = mtf_names[static_cast<std::size_t>(p.cell.mtf)], j["output"] = output_names[static_cast<std::size_t>(p.cell.output)];
     j["c_max"] = p.cell.c_max;
   }
+  void operator()(const Attention& a) const { j["heads"] = a.heads; }
 };
 
 // --- reading -------------------------------------------------------------------------------------------------------------------
@@ -233,13 +234,15 @@ Op read_op(Reader& r) {
       return Concat{};
     case 12:
       return Tanh{};
-    default: {
+    case 13: {
       TwoPoint p;
       p.cell.mtf = static_cast<kernels::Mtf>(r.choice("mtf", mtf_names));
       p.cell.output = static_cast<kernels::TwoPointOutput>(r.choice("output", output_names));
       p.cell.c_max = r.real("c_max");
       return p;
     }
+    default:
+      return Attention{r.small("heads")};
   }
 }
 

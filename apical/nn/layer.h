@@ -14,6 +14,8 @@ class LayerImpl : public torch::nn::Module {
   /// `v` is the layer's state (membrane, [B, ...]): read and replaced; null or undefined for layers without state.
   virtual Sequence run(const Sequence& x, torch::Tensor* v) = 0;
   virtual bool has_state() const { return false; }
+  /// No gradient through the state of the step before (SLTT).
+  virtual void detach_temporal(bool) {}
   /// True when the output at one step depends on inputs of later steps (e.g. statistics over the whole sequence): a rule that
   /// walks step by step refuses such a layer.
   virtual bool mixes_time() const { return false; }

@@ -4,7 +4,7 @@
 //   [net.neuron]                # defaults of every neuron layer
 //   tau = 2.0
 //   [[net.layer]]
-//   type = "conv"               # conv dense norm lif if plif pool flatten dropout two_point two_point_conv
+//   type = "conv"               # conv dense norm lif if plif pool flatten dropout two_point two_point_conv two_point_spiking
 //   channels = 16
 //
 // Layers run one after another on the whole sequence (or on one step of it: T = 1 with the state carried by the caller).
@@ -16,6 +16,7 @@
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron.h"
 #include "apical/nn/two_point_conv.h"
+#include "apical/nn/two_point_spiking.h"
 
 namespace apical::nn {
 
@@ -30,7 +31,9 @@ struct DropoutSpec { double p = 0.5; };
 /// Two-point cells in place of a dense layer or a convolution: their context is the layer itself. `in`/`inputs` are not read.
 struct TwoPointSpec { TwoPointOptions options; };
 struct TwoPointConvSpec { TwoPointConvOptions options; };
-using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, PoolSpec, FlattenSpec, DropoutSpec, TwoPointSpec, TwoPointConvSpec>;
+struct SpikingTwoPointSpec { SpikingTwoPointOptions options; };
+using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, PoolSpec, FlattenSpec, DropoutSpec, TwoPointSpec, TwoPointConvSpec,
+                               SpikingTwoPointSpec>;
 
 struct NetworkSpec {
   std::vector<LayerSpec> layers;
@@ -43,7 +46,7 @@ struct NetworkSpec {
 /// Reads a [net] table; unknown keys, wrong values, T < 1: usage errors naming the layer.
 NetworkSpec parse_network(const Config& net, const graph::Shape& input);
 
-/// State of all layers, explicit: one membrane a neuron layer, undefined before the first step.
+/// State of all layers, explicit: the membranes of a neuron layer, undefined before the first step.
 using States = std::vector<torch::Tensor>;
 
 class NetworkImpl : public torch::nn::Module {

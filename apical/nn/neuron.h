@@ -41,7 +41,7 @@ class LIFNodeImpl : public LayerImpl {
   bool has_state() const override { return true; }
   std::string lower(graph::Graph& graph, const std::string& input) const override;
   const kernels::Lif& lif() const noexcept { return lif_; }
-  void detach_temporal(bool on) noexcept { lif_.detach_temporal = on; }
+  void detach_temporal(bool on) override { lif_.detach_temporal = on; }
 
  protected:
   LIFNodeImpl(const NeuronOptions& options, double decay);

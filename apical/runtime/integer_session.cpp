@@ -143,6 +143,7 @@ struct IntegerSession::Impl {
       case Kind::concat:
       case Kind::tanh:
       case Kind::two_point:
+      case Kind::attention:
       case Kind::flatten:
         break;
     }

@@ -16,7 +16,7 @@
 
 namespace apical::runtime {
 
-enum class Kind : std::uint8_t { input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point };
+enum class Kind : std::uint8_t { input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point, attention };
 
 /// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
 std::vector<std::uint32_t> channel_last(const graph::Shape& shape);

@@ -119,6 +119,7 @@ class Builder {
   void fill(const graph::Concat&, Slot& s) { s.order.clear(); }
   void fill(const graph::Tanh&, Slot&) {}
   void fill(const graph::TwoPoint& op, Slot& s) { s.cell = op.cell; }
+  void fill(const graph::Attention& op, Slot& s) { s.heads = static_cast<std::size_t>(op.heads); }
 
   void fill(const graph::Readout& op, Slot& s) {
     s.readout = op.kind;

@@ -8,6 +8,7 @@
 #include "apical/kernels/event_pool.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/neurons/two_point.h"
+#include "apical/runtime/attention.h"
 #include "apical/runtime/program.h"
 #include "apical/runtime/stepping.h"
 
@@ -125,8 +126,12 @@ struct Session::Impl {
       case Kind::two_point:
         kernels::two_point_forward(s.cell, in->x.data(), s.inputs.size() > 1 ? in_order(s, s.inputs[1]) : nullptr, s.n, b.x.data());
         break;
+      case Kind::attention:  // images of one shape: all channel last, so a token's values lie side by side
+        attention(in->x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels), s.heads, listed.data(), b.x.data());
+        break;
     }
   }
+  static std::size_t tokens(const Slot& s) { return s.n / static_cast<std::size_t>(s.channels); }
 
   void product(std::size_t i, const Slot& s, const Buffer& in, std::span<float> y) {
     s.half.empty() ? product(i, s, s.weight.data(), in, y) : product(i, s, s.half.data(), in, y);
@@ -234,13 +239,15 @@ struct Session::Impl {
     for (const auto k : s.inputs) in_bytes += stored_bytes(slot(k)), ann_bytes += 4.0 * static_cast<double>(slot(k).n);
     dense_bytes += in_bytes;
     const double tensors = s.weight_size * static_cast<double>(s.weights) + 4.0 * static_cast<double>(s.biases);
-    const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : 0;
+    const double products = weights ? s.synapses : s.kind == Kind::affine ? static_cast<double>(s.n) : s.kind == Kind::attention ? 2.0 * static_cast<double>(tokens(s) * s.n) : 0;
     c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
     if (first && s.kind != Kind::readout) c.ann += products, c.ann_weight_bytes += tensors, c.ann_activation_bytes += ann_bytes;
     if (s.kind == Kind::neuron) c.membrane_updates += static_cast<double>(s.n), c.state_bytes += 8.0 * static_cast<double>(s.n);
     if (s.kind == Kind::readout) c.state_bytes += 8.0 * static_cast<double>(s.n);
     if (!run) return;
     if (s.kind == Kind::affine) c.effective_macs += products;
+    if (s.kind == Kind::attention)
+      c.effective_macs += attention_products(of(s.inputs[0]).x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels));
     if (s.kind == Kind::two_point) c.membrane_updates += static_cast<double>(s.n);
     if (!weights) {
       c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
@@ -304,6 +311,17 @@ void Session::set_state(const State& state) {
   check_state(impl_->program->state_size, state.values.size(), state.steps);
   impl_->each_state([&](std::size_t theirs, std::size_t ours) { impl_->values[ours] = state.values[theirs]; });
   impl_->steps = state.steps, impl_->have_frame = false;
+}
+
+std::vector<float> Session::output(const std::string& node) const {
+  const auto& slots = impl_->program->slots;
+  const auto at = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.name == node; });
+  if (at == slots.end()) throw usage_error("there is no node '" + node + "'", "Session::output");
+  const Buffer& b = impl_->of(static_cast<std::size_t>(at - slots.begin()));
+  std::vector<float> as_it_lies(b.x.begin(), b.x.end()), out(at->n);
+  if (as_it_lies.empty()) as_it_lies.resize(at->n), kernels::unpack_bits(b.bits.data(), 1, at->n, as_it_lies.data());
+  for (std::size_t k = 0; k < at->n; ++k) out[at->order.empty() ? k : at->order[k]] = as_it_lies[k];
+  return out;
 }
 
 const std::vector<SpikeRecord>& Session::spikes() const noexcept { return impl_->recorder.records(); }

@@ -139,7 +139,11 @@ void networks() {
   cells.nodes = {{"in", Input{}, {}, {}}, {"r", Slice{1, 2}, {"in"}, {}}, {"phi", Tanh{}, {"r"}, {}}, {"p", Linear{"w", ""}, {"phi"}, {}},
                  {"h", TwoPoint{{apical::kernels::Mtf::tm3}}, {"r", "p"}, {}}, {"both", Concat{}, {"h", "r"}, {}}};
   validate(cells);
-  for (const Graph& g : {tiny, apical::testing::small_net(), cells}) {
+  Graph mixed;
+  mixed.name = "attention", mixed.input_shape = {2, 3, 1}, mixed.T = 1;
+  mixed.nodes = {{"in", Input{}, {}, {}}, {"y", Attention{2}, {"in", "in", "in"}, {}}};
+  validate(mixed);
+  for (const Graph& g : {tiny, apical::testing::small_net(), cells, mixed}) {
     const std::string text = to_json(g);
     put("graph_json/" + g.name, Bytes(text.begin(), text.end()));
     std::filesystem::create_directories(root / "model");
