@@ -8,6 +8,7 @@
 #include "apical/formats/audio.h"
 #include "apical/formats/png.h"
 #include "apical/recipe/driver.h"
+#include "apical/recipe/testing.h"
 
 void run_mcc_two_point_cells(apical::recipe::RunContext& context);
 
@@ -17,11 +18,10 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-class AvFolder : public ::testing::Test {
+class AvFolder : public testing::InFolder {
  protected:
   void SetUp() override {
-    dir = fs::path(::testing::TempDir()) / ("apical_mcc_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(dir);
+    InFolder::SetUp();
     for (int talker = 1; talker <= 2; ++talker)
       for (int word = 0; word < 2; ++word)
         for (int take = 0; take < 6; ++take) put(take < 5 ? "train" : "test", talker, word, take);
@@ -30,7 +30,6 @@ class AvFolder : public ::testing::Test {
     options.out = (dir / "run").string();
     options.set = {"av.folder=" + (dir / "av").string(), "av.sample_rate=8000", "av.coefficients=6", "av.frames=8", "av.letter=2", "held_out=0.2", "train.batch=8"};
   }
-  void TearDown() override { fs::remove_all(dir); }
 
   static void put_sound(const fs::path& path, double frequency, int rate = 8000) {
     make_folder(path.parent_path());
@@ -47,15 +46,9 @@ class AvFolder : public ::testing::Test {
       formats::write_png(stem / (std::to_string(v) + ".png"), {6, 5, 1, std::vector<std::uint8_t>(30, static_cast<std::uint8_t>(40 + 120 * word + 5 * v))});
   }
   RunOutcome run() { return run_recipe(find_recipe(catalogue(), "mcc-two-point-cells"), run_mcc_two_point_cells, options); }
-  std::string refusal() {
-    try {
-      run();
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "nothing was thrown";
+  std::string refusal(ExitCode code = ExitCode::data) {
+    return error_of([&] { run(); }, code);
   }
-  fs::path dir;
   RunOptions options;
 };
 
@@ -68,14 +61,15 @@ TEST_F(AvFolder, RecognitionAndEnhancementRunOnIt) {
   EXPECT_EQ(o.result.get("runtime_samples"), 4);
   EXPECT_EQ(o.result.get("synapses_miscounted"), 0);
   EXPECT_TRUE(o.result.get("accuracy_coop") && o.result.get("conflict_picture_add") && o.result.get("enhancement_mse_coop"));
+  EXPECT_TRUE(o.result.get("accuracy_burst_rule") && o.result.get("accuracy_burst_backprop"));
   EXPECT_THAT(read_text(o.report), HasSubstr("16 utterances with the lips that spoke them"));
   EXPECT_EQ(formats::read_audio(dir / "run" / "estimate_coop.wav").sample_rate, 8000);
 }
 
 TEST_F(AvFolder, SaysWhatCannotBeUsedAndWhere) {
-  const auto with = [&](const std::string& assignment) {
+  const auto with = [&](const std::string& assignment, ExitCode code = ExitCode::data) {
     options.set.push_back(assignment);
-    const std::string said = refusal();
+    const std::string said = refusal(code);
     options.set.pop_back();
     return said;
   };
@@ -83,7 +77,7 @@ TEST_F(AvFolder, SaysWhatCannotBeUsedAndWhere) {
   EXPECT_THAT(with("av.letter=9"), AllOf(HasSubstr("no character 9"), HasSubstr("s1/w00")));
   EXPECT_THAT(with("av.letter=1"), HasSubstr("all utterances are of one class, 'w'"));
   EXPECT_THAT(with("av.sample_rate=16000"), AllOf(HasSubstr("8000 Hz, not 1 at 16000 Hz"), HasSubstr("w00.wav")));
-  EXPECT_THAT(with("av.sample_rate=100"), HasSubstr("8000..192000"));
+  EXPECT_THAT(with("av.sample_rate=100", ExitCode::usage), HasSubstr("8000..192000"));
   EXPECT_THAT(with("held_out=0.0"), HasSubstr("too few utterances"));
   const auto at = dir / "av/train/s2/w13";
   fs::rename(at.string() + ".wav", dir / "aside.wav");

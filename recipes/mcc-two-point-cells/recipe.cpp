@@ -14,7 +14,8 @@ namespace {
 using recipe::RunContext;
 
 // The rate of the grid with the best score on held-out pairs after a short run, the same grid for every arm.
-double choose_rate(const Study& s, Draws& draws, const Drawn& held_out, Run run) {
+template <class R>
+double best_rate(const Study& s, Draws& draws, const Drawn& held_out, R run) {
   const auto grid = s.c.config.reals("grid.lr");
   if (grid.empty()) return s.c.config.real("train.lr");
   double best = -1e30, rate = grid.front();
@@ -29,6 +30,15 @@ double choose_rate(const Study& s, Draws& draws, const Drawn& held_out, Run run)
     if (run.curve.back().second > best) best = run.curve.back().second, rate = lr;
   }
   return rate;
+}
+
+// Trains with the rate of its kind, which the first run of the kind chooses.
+template <class R>
+void learn(const Study& s, Draws& draws, const Drawn& held_out, const std::string& kind, R& run, std::map<std::string, double>& rates, std::uint64_t& log_size) {
+  if (!rates.count(kind)) rates[kind] = best_rate(s, draws, held_out, run);
+  run.lr = rates[kind];
+  log_size = train(s, draws, held_out, run, 0, log_size);
+  log_info(run.name() + ": held-out score " + number(run.curve.back().second, 4));
 }
 
 // What is trained with one seed. Desk: add and the cells under test at every lambda; the other arms once, with the first seed.
@@ -76,6 +86,7 @@ void run(RunContext& c) {
 
   // Everything learns before the test split is opened.
   std::vector<Run> recognition, enhancement;
+  std::vector<BurstRun> local;
   std::map<std::string, double> rates;
   std::uint64_t log_size = 0;
   for (const auto seed : c.seeds) {
@@ -85,12 +96,15 @@ void run(RunContext& c) {
     for (std::int64_t epoch = 0; epoch < c.config.integer("train.held_out_draws"); ++epoch) parts.push_back(draw(s.held_out, s.pairs(key), s.statistics, static_cast<std::uint64_t>(epoch)));
     const Drawn held = joined(parts);
     for (auto& r : plan(s, arms, seed)) {
-      const std::string kind = r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : "");
-      if (!rates.count(kind)) rates[kind] = choose_rate(s, draws, held, r);  // with the first seed
-      r.lr = rates[kind];
-      log_size = train(s, draws, held, r, 0, log_size);
-      log_info(r.name() + ": held-out score " + number(r.curve.back().second, 4));
+      learn(s, draws, held, r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : ""), r, rates, log_size);
       (r.task == Task::recognition ? recognition : enhancement).push_back(r);
+    }
+    if (c.config.text("arms") != "all") continue;
+    for (const bool by_bursts : {true, false}) {
+      BurstRun r;
+      r.by_bursts = by_bursts, r.seed = seed;
+      learn(s, draws, held, r.kind(), r, rates, log_size);
+      local.push_back(r);
     }
   }
 
@@ -107,6 +121,7 @@ void run(RunContext& c) {
     if (r.seed == c.seeds.front() && (r.arm.metric == mtf || r.arm.metric == "add") && !r.killed) first.push_back(r);
   test_speed(s, first, test);
   show_cells(s, *cells, test);
+  test_bursts(s, local, test);
   test_enhancement(s, enhancement, test);
   report::Table chosen{{"arm", "learning rate"}, {}};
   for (const auto& [arm, rate] : rates) chosen.rows.push_back({arm, number(rate)});
