@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "apical/base/error.h"
 #include "apical/base/log.h"
@@ -149,16 +150,32 @@ void group_verbs(CLI::App& app) {
     if (const auto it = groups.find(sub->get_name()); it != groups.end()) sub->group(it->second);
 }
 
+namespace {
+
+// A result that nobody got is no result: a full disk, a closed pipe.
+int written() { return std::fflush(stdout) == 0 && !std::ferror(stdout) ? 0 : throw data_error("cannot write the result", "standard output"); }
+
+// What the command line asks for; the exit code.
+int parsed(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return usage(app, error);
+    std::ostringstream text;  // --help, --version
+    app.exit(error, text, text);
+    std::fputs(text.str().c_str(), stdout);
+  }
+  return written();
+}
+
+}  // namespace
+
 int run_program(CLI::App& app, int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is an error of write(), with a message, not the end
   try {
     if (::getenv("APICAL_SIMD")) kernels::simd_level();  // refuses a level this machine lacks
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
-    return std::fflush(stdout) == 0 && !std::ferror(stdout) ? 0 : throw data_error("cannot write the result", "standard output");
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return usage(app, error);
-    return app.exit(error);  // --help, --version
+    return parsed(app, argc, argv);
   } catch (const Exit& exit) {
     std::fflush(stdout);
     return exit.code;

@@ -36,6 +36,13 @@ TEST(Text, Quantities) {
   EXPECT_EQ(join({"a", "b"}, ", "), "a, b");
 }
 
+TEST(Text, NumbersAreTheWholeText) {
+  EXPECT_EQ(as_number<double>("-0.5e1"), -5.0);
+  EXPECT_EQ(as_number<std::int64_t>("-12"), -12);
+  for (const char* no : {"", "1 ", " 1", "1x", "0x1", "99999999999999999999"}) EXPECT_FALSE(as_number<std::int64_t>(no)) << no;
+  EXPECT_FALSE(as_number<std::int64_t>("1.5"));
+}
+
 TEST(Progress, Line) {
   EXPECT_EQ(Progress::line("epoch 1", 300, 1200, "images", 150, "loss 0.1"),
             "epoch 1  300/1200 images  25 %  150 images/s  ETA 6.0 s  loss 0.1");

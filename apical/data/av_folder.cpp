@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 #include "apical/base/error.h"
+#include "apical/base/files.h"
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
 #include "apical/data/image_fit.h"
@@ -113,15 +115,56 @@ std::vector<AvClip> read_av_folder(const fs::path& dir, const std::string& split
     throw usage_error("coefficients must be at least 1, not " + std::to_string(settings.coefficients), "coefficients");
   const LogMel front(settings.features);
   std::vector<fs::path> sounds;
-  for (const fs::path& talker : sorted_files(dir / split, true))
+  for (const fs::path& talker : sorted_files(dir / split, true)) {
+    std::set<std::string> heard;
     for (const fs::path& file : sorted_files(talker))
-      if (file.extension() == ".wav" || file.extension() == ".flac") sounds.push_back(file);
+      if (file.extension() == ".wav" || file.extension() == ".flac") {
+        sounds.push_back(file);
+        if (!heard.insert(file.stem().string()).second) throw data_error("there are two sounds of this name", file.string(), "Keep one of them.");
+      }
+    for (const fs::path& folder : sorted_files(talker, true))
+      if (!heard.count(folder.filename().string())) throw data_error("the pictures have no sound beside them", folder.string(), layout);
+  }
   if (sounds.empty()) throw data_error("no sounds found", (dir / split).string(), layout);
   std::vector<AvClip> clips(sounds.size());
   parallel_for(0, sounds.size(), 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) clips[i] = read_clip(sounds[i], front, settings);
   });
   return clips;
+}
+
+Set av_set(const fs::path& dir, const std::string& split, const AvFolderSettings& settings, int letter, std::vector<std::string> classes) {
+  if (letter < 0) throw usage_error("the class of an utterance is a character of its name, from 1, or 0: its talker", "letter");
+  auto clips = read_av_folder(dir, split, settings);
+  Set set;
+  set.name = fs::absolute(dir / "").parent_path().filename().string(), set.split = split, set.kind = Kind::audio;
+  set.sample_rate = settings.features.sample_rate, set.width = settings.coefficients;
+  const auto where = [&](const AvClip& c) { return (dir / split / c.talker / c.name).string(); };
+  std::vector<std::string> found;
+  for (const auto& c : clips) {
+    if (c.name.size() < static_cast<std::size_t>(letter))
+      throw data_error("the name has no character " + std::to_string(letter) + ", which is to be the class", where(c),
+                       "Rename it, or take another character.");
+    found.push_back(letter == 0 ? c.talker : c.name.substr(static_cast<std::size_t>(letter) - 1, 1));
+  }
+  set.classes = std::move(classes);
+  if (set.classes.empty()) {
+    const std::set<std::string> sorted(found.begin(), found.end());
+    set.classes.assign(sorted.begin(), sorted.end());
+  }
+  Sha256 hash;
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    auto& c = clips[i];
+    const auto at = std::find(set.classes.begin(), set.classes.end(), found[i]);
+    if (at == set.classes.end()) throw data_error("class '" + found[i] + "' is not among those of the training data", where(c),
+                       "Known: " + join(set.classes, ", ") + ".");
+    set.labels.push_back(static_cast<std::int32_t>(at - set.classes.begin()));
+    set.ids.push_back(split + "/" + c.talker + "/" + c.name);
+    for (const auto* v : {&c.sound, &c.lips}) hash.update(v->data(), v->size() * sizeof(float));
+    set.clips.push_back(std::move(c.sound)), set.lips.push_back(std::move(c.lips));
+  }
+  set.sha256 = hash.hex();
+  return set;
 }
 
 }  // namespace apical::data

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apical/data/audio_features.h"
+#include "apical/data/dataset.h"
 #include "apical/formats/png.h"
 
 namespace apical::data {
@@ -29,8 +30,15 @@ struct AvClip {
 ///     DIR/<split>/<talker>/<name>/*.png              its pictures in order of their names, all of one size, cropped to the lips
 ///     DIR/noise/*.wav (or .flac)                     recorded noise: see read_noise()
 /// `ffmpeg -i NAME.mpg NAME.wav` and `ffmpeg -i NAME.mpg -vf crop=W:H:X:Y NAME/%04d.png` make both from a video. Data error naming what is
-/// missing or does not fit.
+/// missing or does not fit: also pictures without a sound.
 std::vector<AvClip> read_av_folder(const std::filesystem::path& dir, const std::string& split, const AvFolderSettings& settings = {});
+
+/// The same as a labelled set of sounds with lips; ids are <split>/<talker>/<name>. The class of an utterance is character `letter` (from 1)
+/// of its name: those of GRID are command, colour, preposition, letter, digit and adverb ("bbaf2n": bin blue at f 2 now); 0: its talker.
+/// `classes`: those of the training split, in their order; empty: those found, sorted. The hash is over sounds and lips as they are used.
+/// Data errors: those of read_av_folder, a name that is too short, a class that is not among `classes`.
+Set av_set(const std::filesystem::path& dir, const std::string& split, const AvFolderSettings& settings, int letter,
+           std::vector<std::string> classes = {});
 
 /// The first `count` coefficients, in zig-zag order, of the orthonormal two-dimensional DCT-II of a picture (0..1, grey):
 /// F(u, v) = a_u b_v sum_yx p(y, x) cos(pi u (2y + 1) / 2H) cos(pi v (2x + 1) / 2W). The order is that of JPEG (ITU-T T.81, figure A.6):

@@ -120,6 +120,27 @@ TEST(AvFolder, NamesWhatIsMissingOrDoesNotFit) {
   EXPECT_THAT(read(convert), HasSubstr("3 x 3 has no 50 coefficients"));
 }
 
+TEST(AvFolder, IsASetWhoseClassesAreLettersOfTheNames) {
+  const Folder dir;
+  for (const char* name : {"train/s1/xb", "train/s2/xa", "test/s3/ya", "test/s3/yc"}) put_sound(dir.path / (std::string(name) + ".wav"), 500), put_lips(dir.path / name, 2);
+  const Set train = av_set(dir.path, "train", {}, 2);
+  EXPECT_THAT(train.classes, ::testing::ElementsAre("a", "b"));
+  EXPECT_THAT(train.labels, ::testing::ElementsAre(1, 0));
+  EXPECT_THAT(train.ids, ::testing::ElementsAre("train/s1/xb", "train/s2/xa"));
+  EXPECT_EQ(train.name, dir.path.filename().string());
+  EXPECT_EQ(train.lips[1].size(), 5u * 50);
+  EXPECT_EQ(train.width, 50);
+  EXPECT_THAT(av_set(dir.path, "train", {}, 0).classes, ::testing::ElementsAre("s1", "s2"));
+  EXPECT_THAT(refusal([&] { av_set(dir.path, "train", {}, 3); }), HasSubstr("no character 3"));
+  EXPECT_THAT(refusal([&] { av_set(dir.path, "test", {}, 2, train.classes); }), ::testing::AllOf(HasSubstr("class 'c'"), HasSubstr("yc")));
+  const auto [kept, held] = split_validation(av_set(dir.path, "train", {}, 1), 0.5);
+  EXPECT_EQ(kept.lips.size() + held.lips.size(), 2u);
+  EXPECT_EQ(held.lips.size(), 1u);
+  // What has no pair.
+  fs::rename(dir.path / "train/s1/xb.wav", dir.path / "train/s1/xc.wav");
+  EXPECT_THAT(refusal([&] { av_set(dir.path, "train", {}, 2); }), ::testing::AllOf(HasSubstr("pictures have no sound"), HasSubstr("s1/xb")));
+}
+
 TEST(AvFolder, NoiseIsReadByNameAtTheRate) {
   const Folder dir;
   EXPECT_THAT(refusal([&] { read_noise(dir.path, 8000); }), HasSubstr("no recorded noise"));

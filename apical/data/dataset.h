@@ -31,6 +31,7 @@ struct Set {
   std::vector<std::vector<formats::Event>> recordings;        ///< events: one list a sample, ordered by time
   int sample_rate = 0;                                        ///< audio: Hz
   std::vector<std::vector<float>> clips;                      ///< audio: mono, -1..1
+  std::vector<std::vector<float>> lips;                       ///< audio with its talkers' lips: [K, width] features a clip; else empty
 
   std::size_t size() const noexcept { return labels.size(); }
   std::size_t pixel_count() const noexcept { return static_cast<std::size_t>(channels) * height * width; }

@@ -23,9 +23,11 @@ Random stream(const PairSettings& settings, const char* purpose, const Set& set,
   return {settings.seed, stream_id("pairs/" + set.split + "/" + purpose) ^ (epoch * 0x9E3779B97F4A7C15ull), std::uint64_t{index} << 32};
 }
 
-/// "train/3_theo_7" gives "theo"; "" when the id has another form.
+/// "train/3_theo_7" gives "theo", and "train/s1/bbaf2n" "s1"; "" when the id has another form.
 std::string speaker_of(const std::string& id) {
-  const std::string name = id.substr(id.rfind('/') + 1);
+  const auto slash = id.find('/'), name_at = id.rfind('/');
+  if (slash != name_at) return id.substr(slash + 1, name_at - slash - 1);
+  const std::string name = id.substr(name_at + 1);
   const auto first = name.find('_'), last = name.rfind('_');
   return first == last ? "" : name.substr(first + 1, last - first - 1);
 }
@@ -78,6 +80,33 @@ std::size_t check_clips(const Set& audio) {
   return clipped;
 }
 
+/// x [.., mean.size()], or as it is where they are empty.
+void apply(const std::vector<float>& mean, const std::vector<float>& deviation, std::span<float> x) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!mean.empty()) x[i] -= mean[i % mean.size()];
+    if (!deviation.empty()) x[i] /= deviation[i % deviation.size()];
+  }
+}
+
+/// Sums of columns, for their mean and standard deviation.
+struct Moments {
+  explicit Moments(std::size_t width) : sum(width), square(width) {}
+  void add(std::span<const float> x) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      sum[i % sum.size()] += x[i];
+      square[i % sum.size()] += static_cast<double>(x[i]) * x[i];
+    }
+  }
+  void put(double rows, std::vector<float>& mean, std::vector<float>& deviation) const {
+    for (std::size_t b = 0; b < sum.size(); ++b) {
+      const double m = sum[b] / rows, variance = square[b] / rows - m * m;
+      mean.push_back(static_cast<float>(m));
+      deviation.push_back(variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f);
+    }
+  }
+  std::vector<double> sum, square;
+};
+
 }  // namespace
 
 struct PairedSet::Buffers {
@@ -88,7 +117,23 @@ struct PairedSet::Buffers {
 
 PairedSet::PairedSet(Set audio, Set images, const LogMelSettings& features)
     : audio_(std::move(audio)), images_(std::move(images)), front_(features) {
-  check_sets(audio_, images_, features.sample_rate);
+  prepare();
+}
+
+PairedSet::PairedSet(Set audio, const LogMelSettings& features) : audio_(std::move(audio)), front_(features) {
+  if (audio_.lips.size() != audio_.size()) throw data_error("there are sounds without lips", "data set '" + audio_.name + "'");
+  images_.name = audio_.name, images_.split = audio_.split, images_.classes = audio_.classes, images_.labels = audio_.labels;
+  images_.height = features.frames, images_.width = audio_.width;
+  lips_.resize(size() * image_width());
+  for (std::size_t i = 0; i < size(); ++i)
+    resample_frames(audio_.lips[i], static_cast<std::size_t>(audio_.width), static_cast<std::size_t>(features.frames),
+                    std::span(lips_).subspan(i * image_width(), image_width()));
+  audio_.lips.clear();
+  prepare();
+}
+
+void PairedSet::prepare() {
+  check_sets(audio_, images_, front_.settings().sample_rate);
   clipped_ = check_clips(audio_);
   of_class_.resize(images_.classes.size());
   for (std::uint32_t i = 0; i < images_.size(); ++i) of_class_[static_cast<std::size_t>(images_.labels[i])].push_back(i);
@@ -128,7 +173,7 @@ void PairedSet::check(const PairSettings& s) const {
                      "Set babble = 0: pink noise alone.");
   for (std::size_t i = 0; i < s.recorded.size(); ++i)
     if (s.recorded[i].empty()) throw data_error("recorded noise " + std::to_string(i) + " has no samples", "recorded");
-  if (s.occluder < 0 || s.occluder > std::min(images_.height, images_.width))
+  if (lips_.empty() && (s.occluder < 0 || s.occluder > std::min(images_.height, images_.width)))
     throw usage_error("the occluder must have 0 .. " + std::to_string(std::min(images_.height, images_.width)) + " pixels a side, not " +
                           std::to_string(s.occluder),
                       "occluder");
@@ -165,6 +210,7 @@ double PairedSet::mix(const PairSettings& s, std::uint32_t index, std::uint64_t 
 
 std::uint32_t PairedSet::image_of(const PairSettings& s, std::uint32_t index, std::uint64_t epoch) const {
   if (index >= size()) throw internal_error("sample index out of range", "PairedSet");
+  if (!lips_.empty() && !s.conflict) return index;
   Random random = stream(s, "picture", audio_, epoch, index);
   const auto own = static_cast<std::size_t>(audio_.labels[index]);
   if (!s.conflict) return of_class_[own][random.below(static_cast<std::uint32_t>(of_class_[own].size()))];
@@ -179,6 +225,10 @@ std::uint32_t PairedSet::image_of(const PairSettings& s, std::uint32_t index, st
 
 void PairedSet::disturb(const PairSettings& s, std::uint32_t index, std::uint64_t epoch, std::span<float> out) const {
   const std::size_t n = image_width();
+  if (!lips_.empty()) {
+    std::copy_n(lips_.begin() + static_cast<std::ptrdiff_t>(image_of(s, index, epoch) * n), n, out.begin());
+    return;
+  }
   const std::uint8_t* pixels = images_.pixels.data() + image_of(s, index, epoch) * n;
   gaussian_noise(stream(s, "grain", audio_, epoch, index), out);
   Random random = stream(s, "occluder", audio_, epoch, index);
@@ -207,19 +257,18 @@ void PairedSet::draw(const PairSettings& s, const BandStatistics& statistics, st
   fits("image", image.size(), pixels);
   fits("clean", clean.size(), n);
   fits("labels", labels.size(), 1);
-  for (const auto* values : {&statistics.mean, &statistics.std})
-    if (!values->empty() && values->size() != bands)
-      throw usage_error("the statistics are of " + std::to_string(values->size()) + " bands, not " + std::to_string(bands),
+  const auto of = [&](const std::vector<float>& values, std::size_t width, const char* what) {
+    if (!values.empty() && values.size() != width)
+      throw usage_error("the statistics are of " + std::to_string(values.size()) + " " + what + ", not " + std::to_string(width),
                         "PairedSet::draw");
+  };
+  const std::size_t coefficients = lips_.empty() ? 0 : static_cast<std::size_t>(images_.width);
+  of(statistics.mean, bands, "bands"), of(statistics.std, bands, "bands");
+  of(statistics.lip_mean, coefficients, "coefficients"), of(statistics.lip_std, coefficients, "coefficients");
   for (const std::uint32_t i : indices)
     if (i >= size())
       throw internal_error("sample " + std::to_string(i) + " asked of " + std::to_string(size()) + " pairs", "PairedSet::draw");
-  const auto normalise = [&](std::span<float> x) {
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      if (!statistics.mean.empty()) x[i] -= statistics.mean[i % bands];
-      if (!statistics.std.empty()) x[i] /= statistics.std[i % bands];
-    }
-  };
+  const auto normalise = [&](std::span<float> x) { apply(statistics.mean, statistics.std, x); };
   parallel_for(0, indices.size(), grain, [&](std::size_t begin, std::size_t end) {
     Buffers buffers(front_);
     for (std::size_t b = begin; b < end; ++b) {
@@ -236,7 +285,10 @@ void PairedSet::draw(const PairSettings& s, const BandStatistics& statistics, st
         normalise(audio.subspan(b * n, n));
       }
       if (!image.empty() && s.drop_image) std::fill_n(image.begin() + static_cast<std::ptrdiff_t>(b * pixels), pixels, 0.0f);
-      if (!image.empty() && !s.drop_image) disturb(s, i, epoch, image.subspan(b * pixels, pixels));
+      if (!image.empty() && !s.drop_image) {
+        disturb(s, i, epoch, image.subspan(b * pixels, pixels));
+        apply(statistics.lip_mean, statistics.lip_std, image.subspan(b * pixels, pixels));
+      }
     }
   });
 }
@@ -253,29 +305,26 @@ PairSound PairedSet::sound(const PairSettings& settings, std::uint32_t index, st
 
 BandStatistics band_statistics(const PairedSet& train, const PairSettings& settings) {
   PairSettings heard = settings;
-  heard.drop_audio = false;
+  heard.drop_audio = heard.drop_image = false;
   const auto bands = static_cast<std::size_t>(train.front_end().settings().bands);
-  std::vector<double> sum(bands), square(bands);
+  const std::size_t coefficients = train.has_lips() ? static_cast<std::size_t>(train.images().width) : 0;
+  Moments sound(bands), shown(coefficients);
   std::vector<std::uint32_t> indices;
-  std::vector<float> features;
+  std::vector<float> features, pictures;
   constexpr std::size_t batch = 256;
   for (std::size_t begin = 0; begin < train.size(); begin += batch) {
     indices.clear();
     for (std::size_t i = begin; i < std::min(begin + batch, train.size()); ++i) indices.push_back(static_cast<std::uint32_t>(i));
     features.resize(indices.size() * train.audio_width());
-    train.draw(heard, {}, indices, 0, features, {}, {}, {});
-    for (std::size_t i = 0; i < features.size(); ++i) {
-      sum[i % bands] += features[i];
-      square[i % bands] += static_cast<double>(features[i]) * features[i];
-    }
+    if (coefficients > 0) pictures.resize(indices.size() * train.image_width());
+    train.draw(heard, {}, indices, 0, features, pictures, {}, {});
+    sound.add(features);
+    shown.add(pictures);
   }
-  const double n = static_cast<double>(train.size() * train.audio_width() / bands);
   BandStatistics statistics;
-  for (std::size_t b = 0; b < bands; ++b) {
-    const double mean = sum[b] / n, variance = square[b] / n - mean * mean;
-    statistics.mean.push_back(static_cast<float>(mean));
-    statistics.std.push_back(variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f);
-  }
+  const double rows = static_cast<double>(train.size() * train.audio_width() / bands);
+  sound.put(rows, statistics.mean, statistics.std);
+  shown.put(rows, statistics.lip_mean, statistics.lip_std);  // as many: a row of lips a row of sound
   return statistics;
 }
 

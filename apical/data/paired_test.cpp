@@ -61,6 +61,18 @@ std::pair<Set, Set> tones() {
   return {audio, images};
 }
 
+/// 3 talkers x 2 words, two coefficients a frame of the sound: its number and 10 x (the frame's number).
+Set speech() {
+  Set s = tones().first;
+  s.width = 2;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    s.ids[i] = "train/s" + std::to_string(i / 2) + "/word_" + std::to_string(i);
+    auto& lips = s.lips.emplace_back();
+    for (int k = 0; k < 9; ++k) lips.insert(lips.end(), {static_cast<float>(i), 10.0f * static_cast<float>(k)});
+  }
+  return s;
+}
+
 std::string refusal(const std::function<void()>& f, ExitCode code) {
   try {
     f();
@@ -265,7 +277,7 @@ TEST(Pairs, RefuseSettingsAndSizesThatMakeNoSense) {
   std::vector<float> sound(2 * 736), image(3 * 400);
   EXPECT_THAT(refusal([&] { pairs.draw({}, {}, three, 0, sound, image, {}, {}); }, ExitCode::usage),
               HasSubstr("3 pairs are drawn, but 'audio' has room for 2"));
-  EXPECT_THAT(refusal([&] { pairs.draw({}, {{1.0f}, {}}, three, 0, {}, image, {}, {}); }, ExitCode::usage), HasSubstr("1 bands, not 23"));
+  EXPECT_THAT(refusal([&] { pairs.draw({}, {{1.0f}, {}, {}, {}}, three, 0, {}, image, {}, {}); }, ExitCode::usage), HasSubstr("1 bands, not 23"));
   for (auto& id : audio.ids) id = id.substr(0, 8) + "_anna_0";
   const PairedSet alone(audio, images);
   EXPECT_THAT(refusal([&] { draw(alone, {}, 0); }, ExitCode::data), HasSubstr("other speakers"));
@@ -282,6 +294,31 @@ TEST(Pairs, CountClippedSounds) {
   EXPECT_EQ(PairedSet(audio, images).clipped(), 3u);
   audio.clips[2].resize(1000);
   EXPECT_EQ(PairedSet(audio, images).clipped(), 2u);
+}
+
+TEST(Pairs, LipsAreThoseOfTheSoundAndOfAnotherWordInAConflict) {
+  const PairedSet pairs(speech(), LogMelSettings{});
+  EXPECT_EQ(pairs.image_width(), 32u * 2);
+  EXPECT_EQ(pairs.speakers(), 3u);
+  PairSettings settings;
+  settings.occluder = 40;  // of pictures alone
+  const Drawn as_they_are = draw(pairs, settings, 0);
+  for (std::size_t i = 0; i < 6; ++i)
+    for (std::size_t j = 0; j < 32; ++j) {
+      EXPECT_EQ(as_they_are.image[i * 64 + 2 * j], static_cast<float>(i));
+      EXPECT_NEAR(as_they_are.image[i * 64 + 2 * j + 1], 80.0 * static_cast<double>(j) / 31, 1e-4);
+    }
+  const auto statistics = band_statistics(pairs, settings);
+  EXPECT_NEAR(statistics.lip_mean[0], 2.5, 1e-6);
+  EXPECT_NEAR(statistics.lip_std[0], std::sqrt(35.0 / 12), 1e-6);
+  EXPECT_NEAR(draw(pairs, settings, 0, statistics).image[5 * 64], 2.5 / std::sqrt(35.0 / 12), 1e-6);
+  settings.conflict = true;
+  std::set<float> shown;
+  for (std::uint64_t epoch = 0; epoch < 40; ++epoch) shown.insert(draw(pairs, settings, epoch).image[0]);
+  EXPECT_THAT(shown, ::testing::ElementsAre(1, 3, 5));
+  auto without = speech();
+  without.lips.pop_back();
+  EXPECT_THAT(refusal([&] { PairedSet(without, LogMelSettings{}); }, ExitCode::data), HasSubstr("sounds without lips"));
 }
 
 }  // namespace

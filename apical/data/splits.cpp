@@ -33,6 +33,7 @@ Set select(const Set& set, const std::vector<std::uint32_t>& indices) {
     if (set.kind == Kind::image) part.pixels.insert(part.pixels.end(), set.pixels.begin() + i * n, set.pixels.begin() + (i + 1) * n);
     if (set.kind == Kind::events) part.recordings.push_back(set.recordings[i]);
     if (set.kind == Kind::audio) part.clips.push_back(set.clips[i]);
+    if (!set.lips.empty()) part.lips.push_back(set.lips[i]);
   }
   return part;
 }

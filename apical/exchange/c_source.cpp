@@ -232,6 +232,10 @@ class FloatWriter : public CWriter {
     return output == kernels::TwoPointOutput::relu ? "0.0f >= t ? 0.0f : t" : "0.0f >= t ? 0.0f : t > 6.0f ? 6.0f : t";
   }
 
+  void emit(const graph::Attention&, std::size_t k) {
+    throw usage_error("attention has no form in C yet, and '" + graph_.nodes[k].name + "' is one", "target c", "The runtime runs it: apical infer, or libapical_runtime.so.");
+  }
+
   void emit(const graph::Readout& op, std::size_t k) {
     const CItem& x = in(k);
     state("float", "readout", x.n, "of the steps so far");

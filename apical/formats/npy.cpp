@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstring>
 #include <limits>
 #include <string_view>
 
 #include "apical/base/files.h"
+#include "apical/base/text.h"
 #include "apical/formats/bytes.h"
 #include "apical/formats/npy_header.h"
 
@@ -125,8 +125,8 @@ class Literal {
       const std::string code = string();
       expect(')');
       if (f.name.empty() && code.starts_with("|V")) {
-        const auto [end, error] = std::from_chars(code.data() + 2, code.data() + code.size(), f.size);
-        if (error != std::errc() || end != code.data() + code.size() || f.size < 1 || f.size > 1 << 16) fail("the NPY type has strange padding");
+        f.size = as_number<std::size_t>(std::string_view(code).substr(2)).value_or(0);
+        if (f.size < 1 || f.size > 1 << 16) fail("the NPY type has strange padding");
       } else {
         type(code, f.dtype, f.big_endian);
         f.size = size_of(f.dtype);

@@ -7,7 +7,7 @@ namespace apical::graph {
 
 std::string op_name(const Op& op) {
   static const char* const names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
-                                      "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron"};
+                                      "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron", "attention"};
   static_assert(std::variant_size_v<Op> == std::size(names));
   return names[op.index()];
 }

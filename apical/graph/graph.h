@@ -69,15 +69,19 @@ struct SlidingNeuron {  ///< kernels/neurons/sliding.h; stateful: its last K - 1
   float v_th = 1;
   kernels::Surrogate surrogate;
 };
+struct Attention {  ///< inputs: Q, K and V [F, H, W], each of the H W places a token: heads of softmax(Q K^T / sqrt(F / heads)) V, [F, H, W]; H W <= 8192
+  int heads = 1;    ///< divides F: head i has the channels i F / heads and on
+};
 
 using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint,
-                        SpikingNeuron, SlidingNeuron>;
+                        SpikingNeuron, SlidingNeuron, Attention>;
 std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {
   std::string name;
   Op op;
-  std::vector<std::string> inputs;  ///< names of earlier nodes; exactly one except Input (none), Add and Concat (two or more), TwoPoint (one or two)
+  /// Names of earlier nodes; exactly one except Input (none), Add and Concat (two or more), TwoPoint (one or two), Attention (three).
+  std::vector<std::string> inputs;
   Shape shape;                      ///< of the output; filled by infer_shapes
 };
 
@@ -151,8 +155,10 @@ std::size_t state_elements(const Graph& graph);
 ///
 /// What counts: a synaptic operation is one product of a nonzero activation with a nonzero weight. A step of a weight layer whose
 /// nonzero activations are all +-1 counts accumulations, any other counts multiply-accumulates. An Affine that was not folded counts
-/// one multiply-accumulate an element, a SlidingNeuron K and one membrane update. Biases, pooling and tanh are not counted, by NeuroBench's rule; a two-point cell that is computed counts
-/// one membrane update, and moves no state. An input that does not change from
+/// one multiply-accumulate an element, a SlidingNeuron K and one membrane update. Biases, pooling and tanh are not counted, by NeuroBench's rule;
+/// a two-point cell that is computed counts one membrane update, and moves no state. Attention counts multiply-accumulates: a product of q and k
+/// where both are nonzero, a product with a nonzero v (the weights of a softmax count as nonzero); its dense twin 2 N^2 F of them for N tokens. An
+/// input that does not change from
 /// one step to the next (direct encoding) is multiplied once and its current reused: it is counted once.
 ///
 /// Bytes moved, float32, no cache assumed beyond one layer's step. A layer run event by event: 4 bytes of weight, and 8 of partial sum

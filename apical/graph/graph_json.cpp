@@ -24,7 +24,7 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
     op_names{"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
-             "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron"},
+             "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron", "attention"},
     model_names{"cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif"},  // of NeuronModel
     mtf_names{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)},
     output_names{std::begin(kernels::two_point_output_names), std::end(kernels::two_point_output_names)};
@@ -78,6 +78,7 @@ struct Writer {
     j["mtf"] = mtf_names[static_cast<std::size_t>(p.cell.mtf)], j["output"] = output_names[static_cast<std::size_t>(p.cell.output)];
     j["c_max"] = p.cell.c_max;
   }
+  void operator()(const Attention& a) const { j["heads"] = a.heads; }
 };
 
 // --- reading -------------------------------------------------------------------------------------------------------------------
@@ -265,17 +266,19 @@ Op read_op(Reader& r) {
       return Concat{};
     case 12:
       return Tanh{};
-    case 14:
-      return SpikingNeuron{read_model(r), read_surrogate(r)};
-    case 15:
-      return SlidingNeuron{r.text("weights"), r.real("v_th"), read_surrogate(r)};
-    default: {
+    case 13: {
       TwoPoint p;
       p.cell.mtf = static_cast<kernels::Mtf>(r.choice("mtf", mtf_names));
       p.cell.output = static_cast<kernels::TwoPointOutput>(r.choice("output", output_names));
       p.cell.c_max = r.real("c_max");
       return p;
     }
+    case 14:
+      return SpikingNeuron{read_model(r), read_surrogate(r)};
+    case 15:
+      return SlidingNeuron{r.text("weights"), r.real("v_th"), read_surrogate(r)};
+    default:
+      return Attention{r.small("heads")};
   }
 }
 

@@ -165,6 +165,33 @@ TEST(Validate, NamesWhatIsWrong) {
   EXPECT_THAT(message([](Graph& g) { g.nodes.push_back({"more", Flatten{}, {"out"}, {}}); }), HasSubstr("last node"));
 }
 
+TEST(Validate, AttentionIsBetweenThreeImagesOfOneShape) {
+  std::int64_t tokens = 4;
+  const auto said = [&](const Attention& op, std::vector<std::string> inputs) {
+    Graph g;
+    g.input_shape = {6, tokens, 1}, g.T = 1;
+    g.nodes = {{"in", Input{}, {}, {}}, {"pool", AvgPool2d{1, 2}, {"in"}, {}}, {"flat", Flatten{}, {"in"}, {}}, {"mixed", op, std::move(inputs), {}}};
+    try {
+      validate(g);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    EXPECT_EQ(g.nodes.back().shape, (Shape{6, 4, 1}));
+    const std::string text = to_json(g);
+    EXPECT_EQ(to_json(parse_json(text, "test")), text);
+    EXPECT_EQ(std::get<Attention>(parse_json(text, "test").nodes.back().op).heads, op.heads);
+    return std::string("accepted");
+  };
+  EXPECT_EQ(said({3}, {"in", "in", "in"}), "accepted");
+  EXPECT_THAT(said({4}, {"in", "in", "in"}), HasSubstr("heads 4 does not divide the channels 6"));
+  EXPECT_THAT(said({0}, {"in", "in", "in"}), HasSubstr("heads is 0"));
+  EXPECT_THAT(said({1}, {"in", "in"}), HasSubstr("attention needs 3 inputs, queries, keys and values, it has 2"));
+  EXPECT_THAT(said({1}, {"in", "pool", "in"}), HasSubstr("different shapes: [6, 4, 1] and [6, 2, 1] ('pool')"));
+  EXPECT_THAT(said({1}, {"flat", "flat", "flat"}), HasSubstr("[C, H, W]"));
+  tokens = 8193;  // a file of a few bytes must not ask for hours
+  EXPECT_THAT(said({1}, {"in", "in", "in"}), HasSubstr("8193 tokens have more than 2^26 pairs"));
+}
+
 // --- JSON -------------------------------------------------------------------------------------------------------------------------
 
 TEST(Json, KeepsEverything) {

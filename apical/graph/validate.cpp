@@ -117,7 +117,9 @@ class Validator {
       fail(op_name(node.op) + " needs 2 to 64 inputs, it has " + std::to_string(node.inputs.size()));
     if (is_cell && (node.inputs.empty() || node.inputs.size() > 2))
       fail("two_point needs 1 or 2 inputs, the receptive field and the context, it has " + std::to_string(node.inputs.size()));
-    if (!is_input && !is_many && !is_cell && node.inputs.size() != 1)
+    const bool is_attention = std::holds_alternative<Attention>(node.op);
+    if (is_attention && node.inputs.size() != 3) fail("attention needs 3 inputs, queries, keys and values, it has " + std::to_string(node.inputs.size()));
+    if (!is_input && !is_many && !is_cell && !is_attention && node.inputs.size() != 1)
       fail(op_name(node.op) + " needs exactly one input, it has " + std::to_string(node.inputs.size()));
     for (const auto& name : node.inputs) {
       if (shapes_.count(name)) continue;
@@ -309,6 +311,18 @@ class Validator {
     return in(node);
   }
 
+  Shape shape_of(const Attention& op, const Node& node) {
+    image_input(node);
+    for (const auto& name : node.inputs)
+      if (*shapes_.at(name) != in(node))
+        fail("its inputs have different shapes: " + shape_text(in(node)) + " and " + shape_text(*shapes_.at(name)) + " ('" + name + "')");
+    at_least(op.heads, 1, "heads");
+    if (const auto tokens = in(node)[1] * in(node)[2]; tokens * tokens > max_elements)
+      fail(std::to_string(tokens) + " tokens have more than 2^26 pairs");
+    if (in(node)[0] % op.heads) fail("heads " + std::to_string(op.heads) + " does not divide the channels " + std::to_string(in(node)[0]));
+    return in(node);
+  }
+
   void check_figures() {
     for (const auto& [name, value] : graph_.densities) {
       if (!shapes_.count(name)) fail("a density is given for '" + name + "', which is no node");
@@ -346,7 +360,8 @@ class Validator {
     for (const auto& node : graph_.nodes) {
       if (std::holds_alternative<Affine>(node.op)) fail("a quantised network has no affines, but '" + node.name + "' is one", "Fold it, then quantise.");
       if (std::holds_alternative<Slice>(node.op) || std::holds_alternative<Concat>(node.op) || std::holds_alternative<Tanh>(node.op) ||
-          std::holds_alternative<TwoPoint>(node.op) || std::holds_alternative<SpikingNeuron>(node.op) || std::holds_alternative<SlidingNeuron>(node.op))
+          std::holds_alternative<TwoPoint>(node.op) || std::holds_alternative<SpikingNeuron>(node.op) || std::holds_alternative<SlidingNeuron>(node.op) ||
+          std::holds_alternative<Attention>(node.op))
         fail("a " + op_name(node.op) + " has no integer form, and '" + node.name + "' is one",
              "Integers know conv2d, linear, pools, flatten, add, neuron and readout. 16 bits, which are bfloat16, are possible.");
       for (const auto& name : tensor_names(node.op))

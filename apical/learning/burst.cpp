@@ -38,6 +38,16 @@ std::vector<Tensor> BurstNetworkImpl::events(const Tensor& x) const {
 
 Tensor BurstNetworkImpl::forward(const Tensor& x) const { return events(x).back(); }
 
+namespace {
+
+// Where a gradient lies already (an optimiser's own buffer, say) it stays there.
+void put_gradient(Tensor& parameter, const Tensor& gradient) {
+  if (parameter.grad().defined()) parameter.mutable_grad().copy_(gradient);
+  else parameter.mutable_grad() = gradient;
+}
+
+}  // namespace
+
 double BurstNetworkImpl::learn(const Tensor& x, const Tensor& target) {
   torch::NoGradGuard no_grad;
   const auto e = events(x);
@@ -45,8 +55,8 @@ double BurstNetworkImpl::learn(const Tensor& x, const Tensor& target) {
   Tensor bursts = e.back() / 2, taught = e.back() * (0.5 + spec_.gain * (target - e.back()) * (1 - e.back()));
   for (std::size_t l = weight_.size(); l-- > 0;) {
     const auto surplus = (bursts - taught) / (spec_.gain * static_cast<double>(x.size(0)));
-    weight_[l].mutable_grad() = at::mm(surplus.t(), e[l]);
-    bias_[l].mutable_grad() = surplus.sum(0);
+    put_gradient(weight_[l], at::mm(surplus.t(), e[l]));
+    put_gradient(bias_[l], surplus.sum(0));
     if (l == 0) break;
     const auto apex = [&](const Tensor& above) { return at::sigmoid(spec_.beta * (1 - e[l]) * at::mm(above, feedback(l).t())); };
     const auto before = apex(bursts), with = apex(taught);

@@ -48,6 +48,18 @@ TEST(Burst, TheOutputHasTheGradientAndHiddenLayersItsDirection) {
   }
 }
 
+// An optimiser that keeps all gradients in one buffer of its own goes on finding them there.
+TEST(Burst, GradientsAreWrittenWhereTheyLie) {
+  BurstNetwork net(BurstSpec{}, 1);
+  const auto weight = net->parameters()[0];
+  const auto buffer = torch::full_like(weight, 7);
+  weight.mutable_grad() = buffer;
+  net->learn(xor_inputs(), xor_targets());
+  EXPECT_TRUE(weight.grad().is_same(buffer));
+  EXPECT_LT(buffer.abs().max().item<double>(), 7);
+  EXPECT_GT(buffer.abs().max().item<double>(), 0);
+}
+
 double loss_after_xor(bool symmetric, bool hidden_learns, std::uint64_t seed) {
   BurstNetwork net(BurstSpec{{2, 4, 1}, 1.0, 0.5, symmetric}, seed);
   torch::optim::SGD optimiser(net->parameters(), torch::optim::SGDOptions(1.0).momentum(0.9));

@@ -64,6 +64,13 @@ class Builder {
     shape_ = {o.maps, window(shape_[1] + 2 * o.padding, o.kernel, o.stride), window(shape_[2] + 2 * o.padding, o.kernel, o.stride)};
     return std::make_shared<TwoPointConvImpl>(label("two_point_conv"), o, seed_);
   }
+  std::shared_ptr<LayerImpl> add(const SpikingTwoPointSpec& s) {
+    if (shape_.size() != 1) throw usage_error("a two_point_spiking layer needs flat input", label("two_point_spiking"), "Put a flatten layer before it.");
+    SpikingTwoPointOptions o = s.options;
+    o.inputs = shape_[0];
+    shape_ = {o.cells};
+    return std::make_shared<SpikingTwoPointImpl>(label("two_point_spiking"), o, seed_);
+  }
   std::shared_ptr<LayerImpl> add(const DropoutSpec& s) { return std::make_shared<DropoutImpl>(label("dropout"), s.p, seed_); }
 
   const graph::Shape& shape() const { return shape_; }
@@ -114,6 +121,8 @@ E choice(const std::string& word, const std::string& key, const std::string& whe
 }
 
 const std::vector<std::string> neuron_keys = {"tau", "v_th", "v_reset", "reset", "decay_input", "detach_reset", "surrogate", "height", "width"};
+// Near enough to where the apex starts, at 0, that its surrogate has a slope there: a context of fresh weights is small.
+constexpr double apex_v_th = 0.25;
 
 // The values of an enumeration by name, from the list of its names.
 template <class E, std::size_t n>
@@ -221,9 +230,19 @@ LayerSpec parse_layer(const Config& table, const NeuronOptions& defaults) {
     o.proximal = r.boolean("context", true), o.context_kernel = r.integer("context_kernel", 3), o.iterations = r.integer("iterations", 1), o.cell = cell_options(table);
     return TwoPointConvSpec{o};
   }
+  if (type == "two_point_spiking") {
+    auto keys = neuron_keys;  // of the soma, and of the apex what is not named for itself
+    keys.insert(keys.end(), {"cells", "apex_tau", "apex_v_th"});
+    allow(table, keys);
+    SpikingTwoPointOptions o;
+    o.cells = table.integer("cells"), o.soma = o.apex = neuron_options(table, defaults);
+    o.apex.tau = r.real("apex_tau", o.soma.tau), o.apex.v_th = r.real("apex_v_th", apex_v_th);
+    o.apex.v_reset.reset();  // it never resets
+    return SpikingTwoPointSpec{o};
+  }
   throw usage_error("there is no layer type '" + type + "'", table.where(),
                     did_you_mean(type, {"conv", "dense", "norm", "lif", "if", "plif", "cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif", "sliding_psn", "pool",
-                                        "flatten", "dropout", "two_point", "two_point_conv"}));
+                                        "flatten", "dropout", "two_point", "two_point_conv", "two_point_spiking"}));
 }
 
 }  // namespace
@@ -275,9 +294,10 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
       continue;
     }
     if (!neuron) {
-      x = layers_[i]->run(x, states ? &(*states)[i] : nullptr);
-      if (tap && layers_[i]->has_state())
-        tap(layers_[i]->label, static_cast<std::uint64_t>(x.frames.sum(torch::kFloat64).item<double>()), static_cast<std::uint64_t>(x.frames.numel()));
+      const bool stateful = layers_[i]->has_state();
+      x = layers_[i]->run(x, states && stateful ? &(*states)[i] : nullptr);
+      if (tap && stateful)
+        tap(layers_[i]->label, static_cast<std::uint64_t>(x.frames.detach().sum(torch::kFloat64).item<double>()), static_cast<std::uint64_t>(x.frames.numel()));
       continue;
     }
     const auto neurons = static_cast<std::uint64_t>(x.frames.numel() * (x.constant ? x.T : 1));

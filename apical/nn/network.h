@@ -4,7 +4,8 @@
 //   [net.neuron]                # defaults of every neuron layer
 //   tau = 2.0
 //   [[net.layer]]
-//   type = "conv"               # conv dense norm lif if plif cuba_lif adaptive_lif refractory_lif integer_lif sliding_psn pool flatten dropout two_point two_point_conv
+//   type = "conv"               # conv dense norm lif if plif cuba_lif adaptive_lif refractory_lif integer_lif sliding_psn pool flatten dropout two_point
+//                               # two_point_conv two_point_spiking
 //   channels = 16
 //
 // Layers run one after another on the whole sequence (or on one step of it: T = 1 with the state carried by the caller).
@@ -16,6 +17,7 @@
 #include "apical/nn/layers.h"
 #include "apical/nn/neuron_models.h"
 #include "apical/nn/two_point_conv.h"
+#include "apical/nn/two_point_spiking.h"
 
 namespace apical::nn {
 
@@ -37,7 +39,9 @@ struct DropoutSpec { double p = 0.5; };
 /// Two-point cells in place of a dense layer or a convolution: their context is the layer itself. `in`/`inputs` are not read.
 struct TwoPointSpec { TwoPointOptions options; };
 struct TwoPointConvSpec { TwoPointConvOptions options; };
-using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, SlidingSpec, PoolSpec, FlattenSpec, DropoutSpec, TwoPointSpec, TwoPointConvSpec>;
+struct SpikingTwoPointSpec { SpikingTwoPointOptions options; };
+using LayerSpec = std::variant<ConvSpec, DenseSpec, NormSpec, NeuronSpec, SlidingSpec, PoolSpec, FlattenSpec, DropoutSpec, TwoPointSpec, TwoPointConvSpec,
+                               SpikingTwoPointSpec>;
 
 struct NetworkSpec {
   std::vector<LayerSpec> layers;

@@ -67,9 +67,9 @@ class TwoPointLayerImpl : public LayerImpl {
 
   const TwoPointOptions& options() const noexcept { return o_; }
   bool has_context() const noexcept { return o_.proximal || o_.distal > 0 || o_.universal > 0; }
+  torch::Tensor proximal_weight() const;  ///< without its diagonal; only where there is such a field
 
  private:
-  torch::Tensor proximal_weight() const;  // without its diagonal
 
   TwoPointOptions o_;
   torch::Tensor receptive_, bias_, proximal_, distal_, universal_, context_bias_, others_;

@@ -29,7 +29,15 @@ class TwoPointAttentionImpl : public torch::nn::Module {
   /// Q, K, V [B, N, F] alone.
   std::vector<torch::Tensor> cells(const torch::Tensor& x, std::vector<Transmission>* sent = nullptr) const;
 
+  /// Adds its nodes after `input` [F, tokens, 1], the transpose of a sample of x; returns the name of its output, of the same shape. Weights
+  /// become convolutions of 1 x 1; what u sends to every token is one whose kernel reaches all of them. The mean of the tokens is a product of
+  /// its own, F for each token, that Transmission does not have.
+  std::string lower(graph::Graph& graph, const std::string& input, std::int64_t tokens) const;
+
  private:
+  std::string lower_universal(graph::Graph& graph, const std::string& input, const std::string& before, std::int64_t tokens, const std::string& suffix) const;
+  std::string lower_cells(graph::Graph& graph, std::size_t kind, const std::string& r, const std::vector<std::string>& own, const std::string& u, std::int64_t tokens,
+                          const std::string& suffix) const;
   std::string label_;
   TwoPointAttentionOptions o_;
   std::vector<std::shared_ptr<TwoPointLayerImpl>> kinds_;  // Q, K, V

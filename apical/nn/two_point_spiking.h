@@ -33,6 +33,7 @@ class SpikingTwoPointImpl : public LayerImpl {
   /// The layer alone: bursts, with proximal context only.
   Sequence run(const Sequence& x, torch::Tensor* v) override { return {respond(x, {}, v).bursts, x.T, false}; }
   bool has_state() const override { return true; }
+  void detach_temporal(bool on) override { soma_->detach_temporal(on), apex_->detach_temporal(on); }
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:

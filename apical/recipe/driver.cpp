@@ -1,7 +1,6 @@
 #include "apical/recipe/driver.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <set>
@@ -111,27 +110,25 @@ std::vector<std::int64_t> parse_seeds(std::string_view text) {
   const auto wrong = [&](const std::string& what) { return usage_error(what, "--seeds " + std::string(text), "Write 1..10, or 1,2,5."); };
   std::vector<std::int64_t> seeds;
   std::set<std::int64_t> seen;
-  const char *at = text.data(), *end = at + text.size();
-  const auto take = [&] {
-    std::int64_t v = 0;
-    const auto [next, code] = std::from_chars(at, end, v);
-    if (code != std::errc() || v < 0) throw wrong("not a list of seeds");
-    at = next;
-    return v;
+  const auto take = [&](std::string_view part) {
+    const auto v = as_number<std::int64_t>(part);
+    if (!v || *v < 0) throw wrong("not a list of seeds");
+    return *v;
   };
-  for (;;) {
-    const std::int64_t first = take();
-    std::int64_t last = first;
-    if (end - at > 2 && at[0] == '.' && at[1] == '.') at += 2, last = take();
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto comma = std::min(text.find(',', at), text.size());
+    const auto part = text.substr(at, comma - at);
+    const auto dots = part.find("..");
+    const std::int64_t first = take(part.substr(0, dots)), last = dots == part.npos ? first : take(part.substr(dots + 2));
     if (last < first) throw wrong("a range of seeds ends before it begins");
     if (static_cast<std::uint64_t>(last - first) >= most - std::min(most, seeds.size())) throw wrong("more than 1000 seeds");
     for (std::int64_t s = first; s <= last; ++s) {
       if (!seen.insert(s).second) throw wrong("seed " + std::to_string(s) + " is named twice");
       seeds.push_back(s);
     }
-    if (at == end) return seeds;
-    if (*at++ != ',') throw wrong("not a list of seeds");
+    at = comma + 1;
   }
+  return seeds;
 }
 
 RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "apical/base/files.h"
 #include "apical/recipe/run_folder.h"
+#include "apical/recipe/testing.h"
 
 namespace apical::recipe {
 namespace {
@@ -68,18 +69,15 @@ void breaks_late(RunContext& c) {
   throw data_error("disk full");
 }
 
-class Driver : public ::testing::Test {
+class Driver : public testing::InFolder {
  protected:
   void SetUp() override {
-    dir =
-        fs::path(::testing::TempDir()) / ("apical_driver_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(dir);
+    InFolder::SetUp();
     fs::create_directories(dir);
     options.scale = "smoke";
     options.out = (dir / "run").string();
     options.threads = 1;
   }
-  void TearDown() override { fs::remove_all(dir); }
   std::vector<std::string> files() const {
     std::vector<std::string> out;
     for (const auto& e : fs::recursive_directory_iterator(dir)) out.push_back(fs::relative(e.path(), dir).string());
@@ -87,15 +85,8 @@ class Driver : public ::testing::Test {
     return out;
   }
   std::string error(RunFunction run, const RunOptions& o, ExitCode code) {
-    try {
-      run_recipe(demo(), run, o);
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), code) << e.what();
-      return e.what();
-    }
-    return "no error";
+    return error_of([&] { run_recipe(demo(), run, o); }, code);
   }
-  fs::path dir;
   RunOptions options;
 };
 

@@ -1,13 +1,13 @@
 #include "apical/recipe/result.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "apical/base/error.h"
 #include "apical/base/files.h"
+#include "apical/base/text.h"
 #include "apical/report/statistics.h"
 
 namespace apical::recipe {
@@ -83,10 +83,7 @@ std::vector<std::int64_t> Result::seeds_of(const std::string& metric) const {
   std::vector<std::int64_t> out;
   const std::string prefix = metric + "_seed_";
   for (auto it = metrics.lower_bound(prefix); it != metrics.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    std::int64_t seed = 0;
-    const char* end = it->first.data() + it->first.size();
-    const auto [stop, error] = std::from_chars(it->first.data() + prefix.size(), end, seed);
-    if (error == std::errc() && stop == end) out.push_back(seed);
+    if (const auto seed = as_number<std::int64_t>(std::string_view(it->first).substr(prefix.size()))) out.push_back(*seed);
   }
   std::sort(out.begin(), out.end());
   return out;

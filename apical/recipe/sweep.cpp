@@ -1,7 +1,6 @@
 #include "apical/recipe/sweep.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "apical/base/files.h"
 #include "apical/base/log.h"
@@ -85,9 +84,16 @@ std::vector<SweepPoint> points_of(const std::vector<SweepAxis>& axes, const fs::
   return points;
 }
 
+// --set of the point.
+std::vector<std::string> set_of(const SweepOptions& o, const std::vector<SweepAxis>& axes, const SweepPoint& p) {
+  auto set = o.run.set;
+  for (std::size_t a = 0; a < axes.size(); ++a) set.push_back(assignment(axes[a], p.values[a]));
+  return set;
+}
+
 RunOptions options_of(const SweepOptions& o, const std::vector<SweepAxis>& axes, const SweepPoint& p) {
   RunOptions r = o.run;
-  for (std::size_t a = 0; a < axes.size(); ++a) r.set.push_back(assignment(axes[a], p.values[a]));
+  r.set = set_of(o, axes, p);
   r.part = true;
   r.resume.clear(), r.out.clear();
   if (fs::exists(p.folder / "config.toml")) {
@@ -177,12 +183,6 @@ report::Table table_of(const SweepOutcome& o) {
 
 // --- the report
 
-std::optional<double> plain_number(const std::string& text) {
-  double v = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), v);
-  return code == std::errc() && end == text.data() + text.size() ? std::optional(v) : std::nullopt;
-}
-
 // The metric over the first axis: lines where its values are numbers, else bars; one for each combination of the other axes.
 std::string figure_of(const SweepOutcome& o, const std::string& metric) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -191,7 +191,7 @@ std::string figure_of(const SweepOutcome& o, const std::string& metric) {
   const auto& values = o.axes.front().values;
   axes.x_label = o.axes.front().key;
   const std::size_t combinations = o.points.size() / values.size();
-  const bool numbers = std::all_of(values.begin(), values.end(), [](const std::string& v) { return plain_number(v).has_value(); });
+  const bool numbers = std::all_of(values.begin(), values.end(), [](const std::string& v) { return as_number<double>(v).has_value(); });
   std::vector<report::Series> lines;
   report::Bars bars;
   bars.groups = values;
@@ -203,7 +203,7 @@ std::string figure_of(const SweepOutcome& o, const std::string& metric) {
       const auto& p = o.points[i * combinations + k];
       const auto at = [&](const std::string& name, double otherwise) { return p.done ? p.result.get(name).value_or(otherwise) : otherwise; };
       const double mean = at(metric, none);
-      s.x.push_back(plain_number(values[i]).value_or(0)), s.y.push_back(mean);
+      s.x.push_back(as_number<double>(values[i]).value_or(0)), s.y.push_back(mean);
       s.lo.push_back(at(metric + "_lo", mean)), s.hi.push_back(at(metric + "_hi", mean));
     }
     bars.series.push_back(s.name);
@@ -301,7 +301,7 @@ SweepOutcome sweep(const RecipeInfo& info, RunFunction run, const SweepOptions& 
   o.out = resume ? fs::path(asked.run.resume) : detail::choose_folder("sweep-" + info.slug, options.run, options.run.scale);
   o.csv = o.out / "sweep.csv", o.report = o.out / "report.html";
   o.points = points_of(o.axes, o.out);
-  for (const auto& p : o.points) settings(info, options.run.scale, options_of(options, o.axes, p).set);
+  for (const auto& p : o.points) settings(info, options.run.scale, set_of(options, o.axes, p));
   if (!resume) {
     if (fs::exists(o.out / "sweep.toml"))
       throw usage_error("this folder holds a sweep already", o.out.string(), "Go on with: apical sweep --resume " + detail::quoted(o.out.string()));

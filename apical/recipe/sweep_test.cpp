@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "apical/base/files.h"
+#include "apical/recipe/testing.h"
 
 namespace apical::recipe {
 namespace {
@@ -60,26 +61,17 @@ void adds(RunContext& c) {
   for (const auto seed : c.seeds) c.result.set_seed("sum", seed, c.config.real("a") + c.config.real("b") + static_cast<double>(seed));
 }
 
-class Sweep : public ::testing::Test {
+class Sweep : public testing::InFolder {
  protected:
   void SetUp() override {
+    InFolder::SetUp();
     runs = stop_at = 0;
-    dir = fs::path(::testing::TempDir()) / ("apical_sweep_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(dir);
     options.run.out = dir.string();
     options.run.threads = 1;
   }
-  void TearDown() override { fs::remove_all(dir); }
   std::string error(const SweepOptions& o, ExitCode code) {
-    try {
-      sweep(demo(), adds, o);
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), code) << e.what();
-      return e.what();
-    }
-    return "no error";
+    return error_of([&] { sweep(demo(), adds, o); }, code);
   }
-  fs::path dir;
   SweepOptions options;
 };
 

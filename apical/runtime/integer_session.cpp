@@ -145,6 +145,7 @@ struct IntegerSession::Impl {
       case Kind::two_point:
       case Kind::spiking_neuron:
       case Kind::sliding_neuron:
+      case Kind::attention:
       case Kind::flatten:
         break;
     }

@@ -17,7 +17,8 @@
 namespace apical::runtime {
 
 enum class Kind : std::uint8_t {
-  input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point, spiking_neuron, sliding_neuron
+  input, conv, linear, avg_pool, max_pool, flatten, affine, neuron, add, readout, slice, concat, tanh, two_point, spiking_neuron, sliding_neuron,
+  attention
 };
 
 /// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.

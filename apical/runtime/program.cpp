@@ -122,6 +122,7 @@ class Builder {
   void fill(const graph::Concat&, Slot& s) { s.order.clear(); }
   void fill(const graph::Tanh&, Slot&) {}
   void fill(const graph::TwoPoint& op, Slot& s) { s.cell = op.cell; }
+  void fill(const graph::Attention& op, Slot& s) { s.heads = static_cast<std::size_t>(op.heads); }
 
   void fill(const graph::SpikingNeuron& op, Slot& s) { s.spikes = !s.counts, s.model = op.model; }
   void fill(const graph::SlidingNeuron& op, Slot& s) {

@@ -43,6 +43,7 @@ struct Slot : NodeSlot {
   float v_th = 1;
   kernels::TwoPoint cell;
   std::size_t begin = 0;  // of a slice
+  std::size_t heads = 1;
   BufferPlan at;
   // Counting: of each input element, the synapses it reaches, and those of them with a nonzero weight.
   std::vector<std::uint32_t> reach, fan;

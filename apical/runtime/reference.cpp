@@ -261,6 +261,25 @@ class Reference {
     return 0;
   }
 
+  void step(const graph::Attention& op, const Node& node, Values& y, ReferenceResult&) const {
+    const Values &q = in(node, 0), &k = in(node, 1), &v = in(node, 2);
+    const auto F = static_cast<std::size_t>(node.shape[0]), N = y.size() / F, each = F / static_cast<std::size_t>(op.heads);
+    for (std::size_t n = 0; n < N; ++n)
+      for (std::size_t first = 0; first < F; first += each) {
+        Values weight(N, 0.0);
+        double sum = 0;
+        for (std::size_t m = 0; m < N; ++m) {
+          double score = 0;
+          for (std::size_t f = first; f < first + each; ++f) score += q[f * N + n] * k[f * N + m];
+          weight[m] = score / std::sqrt(static_cast<double>(each));
+        }
+        const double most = *std::max_element(weight.begin(), weight.end());
+        for (double& w : weight) sum += w = std::exp(w - most);
+        for (std::size_t f = first; f < first + each; ++f)
+          for (std::size_t m = 0; m < N; ++m) y[f * N + n] += weight[m] / sum * v[f * N + m];
+      }
+  }
+
   Graph graph_;
   const std::vector<SpikeRecord>* forced_;
   std::map<std::string, Values> out_, state_;

@@ -10,6 +10,7 @@
 #include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/neurons/sliding.h"
 #include "apical/kernels/neurons/two_point.h"
+#include "apical/runtime/attention.h"
 #include "apical/runtime/program.h"
 #include "apical/runtime/stepping.h"
 
@@ -133,8 +134,12 @@ struct Session::Impl {
       case Kind::two_point:
         kernels::two_point_forward(s.cell, in->x.data(), s.inputs.size() > 1 ? in_order(s, s.inputs[1]) : nullptr, s.n, b.x.data());
         break;
+      case Kind::attention:  // images of one shape: all channel last, so a token's values lie side by side
+        attention(in->x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels), s.heads, listed.data(), b.x.data());
+        break;
     }
   }
+  static std::size_t tokens(const Slot& s) { return s.n / static_cast<std::size_t>(s.channels); }
 
   template <class Model>
   void fire(const Model& model, const Slot& s, const float* x, Buffer& b) {
@@ -259,7 +264,9 @@ struct Session::Impl {
     const double tensors = s.weight_size * static_cast<double>(s.weights) + 4.0 * static_cast<double>(s.biases);
     const bool window = s.kind == Kind::sliding_neuron;
     const double n = static_cast<double>(s.n), rows = static_cast<double>(s.state_rows);
-    const double products = weights ? s.synapses : s.kind == Kind::affine ? n : window ? n * static_cast<double>(s.window.size()) : 0;
+    const double products = weights ? s.synapses : s.kind == Kind::affine ? n : window ? n * static_cast<double>(s.window.size())
+                            : s.kind == Kind::attention                   ? 2.0 * static_cast<double>(tokens(s)) * n
+                                                                          : 0;
     c.dense += products, c.dense_weight_bytes += tensors, c.dense_activation_bytes += dense_bytes;
     if (first && s.kind != Kind::readout) c.ann_activation_bytes += ann_bytes;
     if (first && s.kind != Kind::readout && !window) c.ann += products, c.ann_weight_bytes += tensors;
@@ -267,6 +274,8 @@ struct Session::Impl {
     c.state_bytes += !window ? 8.0 * n * rows : rows > 0 ? 4.0 * n * (rows + 1) : 0;
     if (!run) return;
     if (s.kind == Kind::affine || window) c.effective_macs += products;
+    if (s.kind == Kind::attention)
+      c.effective_macs += attention_products(of(s.inputs[0]).x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels));
     if (s.kind == Kind::two_point) c.membrane_updates += n;
     if (!weights) {
       c.weight_bytes += tensors, c.activation_bytes += dense_bytes;
@@ -330,6 +339,17 @@ void Session::set_state(const State& state) {
   check_state(impl_->program->state_size, state.values.size(), state.steps);
   impl_->each_state([&](std::size_t theirs, std::size_t ours) { impl_->values[ours] = state.values[theirs]; });
   impl_->steps = state.steps, impl_->have_frame = false;
+}
+
+std::vector<float> Session::output(const std::string& node) const {
+  const auto& slots = impl_->program->slots;
+  const auto at = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.name == node; });
+  if (at == slots.end()) throw usage_error("there is no node '" + node + "'", "Session::output");
+  const Buffer& b = impl_->of(static_cast<std::size_t>(at - slots.begin()));
+  std::vector<float> as_it_lies(b.x.begin(), b.x.end()), out(at->n);
+  if (as_it_lies.empty()) as_it_lies.resize(at->n), kernels::unpack_bits(b.bits.data(), 1, at->n, as_it_lies.data());
+  for (std::size_t k = 0; k < at->n; ++k) out[at->order.empty() ? k : at->order[k]] = as_it_lies[k];
+  return out;
 }
 
 const std::vector<SpikeRecord>& Session::spikes() const noexcept { return impl_->recorder.records(); }

@@ -65,6 +65,8 @@ class Session {
 
   std::span<const float> scores() const noexcept;  ///< what the last step gave; after reset() still that
   int steps() const noexcept;                      ///< steps done since reset
+  /// What a node gave in the last step, channel first (spikes: 0 and 1). Usage error when there is no such node.
+  std::vector<float> output(const std::string& node) const;
 
   State state() const;
   void set_state(const State& state);  ///< usage error for a state of another size

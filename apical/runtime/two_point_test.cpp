@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
+#include "apical/base/error.h"
 #include "apical/base/thread_pool.h"
 #include "apical/graph/quantise.h"
 #include "apical/runtime/batch.h"
@@ -27,12 +29,11 @@ void drop_unread(Graph& g) {
   std::erase_if(g.tensors, [&](const auto& t) { return !read.count(t.first); });
 }
 
-// What the node of this name gives: the scores of a network that ends there.
-Values output_of(Graph g, const std::string& name, const Values& frame) {
-  const auto last = std::find_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return n.name == name; });
-  g.nodes.erase(last + 1, g.nodes.end()), g.classes.clear();
-  drop_unread(g);
-  return Session(g).run(frame).scores;
+// What the node of this name gives.
+Values output_of(const Graph& g, const std::string& name, const Values& frame) {
+  Session session(g);
+  session.run(frame);
+  return session.output(name);
 }
 
 // Against float64: 1e-5 of the largest value that is summed.
@@ -150,6 +151,87 @@ TEST(TwoPointNet, ImagesAreInTheirOrder) {
         for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], tolerance(g, frames)) << name << " " << i;
       }
   }
+}
+
+TEST(TwoPointNet, WhatANodeGivesIsTheScoreOfANetworkThatEndsThere) {
+  for (const Graph& g : two_point_nets())
+    for (std::size_t i = 0; i < g.nodes.size(); ++i) {
+      Graph h = g;
+      h.nodes.resize(i + 1), h.classes.clear();
+      drop_unread(h);
+      const auto frame = random_frames(g, 4, true);
+      for (const Plan plan : {Plan::dense, Plan::event}) {
+        Session whole(g, {.plan = plan});
+        whole.run(frame);
+        EXPECT_EQ(whole.output(g.nodes[i].name), Session(h, {.plan = plan}).run(frame).scores) << g.name << ", " << g.nodes[i].name;
+      }
+    }
+  const Graph spiking = apical::testing::small_net();  // a node whose output is kept as bits alone
+  for (const Node& n : spiking.nodes)
+    if (std::holds_alternative<Neuron>(n.op)) {
+      const auto frames = random_frames(spiking, 4, false);
+      Session session(spiking, {.plan = Plan::event, .record_spikes = true});
+      session.run(frames);
+      const auto fired = session.output(n.name);
+      const auto at = std::find_if(session.spikes().begin(), session.spikes().end(), [&](const SpikeRecord& r) { return r.layer == n.name; });
+      for (std::size_t k = 0; k < fired.size(); ++k) EXPECT_EQ(fired[k] != 0, at->fired(at->steps - 1, static_cast<std::int64_t>(k)));
+    }
+  EXPECT_THROW(Session(spiking).output("nothing"), Error);
+}
+
+// Six places of an image are six tokens, in two heads; Q, K and V of two-point cells, so that some are 0.
+Graph attention_net() {
+  Graph g;
+  g.name = "attention", g.input_shape = {4, 3, 2}, g.T = 1;
+  g.nodes = {{"in", Input{}, {}, {}}};
+  for (const std::string kind : {"q", "k", "v"}) {
+    g.tensors["w" + kind] = apical::testing::random_tensor({8, 4, 1, 1}, "w" + kind, 1.0f);
+    g.nodes.push_back({"r" + kind, Conv2d{"w" + kind, "", 1, 1, 0, 0, 1}, {"in"}, {}});
+    g.nodes.push_back({kind, TwoPoint{{Mtf::add, TwoPointOutput::relu, 3}}, {"r" + kind}, {}});
+  }
+  g.nodes.push_back({"y", Attention{2}, {"q", "k", "v"}, {}});
+  g.tensors["wo"] = apical::testing::random_tensor({3, 8, 1, 1}, "wo", 0.5f);
+  g.nodes.push_back({"o", Conv2d{"wo", "", 1, 1, 0, 0, 1}, {"y"}, {}});
+  validate(g);
+  return g;
+}
+
+TEST(AttentionNode, FollowsTheFloat64ReferenceInEveryPlanAndCountsItsProducts) {
+  const Graph g = attention_net();
+  const auto frame = random_frames(g, 6, true);
+  const auto expected = run_reference(g, frame).scores;
+  Values dense;
+  for (const Plan plan : {Plan::dense, Plan::event, Plan::automatic}) {
+    Session session(g, {.plan = plan, .count = true});
+    const auto scores = session.run(frame).scores;
+    if (dense.empty()) dense = scores;
+    EXPECT_EQ(scores, dense);
+    for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-5) << i;
+    const auto q = session.output("q"), k = session.output("k"), v = session.output("v");  // [8, 6]
+    double products = 0;
+    for (std::size_t n = 0; n < 6; ++n)
+      for (std::size_t m = 0; m < 6; ++m)
+        for (std::size_t f = 0; f < 8; ++f) products += (q[f * 6 + n] != 0 && k[f * 6 + m] != 0) + (v[f * 6 + m] != 0);
+    EXPECT_LT(products, 2.0 * 6 * 6 * 8);
+    for (const auto& layer : session.layer_counts()) {
+      if (layer.layer != "y") continue;
+      EXPECT_EQ(layer.op, "attention");
+      EXPECT_EQ(layer.counts.effective_macs, products);
+      EXPECT_EQ(layer.counts.dense, 2 * 6 * 6 * 8);
+      EXPECT_EQ(layer.counts.ann, 2 * 6 * 6 * 8);
+    }
+  }
+  // By hand, for one query: softmax of its products with all keys, over sqrt(4).
+  Session session(g);
+  session.run(frame);
+  const auto q = session.output("q"), k = session.output("k"), v = session.output("v"), y = session.output("y");
+  double sum = 0, seen = 0;
+  for (std::size_t m = 0; m < 6; ++m) {
+    double score = 0;
+    for (std::size_t f = 4; f < 8; ++f) score += q[f * 6 + 2] * k[f * 6 + m] / 2;
+    sum += std::exp(score), seen += std::exp(score) * v[5 * 6 + m];
+  }
+  EXPECT_NEAR(y[5 * 6 + 2], seen / sum, 1e-5);
 }
 
 TEST(TwoPointNet, AnUnchangedFrameIsNotComputedAgain) {

@@ -3,10 +3,14 @@
 
 #include <map>
 
+#include "apical/base/error.h"
 #include "apical/nn/network.h"
 #include "apical/nn/testing_mcc.h"
+#include "apical/nn/two_point_attention.h"
 #include "apical/nn/two_point_spiking.h"
+#include "apical/runtime/reference.h"
 #include "apical/runtime/session.h"
+#include "apical/training/parity.h"
 
 namespace apical::nn {
 namespace {
@@ -145,6 +149,126 @@ units = 5
   const auto want = net->forward({x, 3, false}).detach();
   EXPECT_GT(want.abs().max().item<double>(), 0.01);
   EXPECT_LT((steps_of(net->lower("described"), x) - want).abs().max().item<double>(), 1e-5);
+}
+
+const char* const spiking_net = R"(
+T = 6
+readout = "rate"
+[neuron]
+tau = 2.0
+[[layer]]
+type = "dense"
+units = 24
+[[layer]]
+type = "two_point_spiking"
+cells = 20
+apex_tau = 4.0
+apex_v_th = 0.1
+[[layer]]
+type = "dense"
+units = 2
+)";
+
+// Spiking cells between ordinary layers: whole sequences, step by step with explicit states, and without torch.
+TEST(TwoPointRuntime, SpikingCellsOfADescribedNetwork) {
+  const auto config = Config::parse(spiking_net, "test");
+  Network net(parse_network(config, {12}), 3);
+  torch::manual_seed(2);
+  torch::NoGradGuard no_grad;
+  for (auto& p : net->named_parameters()) p.value().add_(0.3 * torch::randn_like(p.value()));
+  const auto x = torch::randn({6, 12});
+  std::uint64_t fired = 0, of = 0;
+  const auto want = net->forward({x, 6, false}, nullptr, [&](const std::string& label, std::uint64_t n, std::uint64_t cells) {
+    EXPECT_EQ(label, "two_point_spiking1");
+    fired += n, of += cells;
+  });
+  EXPECT_EQ(of, 6u * 20);
+  EXPECT_GT(fired, 5u);
+  EXPECT_LT(fired, of / 2);
+  States states;
+  for (std::int64_t t = 0; t < 6; ++t) EXPECT_TRUE(net->forward({x.narrow(0, t, 1), 1, false}, &states).equal(want.narrow(0, t, 1))) << t;
+  const auto graph = net->lower("described");
+  runtime::Session session(graph);
+  std::vector<float> last;
+  for (std::int64_t t = 0; t < 6; ++t) {
+    const auto frame = x[t].contiguous();
+    const auto y = session.step({frame.data_ptr<float>(), 12});
+    last.assign(y.begin(), y.end());
+  }
+  // What a report compares where a prediction differs: the spikes of soma and apex, here the same ones.
+  runtime::Session recorded(graph, {runtime::Plan::automatic, true, false});
+  const std::vector<float> frames(x.data_ptr<float>(), x.data_ptr<float>() + x.numel());
+  recorded.run(frames);
+  ASSERT_EQ(recorded.spikes().size(), 2u);
+  EXPECT_FALSE(runtime::first_difference(graph, frames, recorded.spikes(), training::record_spikes(net, {x, 6, false})));
+  const auto rate = net->readout(want, 6);
+  for (std::int64_t k = 0; k < 2; ++k) EXPECT_NEAR(last[static_cast<std::size_t>(k)], rate[0][k].item<float>(), 1e-5);
+}
+
+// From fresh weights, whose apexes are all closed, it learns to tell two kinds of input apart.
+TEST(TwoPointRuntime, SpikingCellsLearnFromFreshWeights) {
+  Network net(parse_network(Config::parse(spiking_net, "test"), {12}), 3);
+  torch::manual_seed(6);
+  const auto label = torch::arange(64) % 2;
+  const auto x = torch::randn({64, 12}) + (2 * label.to(torch::kFloat32) - 1).unsqueeze(1) * torch::ones({12}) * 0.5;
+  const Sequence frames{x, 6, true};
+  torch::optim::Adam adam(net->parameters(), torch::optim::AdamOptions(0.01));
+  double first = 0, loss = 0;
+  for (int step = 0; step < 60; ++step) {
+    adam.zero_grad();
+    const auto y = at::cross_entropy_loss(net->readout(net->forward(frames), 6), label);
+    y.backward();
+    adam.step();
+    loss = y.item<double>();
+    if (step == 0) first = loss;
+  }
+  EXPECT_LT(loss, 0.5 * first);
+}
+
+TEST(TwoPointRuntime, SpikingCellsAreRefusedWhereTheyCannotBe) {
+  const auto refused = [](const std::string& layer, const graph::Shape& input) {
+    try {
+      Network net(parse_network(Config::parse("[[layer]]\ntype = \"two_point_spiking\"\ncells = 4\n" + layer, "test"), input), 1);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_NE(refused("", {2, 4, 4}).find("needs flat input"), std::string::npos);
+  EXPECT_NE(refused("apex_vth = 1.0", {4}).find("apex_v_th"), std::string::npos);
+  EXPECT_NE(refused("apex_v_th = 0.0", {4}).find("v_th"), std::string::npos);
+}
+
+// Attention as a graph: the same output, and the products of the cells are those that were counted.
+TEST(TwoPointRuntime, AttentionRunsWithoutTorch) {
+  for (const int fields : {0b111, 0b110, 0b001, 0b000})
+    for (const std::int64_t iterations : {1, 2, 3}) {
+      TwoPointAttentionOptions o;
+      o.width = 12, o.heads = 3, o.iterations = iterations;
+      o.proximal = fields & 1, o.distal = fields & 2, o.universal = fields & 4;
+      o.cell.mtf = iterations == 1 ? Mtf::coop : Mtf::tm3;
+      TwoPointAttention attention("attention", o, 3);
+      torch::manual_seed(8);
+      torch::NoGradGuard no_grad;
+      for (auto& p : attention->named_parameters()) p.value().add_(0.2 * torch::randn_like(p.value()));
+      const auto x = torch::randn({1, 5, 12});
+      std::vector<Transmission> sent;
+      const auto want = attention->forward(x, &sent)[0].t().contiguous();
+      graph::Graph g;
+      g.T = 1, g.input_shape = {12, 5, 1};
+      add_node(g, "input", graph::Input{}, {});
+      attention->lower(g, "input", 5);
+      graph::validate(g);
+      const auto frame = x[0].t().contiguous();
+      for (const auto plan : {runtime::Plan::dense, runtime::Plan::event}) {
+        runtime::Session session(g, {plan, false, true});
+        const auto y = session.step({frame.data_ptr<float>(), 60});
+        for (std::size_t k = 0; k < 60; ++k) EXPECT_NEAR(y[k], want.data_ptr<float>()[k], 1e-5 * std::max(1.0f, want.abs().max().item<float>())) << fields << " " << iterations;
+        std::map<std::string, double> executed;
+        for (const auto& l : session.layer_counts()) executed[l.layer] = l.counts.effective_acs + l.counts.effective_macs;
+        for (const auto& [node, synapses] : synapses_by_node({{}, {}, {}, sent})) EXPECT_EQ(executed.at(node), synapses) << node;
+      }
+    }
 }
 
 }  // namespace

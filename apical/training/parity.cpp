@@ -30,21 +30,28 @@ std::vector<runtime::SpikeRecord> record_spikes(nn::Network& network, const nn::
   network->eval();
   std::vector<runtime::SpikeRecord> records;
   nn::Sequence x = sample;
-  for (std::size_t i = 0; i < network->layers().size(); ++i) {
-    x = network->run(x, i, i + 1);  // layer by layer: the spikes between a neuron and its pool are wanted
-    if (!network->layers()[i]->has_state()) continue;
+  const auto record = [&](const std::string& layer, const torch::Tensor& frames) {
     runtime::SpikeRecord r;
-    r.layer = network->layers()[i]->label;
+    r.layer = layer;
     r.steps = static_cast<int>(x.T);
-    r.neurons = x.frames.numel() / x.T;
+    r.neurons = frames.numel() / x.T;
     r.bits.resize(r.words() * static_cast<std::size_t>(r.steps));
-    const auto counts = x.frames.contiguous(), rows = counts.clamp_max(1);  // channel first, as the graph counts neurons
+    const auto counts = frames.contiguous(), rows = counts.clamp_max(1);  // channel first, as the graph counts neurons
     if (counts.gt(1).any().item<bool>()) {
       const auto bytes = counts.to(torch::kUInt8);
       r.counts.assign(bytes.data_ptr<std::uint8_t>(), bytes.data_ptr<std::uint8_t>() + bytes.numel());
     }
     kernels::pack_bits(rows.data_ptr<float>(), static_cast<std::size_t>(r.steps), static_cast<std::size_t>(r.neurons), r.bits.data());
     records.push_back(std::move(r));
+  };
+  for (std::size_t i = 0; i < network->layers().size(); ++i) {
+    const auto& layer = network->layers()[i];
+    if (auto* const cells = dynamic_cast<nn::SpikingTwoPointImpl*>(layer.get())) {  // two neurons of the graph a cell
+      const auto response = cells->respond(x, {});
+      record(layer->label + ".soma", response.soma), record(layer->label + ".apex", response.apex);
+    }
+    x = network->run(x, i, i + 1);  // layer by layer: the spikes between a neuron and its pool are wanted
+    if (layer->has_state()) record(layer->label, x.frames);
   }
   network->train(was_training);
   return records;

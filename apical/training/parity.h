@@ -28,7 +28,7 @@ struct Parity {
 /// Runs every sample of `loader` without torch and compares with `evaluation` of the same loader.
 Parity check_parity(nn::Network& network, const graph::Graph& graph, const Loader& loader, const Evaluation& evaluation);
 
-/// Spikes of every neuron layer of one sample as the network in evaluation mode fires them.
+/// Spikes of every neuron layer of one sample as the network in evaluation mode fires them; of spiking two-point cells soma, apex and bursts.
 std::vector<runtime::SpikeRecord> record_spikes(nn::Network& network, const nn::Sequence& sample);
 
 }  // namespace apical::training

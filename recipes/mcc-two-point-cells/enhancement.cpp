@@ -61,15 +61,10 @@ void test_enhancement(const Study& s, std::vector<Run>& runs, const data::Paired
   auto& html = s.c.html;
   std::vector<report::Series> curves;
   report::Series noisy{"noisy input", s.snrs(), {}, {}, {}, true, true};
-  const auto at = [&](double snr) {
-    auto p = s.pairs(1);
-    p.snr_low = p.snr_high = snr;
-    return p;
-  };
   double untouched = 0;
   std::vector<Drawn> drawn;
   for (const double snr : s.snrs()) {
-    drawn.push_back(draw(test, at(snr), s.statistics, 0));
+    drawn.push_back(test_pairs(s, test, snr));
     noisy.y.push_back(at::mse_loss(drawn.back().audio, drawn.back().clean).item<double>());
     untouched += noisy.y.back() / static_cast<double>(s.snrs().size());
   }
@@ -88,8 +83,9 @@ void test_enhancement(const Study& s, std::vector<Run>& runs, const data::Paired
               "Log-mel bands in units of their standard deviation over noisy training sounds.");
 
   // One sound, to see and to hear.
-  const auto p = at(0);
-  const Drawn d = draw(test, p, s.statistics, 0);
+  auto p = s.pairs(1);
+  p.snr_low = p.snr_high = 0;
+  const Drawn d = test_pairs(s, test, 0);
   const auto sound = test.sound(p, 0, 0);
   const double low = d.clean[0].min().item<double>(), high = d.clean[0].max().item<double>();
   html.figure(spectrogram(s, d.clean[0], "Clean", low, high), "", false);

@@ -5,7 +5,6 @@
 #include "apical/base/error.h"
 #include "apical/base/log.h"
 #include "apical/base/text.h"
-#include "apical/data/noise.h"
 #include "apical/training/setup.h"
 #include "recipes/mcc-two-point-cells/study.h"
 
@@ -15,7 +14,8 @@ namespace {
 using recipe::RunContext;
 
 // The rate of the grid with the best score on held-out pairs after a short run, the same grid for every arm.
-double choose_rate(const Study& s, Draws& draws, const Drawn& held_out, Run run) {
+template <class R>
+double best_rate(const Study& s, Draws& draws, const Drawn& held_out, R run) {
   const auto grid = s.c.config.reals("grid.lr");
   if (grid.empty()) return s.c.config.real("train.lr");
   double best = -1e30, rate = grid.front();
@@ -30,6 +30,15 @@ double choose_rate(const Study& s, Draws& draws, const Drawn& held_out, Run run)
     if (run.curve.back().second > best) best = run.curve.back().second, rate = lr;
   }
   return rate;
+}
+
+// Trains with the rate of its kind, which the first run of the kind chooses.
+template <class R>
+void learn(const Study& s, Draws& draws, const Drawn& held_out, const std::string& kind, R& run, std::map<std::string, double>& rates, std::uint64_t& log_size) {
+  if (!rates.count(kind)) rates[kind] = best_rate(s, draws, held_out, run);
+  run.lr = rates[kind];
+  log_size = train(s, draws, held_out, run, 0, log_size);
+  log_info(run.name() + ": held-out score " + number(run.curve.back().second, 4));
 }
 
 // What is trained with one seed. Desk: add and the cells under test at every lambda; the other arms once, with the first seed.
@@ -56,17 +65,6 @@ std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t
   return runs;
 }
 
-
-// The recordings in the folder noise.recorded, which may lie below the data.
-std::vector<std::vector<float>> recorded_noise(const RunContext& c, int sample_rate) {
-  const std::filesystem::path named = c.config.text("noise.recorded");
-  if (named.empty()) return {};
-  std::filesystem::path folder = named;
-  for (const auto& root : data::roots(c.source))
-    if (!std::filesystem::exists(folder)) folder = root / named;
-  return data::read_noise(std::filesystem::exists(folder) ? folder : named, sample_rate);
-}
-
 // Refuses before anything is trained what the tests would refuse after it.
 void check(const Study& s) {
   for (const double snr : s.snrs())
@@ -80,21 +78,15 @@ void run(RunContext& c) {
   if (which != "desk" && which != "all" && which != "pair") throw usage_error("there is no set of arms '" + which + "'", "arms", did_you_mean(which, {"desk", "all", "pair"}));
   // Products of a few thousand numbers are slower on two threads than on one; the draws use all.
   training::prepare_torch(c.config.integer("net.cells") > 256 ? c.threads : 1);
-  data::Source source = c.source, image_source = c.source;
-  source.synthetic_train = c.scale == "smoke" ? 160 : 2700, source.synthetic_test = c.scale == "smoke" ? 40 : 300;  // as many as the real set has
-  if (c.scale == "smoke") image_source.synthetic_train = image_source.synthetic_test = 160;
-  const auto speech = data::load("fsdd", "train", source), images = data::load("mnist", "train", image_source);
-  c.result.use(speech), c.result.use(images);
-  const double share = c.config.real("held_out");
-  const auto [speech_train, speech_held] = data::split_validation(speech, share);
-  const auto [images_train, images_held] = data::split_validation(images, share);
-  Study s{c, data::PairedSet(speech_train, images_train), data::PairedSet(speech_held, images_held), {}, recorded_noise(c, speech.sample_rate)};
+  auto pairs = open_pairs(c);
+  Study s{c, std::move(pairs.train), std::move(pairs.held_out), {}, std::move(pairs.noise)};
   s.statistics = data::band_statistics(s.train, s.pairs(1));
   const auto arms = arms_of(s);
   check(s);
 
   // Everything learns before the test split is opened.
   std::vector<Run> recognition, enhancement;
+  std::vector<BurstRun> local;
   std::map<std::string, double> rates;
   std::uint64_t log_size = 0;
   for (const auto seed : c.seeds) {
@@ -104,21 +96,21 @@ void run(RunContext& c) {
     for (std::int64_t epoch = 0; epoch < c.config.integer("train.held_out_draws"); ++epoch) parts.push_back(draw(s.held_out, s.pairs(key), s.statistics, static_cast<std::uint64_t>(epoch)));
     const Drawn held = joined(parts);
     for (auto& r : plan(s, arms, seed)) {
-      const std::string kind = r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : "");
-      if (!rates.count(kind)) rates[kind] = choose_rate(s, draws, held, r);  // with the first seed
-      r.lr = rates[kind];
-      log_size = train(s, draws, held, r, 0, log_size);
-      log_info(r.name() + ": held-out score " + number(r.curve.back().second, 4));
+      learn(s, draws, held, r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : ""), r, rates, log_size);
       (r.task == Task::recognition ? recognition : enhancement).push_back(r);
+    }
+    if (c.config.text("arms") != "all") continue;
+    for (const bool by_bursts : {true, false}) {
+      BurstRun r;
+      r.by_bursts = by_bursts, r.seed = seed;
+      learn(s, draws, held, r.kind(), r, rates, log_size);
+      local.push_back(r);
     }
   }
 
-  data::TestGuard speech_guard, image_guard;
-  speech_guard.finish_choices(), image_guard.finish_choices();
-  const auto speech_test = speech_guard.open("fsdd", source), images_test = image_guard.open("mnist", image_source);
-  c.result.use(speech_test), c.result.use(images_test);
-  const data::PairedSet test(speech_test, images_test);
-  c.html.summary("Networks of two-point cells and of point neurons with the same weights learnt " + std::to_string(s.train.size()) + " spoken digits with pictures, in noise; " +
+  const data::PairedSet test = pairs.test();
+  const std::string what = s.train.has_lips() ? " utterances with the lips that spoke them" : " spoken digits with pictures";
+  c.html.summary("Networks of two-point cells and of point neurons with the same weights learnt " + std::to_string(s.train.size()) + what + ", in noise; " +
                  std::to_string(test.size()) + " test pairs at each of " + std::to_string(s.snrs().size()) + " signal-to-noise ratios.");
   test_recognition(s, recognition, test);
   const std::string mtf = c.config.text("mtf");
@@ -129,6 +121,7 @@ void run(RunContext& c) {
     if (r.seed == c.seeds.front() && (r.arm.metric == mtf || r.arm.metric == "add") && !r.killed) first.push_back(r);
   test_speed(s, first, test);
   show_cells(s, *cells, test);
+  test_bursts(s, local, test);
   test_enhancement(s, enhancement, test);
   report::Table chosen{{"arm", "learning rate"}, {}};
   for (const auto& [arm, rate] : rates) chosen.rows.push_back({arm, number(rate)});

@@ -34,10 +34,10 @@ std::string percent(double share) { return number(100 * share, 4) + " %"; }
 class Tests {
  public:
   Tests(const Study& s, const data::PairedSet& test) : s_(s), snrs_(s.snrs()), fractions_(s.c.config.reals("damage.fractions")) {
-    for (const double snr : snrs_) at_snr_.push_back(draw(test, fixed(snr), s.statistics, 0));
-    auto wrong = fixed(0);
+    for (const double snr : snrs_) at_snr_.push_back(test_pairs(s, test, snr));
+    conflict_ = test_pairs(s, test, 0, true);
+    auto wrong = s.pairs(1);
     wrong.conflict = true;
-    conflict_ = draw(test, wrong, s.statistics, 0);
     for (std::uint32_t i = 0; i < test.size(); ++i) shown_.push_back(test.images().labels[test.image_of(wrong, i, 0)]);
   }
 
@@ -89,12 +89,6 @@ class Tests {
   const std::vector<double>& fractions() const { return fractions_; }
 
  private:
-  data::PairSettings fixed(double snr) const {
-    auto p = s_.pairs(1);  // the same test pairs whatever the seed of the training
-    p.snr_low = p.snr_high = snr;
-    return p;
-  }
-
   const Study& s_;
   std::vector<double> snrs_, fractions_;
   std::vector<Drawn> at_snr_;

@@ -38,6 +38,12 @@ Drawn draw(const data::PairedSet& pairs, const data::PairSettings& settings, con
   return d;
 }
 
+Drawn test_pairs(const Study& s, const data::PairedSet& test, double snr, bool conflict) {
+  auto p = s.pairs(1);
+  p.snr_low = p.snr_high = snr, p.conflict = conflict;
+  return draw(test, p, s.statistics, 0);
+}
+
 Drawn joined(const std::vector<Drawn>& parts) {
   Drawn d;
   for (auto member : {&Drawn::audio, &Drawn::image, &Drawn::clean, &Drawn::labels}) {
@@ -198,17 +204,8 @@ class MccLoop : public training::Loop {
     const bool just_damaged = run_.killed && done == total_steps() / 2;
     if (done % every_ == 0 || done == total_steps() || just_damaged) measure(done);
   }
-  std::string facts() const override {
-    std::string text;
-    char buffer[64];
-    for (const auto& [step, value] : run_.curve) std::snprintf(buffer, sizeof buffer, "%llu %.17g ", static_cast<unsigned long long>(step), value), text += buffer;
-    return text;
-  }
-  void restore(const std::string& facts) override {
-    run_.curve.clear();
-    std::istringstream in(facts);
-    for (std::pair<std::uint64_t, double> p; in >> p.first >> p.second;) run_.curve.push_back(p);
-  }
+  std::string facts() const override { return curve_text(run_.curve); }
+  void restore(const std::string& facts) override { run_.curve = curve_of(facts); }
   std::string why_not_finite() override {
     nn::MccTrace trace;
     scores(run_, held_out_, nullptr, &trace);
@@ -236,14 +233,27 @@ class MccLoop : public training::Loop {
   std::uint64_t every_;
 };
 
-// A name for a file: letters, digits and hyphens.
+}  // namespace
+
+std::string curve_text(const Curve& curve) {
+  std::string text;
+  char buffer[64];
+  for (const auto& [step, value] : curve) std::snprintf(buffer, sizeof buffer, "%llu %.17g ", static_cast<unsigned long long>(step), value), text += buffer;
+  return text;
+}
+
+Curve curve_of(const std::string& text) {
+  Curve curve;
+  std::istringstream in(text);
+  for (std::pair<std::uint64_t, double> p; in >> p.first >> p.second;) curve.push_back(p);
+  return curve;
+}
+
 std::string file_name(std::string text) {
   for (char& ch : text)
     if (!std::isalnum(static_cast<unsigned char>(ch)) && ch != '.') ch = '-';
   return text;
 }
-
-}  // namespace
 
 std::uint64_t train(const Study& s, Draws& draws, const Drawn& held_out, Run& run, std::int64_t max_steps, std::uint64_t log_start) {
   auto spec = run.arm.spec;

@@ -47,10 +47,11 @@ class Frame(ApicalTest):
         self.refuses(apical("doctor", env={"APICAL_SIMD": "avx1024"}), 2, "avx1024", "scalar")
 
     def test_a_full_disk_behind_standard_output_is_an_error(self):
-        with open("/dev/full", "w") as full:
-            p = subprocess.run([APICAL, "completion", "bash"], stdout=full, stderr=subprocess.PIPE, text=True)
-        self.assertEqual(p.returncode, 3, p.stderr)
-        self.assertIn("error: cannot write the result", p.stderr)
+        for words in (["completion", "bash"], ["--help"], ["--version"], ["doctor", "--help"], []):
+            with open("/dev/full", "w") as full:
+                p = subprocess.run([APICAL, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(p.returncode, 3, words)
+            self.assertIn("error: cannot write the result", p.stderr)
 
     def test_apical_needs_no_torch(self):
         self.assertNotIn("torch", subprocess.run(["ldd", APICAL], capture_output=True, text=True).stdout)

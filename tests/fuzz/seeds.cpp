@@ -147,7 +147,11 @@ void networks() {
                     SlidingNeuron{"k", 0.5f, {}}};
   for (const Op& op : ops) neurons.nodes.push_back({"n" + std::to_string(neurons.nodes.size()), op, {neurons.nodes.back().name}, {}});
   validate(neurons);
-  for (const Graph& g : {tiny, apical::testing::small_net(), cells, neurons}) {
+  Graph mixed;
+  mixed.name = "attention", mixed.input_shape = {2, 3, 1}, mixed.T = 1;
+  mixed.nodes = {{"in", Input{}, {}, {}}, {"y", Attention{2}, {"in", "in", "in"}, {}}};
+  validate(mixed);
+  for (const Graph& g : {tiny, apical::testing::small_net(), cells, neurons, mixed}) {
     const std::string text = to_json(g);
     put("graph_json/" + g.name, Bytes(text.begin(), text.end()));
     std::filesystem::create_directories(root / "model");

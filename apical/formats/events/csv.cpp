@@ -2,8 +2,8 @@
 // says another order of the columns; lines that begin with # or % are comments. Ours begin with "# geometry WxH" and "t,x,y,p".
 #include <array>
 #include <cctype>
-#include <charconv>
 
+#include "apical/base/text.h"
 #include "apical/formats/events/detail.h"
 
 namespace apical::formats::detail {
@@ -122,11 +122,8 @@ class CsvReader final : public ReaderBase {
     if (f.count != columns) throw error(std::to_string(f.count) + " columns where an event has 4", names_hint);
   }
   std::int64_t number(std::string_view text, const char* what) const {
-    std::int64_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size())
-      throw error(std::string(what) + " " + quoted(text) + " is no whole number");
-    return value;
+    if (const auto value = as_number<std::int64_t>(text)) return *value;
+    throw error(std::string(what) + " " + quoted(text) + " is no whole number");
   }
   std::uint16_t address(std::string_view text, const char* what) const {
     const std::int64_t value = number(text, what);
