@@ -233,7 +233,8 @@ class FloatWriter : public CWriter {
   }
 
   void emit(const graph::Attention&, std::size_t k) {
-    throw usage_error("attention has no form in C yet, and '" + graph_.nodes[k].name + "' is one", "target c", "The runtime runs it: apical infer, or libapical_runtime.so.");
+    throw data_error("attention has no form in C yet, and '" + graph_.nodes[k].name + "' is one", "network '" + graph_.name + "'",
+                     "The runtime runs it: apical infer, or libapical_runtime.so.");
   }
 
   void emit(const graph::Readout& op, std::size_t k) {

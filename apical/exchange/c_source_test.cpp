@@ -45,7 +45,7 @@ TEST(CSource, SaysThatAttentionHasNoFormInC) {
     c_source(g);
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_EQ(e.code(), ExitCode::data);
     EXPECT_THAT(e.what(), ::testing::AllOf(HasSubstr("attention has no form in C"), HasSubstr("'mixed'")));
   }
 }
