@@ -1,6 +1,7 @@
 // The equations of iaf.h, written once, on the operations of lif-inl.h in float64. No include guard and no namespace of its own: included
 // once for plain numbers and once for each SIMD target, as lif-inl.h is. The order of operations is NEST's, and the contract.
-//   membrane(s, current, in)   V after the step, if awake     synapses(s, in, awake)   moves the states of the ports
+//   drive(current)          what the currents of devices and I_e add to V: the same at every step where there are no devices
+//   membrane(s, drive, in)  V after the step, if awake     synapses(s, in, awake)   moves the states of the ports
 // kPorts: ports in use; of IafPscDelta 2 means refractory_input.
 
 template <class Model, class O, int kPorts>
@@ -21,8 +22,9 @@ struct IafCell<IafPscDelta, O, kPorts> {
         v_reset(O::set(m.v_reset)),
         refractory(O::set(m.refractory)) {}
 
-  APICAL_FN V membrane(const V* s, V current, const V* in) const {
-    V v = O::add(O::add(O::mul(P30, O::add(current, I_e)), O::mul(P33, s[0])), in[0]);
+  APICAL_FN V drive(V current) const { return O::mul(P30, O::add(current, I_e)); }
+  APICAL_FN V membrane(const V* s, V drive, const V* in) const {
+    V v = O::add(O::add(drive, O::mul(P33, s[0])), in[0]);
     if constexpr (kPorts == 2) v = O::add(v, s[1]);
     return O::select(O::gt(v_min, v), v_min, v);
   }
@@ -47,10 +49,11 @@ struct IafCell<IafPscExp, O, kPorts> {
     for (int k = 0; k < kPorts; ++k) P11[k] = O::set(m.P11[k]), P21[k] = O::set(m.P21[k]);
   }
 
-  APICAL_FN V membrane(const V* s, V current, const V*) const {
+  APICAL_FN V drive(V current) const { return O::mul(O::add(I_e, current), P20); }
+  APICAL_FN V membrane(const V* s, V drive, const V*) const {
     V v = O::mul(s[0], P22);
     for (int k = 0; k < kPorts; ++k) v = O::add(v, O::mul(s[1 + k], P21[k]));
-    return O::add(v, O::mul(O::add(I_e, current), P20));
+    return O::add(v, drive);
   }
   APICAL_FN void synapses(V* s, const V* in, typename O::M) const {
     for (int k = 0; k < kPorts; ++k) s[1 + k] = O::add(O::mul(s[1 + k], P11[k]), in[k]);
@@ -77,8 +80,9 @@ struct IafCell<IafPscAlpha, O, kPorts> {
     }
   }
 
-  APICAL_FN V membrane(const V* s, V current, const V*) const {
-    V v = O::mul(P30, O::add(current, I_e));
+  APICAL_FN V drive(V current) const { return O::mul(P30, O::add(current, I_e)); }
+  APICAL_FN V membrane(const V* s, V drive, const V*) const {
+    V v = drive;
     for (int k = 0; k < kPorts; ++k) v = O::add(O::add(v, O::mul(P31[k], s[1 + 2 * k])), O::mul(P32[k], s[2 + 2 * k]));
     v = O::add(O::add(v, O::mul(P33m, s[0])), s[0]);
     return O::select(O::gt(v_min, v), v_min, v);
@@ -94,11 +98,11 @@ struct IafCell<IafPscAlpha, O, kPorts> {
 
 // A step of one vector of neurons. `strange` becomes NaN for ever when a membrane is no finite number, else it stays 0.
 template <class O, class Cell>
-APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O::V& r, typename O::V current, const typename O::V* in,
+APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O::V& r, typename O::V drive, const typename O::V* in,
                                  typename O::V& strange) {
   using V = typename O::V;
   const auto awake = O::ge(O::set(0), r);
-  const V v = O::select(awake, cell.membrane(s, current, in), s[0]);
+  const V v = O::select(awake, cell.membrane(s, drive, in), s[0]);
   cell.synapses(s, in, awake);
   strange = O::add(strange, O::sub(v, v));
   const auto fired = O::ge(v, cell.theta);

@@ -25,7 +25,7 @@ struct Doubles {
   static HWY_INLINE M ge(V a, V b) { return hn::Ge(a, b); }
   static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
   static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
-  static HWY_INLINE V max(V a, V b) { return hn::IfThenElse(hn::Gt(a, b), a, b); }
+  static HWY_INLINE V max(V a, V b) { return hn::Max(a, b); }
   static HWY_INLINE V load(const double* p) { return hn::LoadU(D(), p); }
   static HWY_INLINE V load(const float* p) { return hn::PromoteTo(D(), hn::LoadU(F(), p)); }
   static HWY_INLINE void store(V v, double* p) { hn::StoreU(v, D(), p); }
@@ -53,6 +53,7 @@ bool step(const Model& model, const IafArrays<Row>& a) {
   using Cell = IafCell<Model, O, kPorts>;
   const Cell cell(model);
   const size_t L = hn::Lanes(O::D());
+  const O::V rest = cell.drive(O::set(0));
   O::V strange = O::set(0);
   for (size_t word = 0; word < a.n / 64; ++word) {
     uint64_t fired = 0;
@@ -64,7 +65,7 @@ bool step(const Model& model, const IafArrays<Row>& a) {
         in[j] = O::load(a.in[j] + i);
         O::zero(a.in[j] + i);
       }
-      const auto m = iaf_fire<O>(cell, s, r, a.current ? O::load(a.current + i) : O::set(0), in, strange);
+      const auto m = iaf_fire<O>(cell, s, r, a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
       for (int j = 0; j < Cell::kStates; ++j) O::store(s[j], a.state[j] + i);
       O::store(r, a.refractory + i);
       fired |= O::bits(m) << k;
@@ -113,7 +114,7 @@ bool reference(const Model& model, const IafArrays<Row>& a) {
     double s[Cell::kStates], in[Cell::kInputs], r = a.refractory[i];
     for (int j = 0; j < Cell::kStates; ++j) s[j] = a.state[j][i];
     for (int j = 0; j < Cell::kInputs; ++j) in[j] = a.in[j][i], a.in[j][i] = 0;
-    const bool fired = plain::detail::iaf_fire<O>(cell, s, r, a.current ? a.current[i] : 0, in, strange);
+    const bool fired = plain::detail::iaf_fire<O>(cell, s, r, cell.drive(a.current ? a.current[i] : 0), in, strange);
     for (int j = 0; j < Cell::kStates; ++j) a.state[j][i] = s[j];
     a.refractory[i] = static_cast<float>(r);
     if (i % 64 == 0) a.spikes[i / 64] = 0;
