@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Apical)
 
 # Two export sets, so that an installed torch-free half never names a torch target.
-set(runtime_rooms base kernels formats report data graph exchange runtime energy recipe)
+set(runtime_rooms base kernels formats report data graph exchange runtime energy brain recipe)
 set(train_rooms nn learning training)
 foreach(component runtime train)
   set(present "")

@@ -19,7 +19,7 @@ LEVELS = [
     ("base", 0),
     ("kernels", 1), ("formats", 1), ("report", 1),
     ("data", 2), ("graph", 2),
-    ("exchange", 3), ("runtime", 3), ("energy", 3), ("recipe", 3),
+    ("exchange", 3), ("runtime", 3), ("energy", 3), ("brain", 3), ("recipe", 3),
     ("nn", 4), ("learning", 5), ("training", 6),
 ]
 TORCH_ROOMS = {"nn", "learning", "training"}

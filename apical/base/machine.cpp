@@ -10,9 +10,9 @@
 namespace apical {
 namespace {
 
-// "VmHWM:   123 kB" of /proc/self/status, in MB
-double status_mb(const std::string& key) {
-  std::ifstream in("/proc/self/status");
+// "VmHWM:   123 kB" of a file of /proc, in MB
+double status_mb(const std::string& key, const char* file = "/proc/self/status") {
+  std::ifstream in(file);
   for (std::string line; std::getline(in, line);)
     if (line.rfind(key, 0) == 0) return std::strtod(line.c_str() + key.size(), nullptr) * 1024.0 / 1e6;
   return 0;
@@ -38,6 +38,7 @@ Machine machine() {
 
 double peak_rss_mb() { return status_mb("VmHWM:"); }
 double current_rss_mb() { return status_mb("VmRSS:"); }
+double available_memory_mb() { return status_mb("MemAvailable:", "/proc/meminfo"); }
 
 std::filesystem::path self_path() {
   std::error_code error;

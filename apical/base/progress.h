@@ -15,6 +15,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void advance(std::uint64_t n = 1);
+  void advance_to(std::uint64_t done) { advance(done > done_ ? done - done_ : 0); }
   void set_done(std::uint64_t done);         ///< e.g. after a resume; rate and ETA count from here
   void note(std::string text) { note_ = std::move(text); }  ///< shown at the end of the line, e.g. "loss 0.12"
   void finish();

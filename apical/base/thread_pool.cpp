@@ -19,15 +19,19 @@
 namespace apical {
 namespace {
 
+int usable_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 int default_threads() {
   if (const char* s = std::getenv("APICAL_THREADS")) {
     char* end = nullptr;
     const long n = std::strtol(s, &end, 10);
     if (*s != '\0' && *end == '\0' && n >= 1 && n <= 1024) return static_cast<int>(n);
   }
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  return usable_cores();
 }
 
 thread_local bool inside_pool = false;
@@ -116,7 +120,7 @@ class Pool {
 
 std::mutex pool_mutex;  // one parallel_for at a time from outside the pool; the others run serially meanwhile
 std::atomic<int> wanted{0};  // read without the mutex: a body may ask for thread_count()
-std::unique_ptr<Pool> pool;
+std::unique_ptr<Pool> pool, team;  // team: only while a crew is lent
 Crew lent = nullptr;
 
 int wanted_threads() noexcept {
@@ -137,14 +141,14 @@ void set_thread_count(int n) {
   if (inside_pool) throw internal_error("the number of threads cannot change inside parallel_for");
   std::lock_guard lock(pool_mutex);
   wanted = n;
-  pool.reset();
+  pool.reset(), team.reset();
 }
 
 void set_crew(Crew crew) {
   if (inside_pool) throw internal_error("the crew cannot change inside parallel_for");
   std::lock_guard lock(pool_mutex);
   lent = crew;
-  pool.reset();
+  pool.reset(), team.reset();
 }
 
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBody body) {
@@ -169,6 +173,40 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBo
     if (!pool) pool = std::make_unique<Pool>(wanted_threads());  // set_thread_count drops the pool
     pool->run(job);
   }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+// Whoever waits awake for members that have no core to come on keeps them from coming.
+Meeting::Meeting(int members) noexcept : members_(members), looks_(members <= usable_cores() ? 4000 : 0) {}
+
+void Meeting::meet() noexcept {
+  const unsigned round = round_.load(std::memory_order_acquire);
+  if (here_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+    here_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
+    return;
+  }
+  for (int i = 0; i < looks_; ++i) {
+    if (round_.load(std::memory_order_acquire) != round) return;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  round_.wait(round, std::memory_order_acquire);
+}
+
+void parallel_team(ChunkBody body) {
+  if (inside_pool || wanted_threads() == 1) return body(0, 1);
+  const std::unique_lock lock(pool_mutex, std::try_to_lock);
+  if (!lock) return body(0, 1);
+  const auto members = static_cast<std::size_t>(wanted_threads());
+  std::unique_ptr<Pool>& threads = lent ? team : pool;
+  if (!threads) threads = std::make_unique<Pool>(wanted_threads());
+  auto member = [&](std::size_t i, std::size_t) { body(i, members); };
+  // One chunk a member: as long as a member waits for others, its thread draws no second one.
+  Job job{.begin = 0, .end = members, .grain = 1, .chunks = members, .body = member};
+  threads->run(job);
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 // The one thread pool. Work is cut by `grain` alone, never by the number of threads, so results do not depend on it.
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -41,6 +42,27 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBo
 template <class Body>
 void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, Body&& body) {
   parallel_for(begin, end, grain, ChunkBody(body));
+}
+
+/// Meets the members of a team: nobody leaves before all have come. Waits a little awake (a step of a simulation takes microseconds), then asleep.
+class Meeting {
+ public:
+  explicit Meeting(int members) noexcept;
+  void meet() noexcept;
+
+ private:
+  const int members_, looks_;
+  std::atomic<int> here_{0};
+  std::atomic<unsigned> round_{0};
+};
+
+/// Calls body(member, members) for each member of a team, all at the same time, on threads of this pool (never on a lent crew's, which may
+/// come one after the other), so that they may meet. The team has thread_count() members, or one when called from inside
+/// parallel_for or while another call is under way: the work must not depend on how many there are. The body must not throw.
+void parallel_team(ChunkBody body);
+template <class Body>
+void parallel_team(Body&& body) {
+  parallel_team(ChunkBody(body));
 }
 
 }  // namespace apical

@@ -133,6 +133,32 @@ TEST_P(ThreadPool, BodiesRunOnTheCrew) {
   EXPECT_TRUE(!lent || !ids.count(std::this_thread::get_id())) << "this crew leaves the caller out";
 }
 
+TEST_P(ThreadPool, MembersOfATeamMeet) {
+  std::atomic<int> arrived{0};
+  std::atomic<bool> early{false};
+  Meeting meeting(threads());
+  parallel_team([&](std::size_t member, std::size_t members) {
+    EXPECT_EQ(members, static_cast<std::size_t>(threads()));
+    EXPECT_LT(member, members);
+    for (int round = 1; round <= 200; ++round) {
+      ++arrived;
+      meeting.meet();
+      if (arrived < round * threads()) early = true;
+      meeting.meet();
+    }
+  });
+  EXPECT_EQ(arrived, 200 * threads());
+  EXPECT_FALSE(early);
+}
+
+TEST_P(ThreadPool, ATeamInsideAnotherCallIsOneMember) {
+  std::atomic<int> alone{0};
+  parallel_for(0, 8, 1, [&](std::size_t, std::size_t) {
+    parallel_team([&](std::size_t member, std::size_t members) { alone += member == 0 && members == 1; });
+  });
+  EXPECT_EQ(alone, 8);
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPool, testing::Combine(testing::Values(1, 2, 7), testing::Values(Crew(nullptr), Crew(another_crew))));
 
 TEST(ThreadCount, RefusesNumbersOutOfRangeAndChangesInsideABody) {

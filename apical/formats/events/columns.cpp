@@ -1,48 +1,13 @@
 #include "apical/formats/events/columns.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <limits>
-#include <new>
 
 #include "apical/base/files.h"
 #include "apical/base/log.h"
 #include "apical/formats/events/columns_detail.h"
 
 namespace apical::formats {
-namespace {
-
-constexpr std::size_t huge_page = std::size_t{1} << 21;
-
-}  // namespace
-
-template <class T>
-HugeArray<T>::HugeArray(std::size_t size) {
-  resize(size);
-}
-template <class T>
-HugeArray<T>::~HugeArray() {
-  if (data_) ::munmap(data_, mapped_);
-}
-template <class T>
-void HugeArray<T>::resize(std::size_t size) {
-  if (size > std::numeric_limits<std::size_t>::max() / sizeof(T) - huge_page) throw std::bad_alloc();
-  const std::size_t bytes = (size * sizeof(T) + 4095) / 4096 * 4096;
-  if (bytes > mapped_) {
-    void* at = data_ ? ::mremap(data_, mapped_, bytes, MREMAP_MAYMOVE)
-                     : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) throw std::bad_alloc();
-    if (bytes >= huge_page) ::madvise(at, bytes, MADV_HUGEPAGE);  // a wish
-    data_ = static_cast<T*>(at);
-    mapped_ = bytes;
-  }
-  size_ = size;
-}
-template class HugeArray<std::int64_t>;
-template class HugeArray<std::int16_t>;
-template class HugeArray<std::uint8_t>;
-
 namespace detail {
 
 void resize(EventColumns& c, std::size_t size) {

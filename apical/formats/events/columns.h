@@ -5,38 +5,13 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <utility>
 
+#include "apical/base/huge_array.h"
 #include "apical/formats/events/event.h"
 
 namespace apical::formats {
 
-/// An array of fresh memory, on huge pages where the system has them: a page fault each 2 MiB, not each 4 KiB. Elements are zero.
-template <class T>
-class HugeArray {
- public:
-  HugeArray() = default;
-  explicit HugeArray(std::size_t size);
-  ~HugeArray();
-  HugeArray(HugeArray&& other) noexcept { *this = std::move(other); }
-  HugeArray& operator=(HugeArray&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    std::swap(mapped_, other.mapped_);
-    return *this;
-  }
-  T* data() noexcept { return data_; }
-  const T* data() const noexcept { return data_; }
-  std::size_t size() const noexcept { return size_; }
-  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
-  operator std::span<const T>() const noexcept { return {data_, size_}; }
-  /// Changes the size; elements that stay keep their values. Growing may move them.
-  void resize(std::size_t size);
-
- private:
-  T* data_ = nullptr;
-  std::size_t size_ = 0, mapped_ = 0;  // elements; bytes
-};
+using apical::HugeArray;
 
 /// Events as columns of the same size: time in us, x, y, polarity (1 = ON).
 struct EventColumns {

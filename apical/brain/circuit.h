@@ -1,0 +1,83 @@
+#pragma once
+// What the network describes and the engine works on. Private to the room.
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "apical/brain/network.h"
+#include "apical/kernels/circuit/draws.h"
+
+namespace apical::brain {
+
+/// The neurons of one population. Arrays are padded to whole words of 64 neurons.
+struct Group {
+  Model model;
+  std::uint32_t n, padded;
+  std::uint32_t first;            ///< number of its first neuron in the network
+  std::uint32_t first_word;       ///< of its spikes in a row of bits
+  std::vector<double> state;      ///< [model.states, padded]
+  std::vector<float> refractory;  ///< [padded]
+  std::uint64_t spikes = 0;
+};
+
+/// Poisson and given spikes, in steps.
+struct SpikeDevice {
+  Population to;
+  double weight;
+  std::int64_t delay, start, stop;  ///< sent in steps [start, stop)
+  std::optional<kernels::PoissonTable> poisson;
+  std::uint64_t stream = 0;
+  std::vector<std::int64_t> steps;  ///< when not Poisson: ascending
+};
+struct CurrentDevice {
+  Population to;
+  double weight;
+  std::int64_t delay, start, stop;  ///< sent in steps [start, stop)
+  std::vector<std::int64_t> from;   ///< ascending: values[i] from step from[i] on
+  std::vector<double> values;
+  double at(std::int64_t step) const noexcept;  ///< pA sent in this step, times weight
+};
+
+struct Recording {
+  Multimeter data;
+  std::int64_t every, next;    ///< steps; next: end of the step of the sample to come
+  std::vector<int> states;     ///< which states the variables are
+  std::size_t base = 0;        ///< samples there were before this stretch
+  std::int64_t base_step = 0;  ///< when the first sample of this stretch is taken
+};
+
+struct Circuit {
+  Options options;
+  std::vector<Group> groups;
+  std::vector<Connection> connections;
+  std::vector<SpikeDevice> spike_devices;
+  std::vector<CurrentDevice> current_devices;
+  std::deque<SpikeRecord> spike_records;
+  std::deque<Recording> recordings;
+  std::int64_t step = 0;  ///< steps done
+  std::uint32_t neurons = 0, words = 0;
+  Timing timing;
+};
+
+/// A spike that has happened: sent in `step`.
+struct PastSpike {
+  std::int64_t step;
+  std::uint32_t source;
+};
+
+/// Simulates a circuit. One for each precision.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual void run(std::int64_t steps) = 0;  ///< moves circuit.step on
+  virtual std::uint64_t synapses() const = 0;
+  virtual std::uint64_t events() const = 0;
+  virtual std::vector<PastSpike> past() const = 0;  ///< those that may still be on their way, in order
+  virtual void set_past(const std::vector<PastSpike>& spikes) = 0;
+};
+/// Draws the synapses.
+std::unique_ptr<Engine> make_engine(Circuit& circuit);
+
+}  // namespace apical::brain

@@ -1,0 +1,71 @@
+#pragma once
+// Who is connected to whom: rules by their names in NEST, drawn so that the result depends on the seed alone, not on threads.
+#include <cstdint>
+#include <vector>
+
+#include "apical/brain/values.h"
+
+namespace apical::brain {
+
+/// Neurons of one population, or a range of them.
+struct Population {
+  std::uint32_t index = 0;  ///< which population of the network
+  std::uint32_t begin = 0;  ///< its first neuron here
+  std::uint32_t size = 0;
+  Population slice(std::uint32_t first, std::uint32_t count) const;  ///< usage error when it does not lie inside
+};
+
+struct RuleOptions {
+  bool allow_autapses = true;   ///< a neuron may be connected to itself
+  bool allow_multapses = true;  ///< the same two neurons may be connected more than once
+};
+
+/// How sources and targets are paired.
+struct Rule {
+  enum class Kind : std::uint8_t { one_to_one, all_to_all, fixed_indegree, fixed_outdegree, fixed_total_number, pairwise_bernoulli };
+  Kind kind;
+  std::uint64_t number = 0;  ///< in-degree, out-degree or total
+  double p = 0;              ///< of pairwise_bernoulli
+  RuleOptions options{};
+
+  static Rule one_to_one() { return {Kind::one_to_one}; }
+  static Rule all_to_all(RuleOptions o = {}) { return {Kind::all_to_all, 0, 0, o}; }
+  static Rule fixed_indegree(std::uint64_t n, RuleOptions o = {}) { return {Kind::fixed_indegree, n, 0, o}; }    ///< n sources a target
+  static Rule fixed_outdegree(std::uint64_t n, RuleOptions o = {}) { return {Kind::fixed_outdegree, n, 0, o}; }  ///< n targets a source
+  static Rule fixed_total_number(std::uint64_t n, RuleOptions o = {}) { return {Kind::fixed_total_number, n, 0, o}; }
+  static Rule pairwise_bernoulli(double p, RuleOptions o = {}) {
+    return {Kind::pairwise_bernoulli, 0, p, o};
+  }  ///< each pair with probability p
+};
+
+/// What the synapses of a connection are. Delays are rounded to steps.
+struct Synapses {
+  Value weight = 1;  ///< pA, or mV for iaf_psc_delta
+  Value delay = 1;   ///< ms
+};
+
+struct Connection {
+  Population from, to;
+  Rule rule;
+  Synapses synapses;
+  std::uint32_t first_source = 0;             ///< number of from's first neuron in the network
+  std::uint64_t stream = 0;                   ///< of its random numbers; + 1 the weights', + 2 the delays'
+  std::vector<std::uint32_t> block_totals{};  ///< fixed_total_number: of each 64 targets
+};
+
+/// Checks what can be told before anything is drawn; usage errors. dt: ms.
+void check_connection(const Connection& c, double dt);
+/// Synapses this will have: exact, but for pairwise_bernoulli (mean).
+double expected_synapses(const Connection& c);
+/// Shares a fixed total among blocks of targets.
+void share_total(Connection& c, std::uint64_t seed);
+
+/// Calls unit(row) before the synapses of each target (rules that look from the source: of each source; fixed_total_number: of each block),
+/// and synapse(source, target, mine): source in the network, target in its population. Targets outside [begin, end), multiples
+/// of 64 but for the population's end, are left out, or have `mine` false where the others' draws must be made to come to ours.
+template <class Unit, class Visit>
+void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse);
+
+}  // namespace apical::brain
+
+#include "apical/brain/connect-inl.h"

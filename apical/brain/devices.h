@@ -1,0 +1,54 @@
+#pragma once
+// Devices that drive neurons, and recorders: NEST's names and times. A spike at time t (ms) is sent at the end of the step that ends at t
+// and arrives after its delay; a current acts one step after it has arrived.
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "apical/brain/connect.h"
+
+namespace apical::brain {
+
+inline constexpr double kForever = std::numeric_limits<double>::infinity();
+
+/// Poisson spikes of `rate` Hz, drawn for each neuron it is connected to, at times in (start, stop].
+struct PoissonGenerator {
+  double rate, start = 0, stop = kForever;
+};
+/// A constant current (pA).
+struct DcGenerator {
+  double amplitude, start = 0, stop = kForever;
+};
+/// A current that becomes values[i] at times[i] (ms, > 0, ascending).
+struct StepCurrentGenerator {
+  std::vector<double> times, values;
+  double start = 0, stop = kForever;
+};
+/// Spikes at given times (ms, > 0, ascending), the same for all neurons.
+struct SpikeGenerator {
+  std::vector<double> times;
+};
+
+/// Spikes of some neurons, in order of time, then of neuron.
+struct SpikeRecord {
+  Population population;
+  double dt;
+  std::vector<std::uint32_t> step, neuron;  ///< neuron: among the recorded ones
+  std::size_t size() const noexcept { return step.size(); }
+  double time(std::size_t i) const noexcept { return step[i] * dt; }  ///< ms: the end of the step in which the threshold was crossed
+};
+
+/// Values of some variables of some neurons at times interval, 2 interval, ...
+struct Multimeter {
+  Population population;
+  std::vector<std::string> variables;
+  double interval, first = 0;  ///< ms; first: time of the first sample
+  std::vector<double> values;  ///< [samples, variables, neurons]
+  std::size_t samples() const noexcept { return values.size() / (variables.size() * population.size); }
+  double at(std::size_t sample, std::size_t variable, std::size_t neuron) const noexcept {
+    return values[(sample * variables.size() + variable) * population.size + neuron];
+  }
+};
+
+}  // namespace apical::brain

@@ -1,0 +1,291 @@
+// The engine. Each thread owns slices of all populations. In a batch of as many steps as the shortest delay has, threads need nothing of
+// each other: step by step a thread adds up what arrives at its neurons, adds the devices, and lets the neurons move. Then they meet, and
+// each looks up its synapses of all spikes of the batch. Sums are made in an order (oldest spike first, then by source, then by list)
+// that does not depend on who owns what.
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#include "apical/base/thread_pool.h"
+#include "apical/brain/synapse_lists.h"
+
+namespace apical::brain {
+
+double CurrentDevice::at(std::int64_t step) const noexcept {
+  if (step < start || step >= stop) return 0;
+  const auto next = std::upper_bound(from.begin(), from.end(), step);
+  return next == from.begin() ? 0 : weight * values[static_cast<std::size_t>(next - from.begin() - 1)];
+}
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+template <class T>
+struct Part {
+  std::vector<Slice> slices;  // of each group
+  HugeArray<T> row;
+  SynapseLists<T> lists;
+  std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
+  std::vector<std::vector<double>> current;                    // of each group; empty: no device
+  double update = 0, delivery = 0;
+  std::uint64_t events = 0;
+  std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
+  std::size_t strange_group = 0;
+};
+
+template <class T>
+class EngineOf final : public Engine {
+ public:
+  explicit EngineOf(Circuit& circuit) : c_(circuit), parts_(static_cast<std::size_t>(thread_count())) {
+    for (std::size_t p = 0; p < parts_.size(); ++p) lay_out(p);
+    parallel_for(0, parts_.size(), 1,
+                 [&](std::size_t p, std::size_t) { parts_[p].lists.build(c_, parts_[p].slices, parts_[p].row.size()); });
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    for (const auto& part : parts_) least = std::min(least, part.lists.min_delay()), longest_ = std::max(longest_, part.lists.max_delay());
+    if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
+    shortest_ = least;
+    batch_ = std::min<std::int64_t>(least, 256);
+    for (auto& part : parts_) part.flight.resize(static_cast<std::size_t>(longest_));
+    past_.resize(static_cast<std::size_t>(longest_));
+    for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
+  }
+
+  void run(std::int64_t steps) override {
+    for (auto& part : parts_) part.current.resize(c_.groups.size());
+    for (const auto& device : c_.current_devices)
+      for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
+    // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways.
+    const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam, choose = small && steps >= 16 * kTrial;
+    bool team = !small;
+    if (choose) {
+      const double alone = stretch(kTrial, false), together = stretch(kTrial, true);
+      team = together < alone;
+    }
+    stretch(choose ? steps - 2 * kTrial : steps, team);
+    finish();
+  }
+
+  std::uint64_t synapses() const override {
+    std::uint64_t n = 0;
+    for (const auto& part : parts_) n += part.lists.size();
+    return n;
+  }
+  std::uint64_t events() const override {
+    std::uint64_t n = 0;
+    for (const auto& part : parts_) n += part.events;
+    return n;
+  }
+
+  std::vector<PastSpike> past() const override {
+    std::vector<PastSpike> all;
+    for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
+      for (const std::uint32_t source : past_[slot(step)]) all.push_back({step, source});
+    return all;
+  }
+  void set_past(const std::vector<PastSpike>& spikes) override {
+    for (auto& list : past_) list.clear();
+    for (auto& part : parts_)
+      for (auto& list : part.flight) list.clear();
+    for (const auto& [step, source] : spikes) {
+      if (step >= c_.step || step < c_.step - longest_) continue;
+      past_[slot(step)].push_back(source);
+      for (auto& part : parts_) {
+        const auto* s = part.lists.list(source);
+        while (s->at != kernels::kListEnd && step + (s->at >> part.lists.shift()) < c_.step) ++s;  // what has arrived
+        part.flight[slot(step)].push_back({s, s->at});
+      }
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kSurelyWorthATeam = 16384, kTrial = 64;  // steps of neurons between two meetings; steps
+
+  // Seconds.
+  double stretch(std::int64_t steps, bool team) {
+    Meeting meeting(thread_count());
+    const double start = now();
+    const std::int64_t first = c_.step;
+    const auto work = [&](std::size_t member, std::size_t members) {
+      bool odd = false;  // spikes of the batch before may still be read by others
+      for (std::int64_t done = 0; done < steps; odd = !odd) {
+        const std::int64_t n = std::min(batch_, steps - done);
+        for (std::size_t p = member; p < parts_.size(); p += members)
+          for (std::int64_t b = 0; b < n; ++b)
+            advance(parts_[p], first + done + b, bits_[odd].data() + static_cast<std::size_t>(b) * c_.words);
+        if (members > 1) meeting.meet();
+        for (std::size_t p = member; p < parts_.size(); p += members) exchange(p, first + done, n, bits_[odd].data());
+        done += n;
+      }
+    };
+    if (team)
+      parallel_team(work);
+    else
+      work(0, 1);
+    c_.step += steps;
+    return now() - start;
+  }
+
+  std::size_t slot(std::int64_t step) const noexcept { return static_cast<std::size_t>(step % longest_); }
+
+  void lay_out(std::size_t p) {
+    Part<T>& part = parts_[p];
+    std::size_t size = 0;
+    for (const Group& g : c_.groups) {
+      const std::size_t words = g.padded / 64;
+      const auto cut = [&](std::size_t k) { return std::min(g.n, static_cast<std::uint32_t>(words * k / parts_.size() * 64)); };
+      Slice slice{cut(p), cut(p + 1), {}};
+      for (int port = 0; port < g.model.ports; ++port) slice.row[port] = size, size += slice.padded();
+      part.slices.push_back(slice);
+    }
+    part.row.resize(std::max<std::size_t>(size, 1));
+  }
+
+  void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
+    const double start = now();
+    for (std::int64_t delay = longest_; delay >= shortest_; --delay) {
+      auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
+      kernels::deliver(spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), part.lists.shift(), part.row.data());
+    }
+    const double delivered = now();
+    for (const auto& device : c_.spike_devices) drive(part, device, step);
+    for (std::size_t g = 0; g < c_.groups.size(); ++g)
+      if (part.slices[g].begin < part.slices[g].end && !move(part, g, step, bits) && part.strange_step < 0)
+        part.strange_step = step, part.strange_group = g;
+    for (auto& r : c_.recordings) sample(part, r, step);
+    part.delivery += delivered - start;
+    part.update += now() - delivered;
+  }
+
+  // False when a membrane is no finite number.
+  bool move(Part<T>& part, std::size_t index, std::int64_t step, std::uint64_t* bits) {
+    Group& g = c_.groups[index];
+    const Slice& slice = part.slices[index];
+    kernels::IafArrays<T> a{};
+    a.n = slice.padded();
+    for (int k = 0; k < g.model.states; ++k) a.state[k] = g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin;
+    a.refractory = g.refractory.data() + slice.begin;
+    for (int k = 0; k < g.model.ports; ++k) a.in[k] = part.row.data() + slice.row[k];
+    auto& current = part.current[index];
+    if (!current.empty()) {
+      std::fill(current.begin(), current.end(), 0.0);
+      for (const auto& d : c_.current_devices) {
+        if (d.to.index != index) continue;
+        const double amount = d.at(step - 1 - d.delay);  // arrived in the step before
+        const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
+        for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += amount;
+      }
+      a.current = current.data();
+    }
+    a.spikes = bits + g.first_word + slice.begin / 64;
+    const bool good = std::visit([&](const auto& m) { return kernels::iaf_step(m, a); }, g.model.step);
+    if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
+    return good;
+  }
+
+  void drive(Part<T>& part, const SpikeDevice& d, std::int64_t step) {
+    const std::int64_t sent = step - d.delay;
+    if (sent < d.start || sent >= d.stop) return;
+    if (!d.poisson && !std::binary_search(d.steps.begin(), d.steps.end(), sent)) return;
+    const Slice& slice = part.slices[d.to.index];
+    const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
+    if (begin >= end) return;
+    const bool two = c_.groups[d.to.index].model.ports == 2;
+    T* to = part.row.data() + slice.row[two && d.weight < 0];
+    const T weight = static_cast<T>(d.weight);
+    if (!d.poisson) {
+      for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += weight;
+      return;
+    }
+    const auto add = [&](std::uint32_t first, std::uint32_t n, T* at) {
+      kernels::add_poisson(*d.poisson, c_.options.seed, d.stream, static_cast<std::uint32_t>(sent), first, n, weight, at);
+    };
+    if (begin == slice.begin && end == slice.end) return add(begin, slice.padded(), to);
+    for (std::uint32_t word = begin / 64; word * 64 < end; ++word) {  // counts are those of whole words, whoever is driven
+      T some[64] = {};
+      add(word * 64, 64, some);
+      for (std::uint32_t i = std::max(begin, word * 64); i < std::min(end, word * 64 + 64); ++i) to[i - slice.begin] += some[i - word * 64];
+    }
+  }
+
+  void sample(const Part<T>& part, Recording& r, std::int64_t step) {
+    if ((step + 1) % r.every != 0) return;
+    const Population& who = r.data.population;
+    const Slice& slice = part.slices[who.index];
+    const Group& g = c_.groups[who.index];
+    const std::size_t at = r.base + static_cast<std::size_t>((step + 1 - r.base_step) / r.every);
+    const std::uint32_t begin = std::max(slice.begin, who.begin), end = std::min(slice.end, who.begin + who.size);
+    for (std::size_t v = 0; v < r.states.size(); ++v)
+      for (std::uint32_t i = begin; i < end; ++i) {
+        const double x = g.state[static_cast<std::size_t>(r.states[v]) * g.padded + i];
+        r.data.values[(at * r.states.size() + v) * who.size + (i - who.begin)] = r.states[v] == 0 ? x + g.model.E_L : x;
+      }
+  }
+
+  void exchange(std::size_t p, std::int64_t first, std::int64_t n, const std::uint64_t* bits) {
+    Part<T>& part = parts_[p];
+    for (std::int64_t step = first; step < first + n; ++step, bits += c_.words) {
+      auto& spikes = part.flight[slot(step)];
+      spikes.clear();
+      if (p == 0) past_[slot(step)].clear();
+      for (Group& g : c_.groups) {
+        std::uint64_t count = 0;
+        for (std::uint32_t w = 0; w < g.padded / 64; ++w)
+          for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1, ++count) {
+            const std::uint32_t source = g.first + 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
+            spikes.push_back({part.lists.list(source), 0});
+            part.events += part.lists.size(source);
+            if (p == 0) past_[slot(step)].push_back(source);
+          }
+        if (p == 0) g.spikes += count;
+      }
+      for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
+      for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, bits);
+    }
+  }
+
+  void note(SpikeRecord& r, std::int64_t step, const std::uint64_t* bits) {
+    const Group& g = c_.groups[r.population.index];
+    const std::uint32_t begin = r.population.begin, end = begin + r.population.size;
+    for (std::uint32_t w = begin / 64; w * 64 < end; ++w)
+      for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1) {
+        const std::uint32_t i = 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
+        if (i < begin || i >= end) continue;
+        r.step.push_back(static_cast<std::uint32_t>(step + 1));
+        r.neuron.push_back(i - begin);
+      }
+  }
+
+  void finish() {
+    const Part<T>* worst = nullptr;
+    for (auto& part : parts_) {
+      c_.timing.update += part.update / static_cast<double>(parts_.size()),
+          c_.timing.delivery += part.delivery / static_cast<double>(parts_.size());
+      part.update = part.delivery = 0;
+      if (part.strange_step >= 0 && (!worst || part.strange_step < worst->strange_step ||
+                                     (part.strange_step == worst->strange_step && part.strange_group < worst->strange_group)))
+        worst = &part;
+    }
+    if (!worst) return;
+    const Group& g = c_.groups[worst->strange_group];
+    throw data_error("a membrane is no finite number",
+                     "population " + std::to_string(worst->strange_group) + " (" + g.model.name + ", " + std::to_string(g.n) +
+                         " neurons) at " + number(static_cast<double>(worst->strange_step + 1) * c_.options.dt, 9) + " ms",
+                     "Weights or currents have grown beyond all bounds.");
+  }
+
+  Circuit& c_;
+  std::vector<Part<T>> parts_;
+  std::vector<std::vector<std::uint32_t>> past_;  // sources of the spikes of the last steps
+  std::vector<std::uint64_t> bits_[2];            // [batch, words]
+  std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(Circuit& circuit) {
+  if (circuit.options.double_precision) return std::make_unique<EngineOf<double>>(circuit);
+  return std::make_unique<EngineOf<float>>(circuit);
+}
+
+}  // namespace apical::brain

@@ -1,0 +1,42 @@
+#pragma once
+// The neuron models by name: NEST's names, parameters, units and defaults.
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "apical/brain/values.h"
+#include "apical/kernels/circuit/iaf.h"
+
+namespace apical::brain {
+
+using Parameters = std::map<std::string, Value>;
+
+struct ParameterInfo {
+  std::string name, unit, text;
+  double standard;
+};
+struct ModelInfo {
+  std::string name, text;
+  std::vector<ParameterInfo> parameters;  ///< V_m, where each neuron starts, may be drawn; the others hold for a population
+};
+const std::vector<ModelInfo>& models();
+/// Usage error with a did-you-mean.
+const ModelInfo& model_info(std::string_view name);
+
+/// What a step of a population needs, worked out from its parameters.
+struct Model {
+  std::string name;
+  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha> step;
+  double E_L;                          ///< mV: membranes in memory are relative to it
+  Value V_m;                           ///< mV, absolute: where neurons start
+  int ports;                           ///< kinds of input; 2: excitatory and inhibitory by the sign of the weight, 1: both in one
+  int states;                          ///< float64 values a neuron, of the ports in use
+  std::vector<std::string> variables;  ///< what can be recorded: V_m, and I_syn (one port) or I_syn_ex and I_syn_in
+  std::vector<int> variable_state;     ///< which of the states each of them is
+};
+/// dt: ms. Usage error: an unknown model or parameter, a time constant that is not positive, V_reset not below V_th, ...
+Model make_model(std::string_view name, const Parameters& parameters, double dt);
+
+}  // namespace apical::brain

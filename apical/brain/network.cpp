@@ -1,0 +1,260 @@
+#include "apical/brain/network.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "apical/base/error.h"
+#include "apical/base/machine.h"
+#include "apical/base/philox.h"
+#include "apical/base/progress.h"
+#include "apical/base/stop.h"
+#include "apical/base/text.h"
+#include "apical/base/thread_pool.h"
+#include "apical/brain/network_impl.h"
+
+namespace apical::brain {
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 4;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// A time on the grid, in steps.
+std::int64_t grid(double ms, double dt, const char* what) {
+  if (ms == kForever) return kNever;
+  const double steps = std::round(ms / dt);
+  if (!(ms >= 0) || steps > 4e9)
+    throw usage_error(std::string(what) + " must be 0 ms or more, and less than 4e9 steps", number(ms) + " ms");
+  if (std::fabs(steps * dt - ms) > 1e-6 * dt)
+    throw usage_error(std::string(what) + " is not a multiple of the step", number(ms, 9) + " ms, step " + number(dt) + " ms");
+  return static_cast<std::int64_t>(steps);
+}
+
+std::int64_t delay_steps(double delay, double dt) {
+  const double steps = std::floor(delay / dt + 0.5);
+  if (!(delay >= 0)) throw usage_error("a delay is negative", number(delay) + " ms");
+  if (steps < 1) throw usage_error("a delay is below the step", number(delay) + " ms, step " + number(dt) + " ms");
+  if (steps > 4e9) throw usage_error("a delay is too long", number(delay) + " ms");
+  return static_cast<std::int64_t>(steps);
+}
+
+std::vector<std::int64_t> grid_times(const std::vector<double>& times, double dt, const char* what) {
+  std::vector<std::int64_t> steps;
+  for (const double t : times) {
+    steps.push_back(grid(t, dt, what));
+    if (steps.back() < 1 || (steps.size() > 1 && steps.back() <= steps[steps.size() - 2]))
+      throw usage_error(std::string(what) + " must be above 0 and ascending", number(t) + " ms");
+  }
+  return steps;
+}
+
+void check_weight(double weight) {
+  if (!std::isfinite(weight)) throw usage_error("weight is not a finite number");
+}
+
+}  // namespace
+
+Network::Network(Options options) : impl_(std::make_unique<Impl>()) {
+  if (!(options.dt > 0) || !std::isfinite(options.dt)) throw usage_error("the step must be positive", "dt " + number(options.dt) + " ms");
+  impl_->circuit.options = options;
+}
+Network::~Network() = default;
+Network::Network(Network&&) noexcept = default;
+
+const Group& Network::Impl::group(const Population& p) const {
+  if (p.index >= circuit.groups.size() || p.begin > circuit.groups[p.index].n || p.size > circuit.groups[p.index].n - p.begin)
+    throw usage_error("this population is of another network");
+  return circuit.groups[p.index];
+}
+
+Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters) {
+  Circuit& c = impl_->circuit;
+  if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
+  if (n == 0) throw usage_error("a population needs neurons", std::string(model) + ": 0");
+  if (n > (1u << 31) - c.neurons) throw usage_error("a network holds at most 2^31 neurons", std::to_string(n) + " more");
+  Group g{.model = make_model(model, parameters, c.options.dt),
+          .n = n,
+          .padded = (n + 63) / 64 * 64,
+          .first = c.neurons,
+          .first_word = c.words,
+          .state = {},
+          .refractory = {}};
+  g.state.resize(static_cast<std::size_t>(g.model.states) * g.padded);
+  g.refractory.resize(g.padded);
+  Draws draws(c.options.seed, stream_id("V_m") + c.groups.size());
+  draws.start(0);
+  for (std::uint32_t i = 0; i < n; ++i) g.state[i] = draws.draw(g.model.V_m) - g.model.E_L;
+  c.neurons += n, c.words += g.padded / 64;
+  c.groups.push_back(std::move(g));
+  return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
+}
+
+void Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
+  Circuit& c = impl_->circuit;
+  if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
+  const Group& source = impl_->group(from);
+  impl_->group(to);
+  Connection connection{.from = from,
+                        .to = to,
+                        .rule = rule,
+                        .synapses = synapses,
+                        .first_source = source.first + from.begin,
+                        .stream = stream_id("connection") + 4 * c.connections.size()};
+  check_connection(connection, c.options.dt);
+  share_total(connection, c.options.seed);
+  c.connections.push_back(std::move(connection));
+}
+
+void Network::connect(const PoissonGenerator& device, Population to, double weight, double delay) {
+  Circuit& c = impl_->circuit;
+  impl_->group(to);
+  check_weight(weight);
+  const double mean = device.rate * c.options.dt / 1000;
+  if (!(mean >= 0 && mean <= kernels::PoissonTable::kMaxMean))
+    throw usage_error("a rate must be 0 or more, and at most " + number(kernels::PoissonTable::kMaxMean) + " spikes a step",
+                      number(device.rate) + " Hz");
+  c.spike_devices.push_back({.to = to,
+                             .weight = weight,
+                             .delay = delay_steps(delay, c.options.dt),
+                             .start = grid(device.start, c.options.dt, "start"),
+                             .stop = grid(device.stop, c.options.dt, "stop"),
+                             .poisson = kernels::PoissonTable(mean),
+                             .stream = stream_id("poisson") + c.spike_devices.size(),
+                             .steps = {}});
+}
+
+void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
+  Circuit& c = impl_->circuit;
+  impl_->group(to);
+  check_weight(weight);
+  auto steps = grid_times(device.times, c.options.dt, "a spike time");
+  for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
+  c.spike_devices.push_back({.to = to,
+                             .weight = weight,
+                             .delay = delay_steps(delay, c.options.dt),
+                             .start = 0,
+                             .stop = kNever,
+                             .poisson = {},
+                             .steps = std::move(steps)});
+}
+
+void Network::connect(const DcGenerator& device, Population to, double weight, double delay) {
+  Circuit& c = impl_->circuit;
+  impl_->group(to);
+  check_weight(weight);
+  if (!std::isfinite(device.amplitude)) throw usage_error("amplitude is not a finite number");
+  // Currents are sent one step ahead of time (stimulation_device.cpp of NEST): start - 1 is the first step, stop - 2 the last.
+  c.current_devices.push_back({.to = to,
+                               .weight = weight,
+                               .delay = delay_steps(delay, c.options.dt),
+                               .start = std::max<std::int64_t>(0, grid(device.start, c.options.dt, "start") - 1),
+                               .stop = grid(device.stop, c.options.dt, "stop") - 1,
+                               .from = {0},
+                               .values = {device.amplitude}});
+}
+
+void Network::connect(const StepCurrentGenerator& device, Population to, double weight, double delay) {
+  connect(DcGenerator{0, device.start, device.stop}, to, weight, delay);
+  CurrentDevice& d = impl_->circuit.current_devices.back();
+  try {
+    d.from = grid_times(device.times, impl_->circuit.options.dt, "an amplitude time");
+    if (d.from.size() != device.values.size())
+      throw usage_error("a step current needs as many values as times",
+                        std::to_string(device.values.size()) + " and " + std::to_string(device.times.size()));
+    for (const double v : device.values)
+      if (!std::isfinite(v)) throw usage_error("amplitude is not a finite number");
+  } catch (...) {
+    impl_->circuit.current_devices.pop_back();
+    throw;
+  }
+  for (auto& s : d.from) --s;
+  d.values = device.values;
+}
+
+const SpikeRecord& Network::record_spikes(Population population) {
+  impl_->group(population);
+  impl_->circuit.spike_records.push_back({population, impl_->circuit.options.dt, {}, {}});
+  return impl_->circuit.spike_records.back();
+}
+
+const Multimeter& Network::record(Population population, std::vector<std::string> variables, double interval) {
+  Circuit& c = impl_->circuit;
+  const Group& g = impl_->group(population);
+  if (variables.empty() || population.size == 0) throw usage_error("nothing to record");
+  Recording r{.data = {population, variables, interval, 0, {}}, .every = grid(interval, c.options.dt, "interval"), .next = 0, .states = {}};
+  if (r.every < 1 || r.every == kNever) throw usage_error("interval must be a step or more", number(interval) + " ms");
+  for (const auto& name : variables) {
+    const auto i = std::find(g.model.variables.begin(), g.model.variables.end(), name);
+    if (i == g.model.variables.end())
+      throw usage_error(g.model.name + " has no variable '" + name + "'", {}, did_you_mean(name, g.model.variables));
+    r.states.push_back(g.model.variable_state[static_cast<std::size_t>(i - g.model.variables.begin())]);
+  }
+  r.next = (c.step / r.every + 1) * r.every;
+  r.data.first = static_cast<double>(r.next) * c.options.dt;
+  c.recordings.push_back(std::move(r));
+  return c.recordings.back().data;
+}
+
+void Network::build() {
+  Circuit& c = impl_->circuit;
+  if (impl_->engine) return;
+  if (c.groups.empty()) throw usage_error("the network has no neurons");
+  double synapses = 0;
+  for (const Connection& connection : c.connections) synapses += expected_synapses(connection);
+  const double each = c.options.double_precision ? 16 : 8, lists = 24.0 * c.neurons * thread_count();
+  const double needed = (synapses * each + lists) / 1e9,
+               available = c.options.memory_gb > 0 ? c.options.memory_gb : available_memory_mb() / 1000;
+  if (available > 0 && needed > available)
+    throw usage_error("the network needs " + number(needed, 3) + " GB, " + number(available, 3) + " available",
+                      number(synapses, 3) + " synapses of " + number(each) + " bytes",
+                      c.options.double_precision ? "Single precision takes half of it." : "Scale the network down.");
+  const double start = now();
+  impl_->engine = make_engine(c);
+  c.timing.build += now() - start;
+}
+
+void Network::Impl::stretch(std::int64_t steps) {
+  for (Recording& r : circuit.recordings) {
+    r.base = r.data.samples(), r.base_step = r.next;
+    const std::int64_t last = circuit.step + steps;
+    const std::int64_t samples = last < r.next ? 0 : (last - r.next) / r.every + 1;
+    r.data.values.resize(r.data.values.size() + static_cast<std::size_t>(samples) * r.data.variables.size() * r.data.population.size);
+    r.next += samples * r.every;
+  }
+  const double start = now(), parts = circuit.timing.update + circuit.timing.delivery;
+  engine->run(steps);
+  const double took = now() - start;
+  circuit.timing.simulate += took;
+  circuit.timing.other += std::max(0.0, took - (circuit.timing.update + circuit.timing.delivery - parts));
+  if (took < 0.1 && stretch_steps < (1 << 20)) stretch_steps *= 2;
+  if (took > 0.4 && stretch_steps > 64) stretch_steps /= 2;
+}
+
+void Network::simulate(double ms) {
+  const std::int64_t steps = grid(ms, impl_->circuit.options.dt, "the time to simulate");
+  build();
+  Circuit& c = impl_->circuit;
+  if (steps > 4000000000 - c.step) throw usage_error("a simulation has at most 4e9 steps", number(ms) + " ms more");
+  const std::int64_t end = c.step + steps, begin = c.step;
+  std::optional<Progress> progress;
+  if (c.options.progress) progress.emplace("simulate", static_cast<std::uint64_t>(ms), "ms");
+  const double start = now();
+  while (c.step < end) {
+    impl_->stretch(std::min(impl_->stretch_steps, end - c.step));
+    const double done = static_cast<double>(c.step - begin) * c.options.dt;
+    if (progress) {
+      progress->note("real-time factor " + number((now() - start) * 1000 / done, 3));
+      progress->advance_to(static_cast<std::uint64_t>(done));
+    }
+    if (stop_requested() && c.step < end) throw Error(ExitCode::interrupted, "stopped at " + number(time(), 9) + " ms");
+  }
+}
+
+double Network::time() const noexcept { return static_cast<double>(impl_->circuit.step) * impl_->circuit.options.dt; }
+std::uint64_t Network::synapses() const noexcept { return impl_->engine ? impl_->engine->synapses() : 0; }
+std::uint64_t Network::spikes(Population population) const { return impl_->group(population).spikes; }
+std::uint64_t Network::events() const noexcept { return impl_->engine ? impl_->engine->events() : 0; }
+const Timing& Network::timing() const noexcept { return impl_->circuit.timing; }
+
+}  // namespace apical::brain

@@ -1,0 +1,77 @@
+#pragma once
+// A circuit of point neurons, described and simulated in a few lines (examples/brunel.cpp):
+//   Network net({.dt = 0.1, .seed = 1});
+//   const auto e = net.create("iaf_psc_exp", 3200, {{"tau_m", 20.0}});
+//   net.connect(e, e, Rule::fixed_indegree(64), {.weight = 16.2, .delay = 0.1});
+//   net.connect(PoissonGenerator{.rate = 300}, e, 16.2);
+//   const SpikeRecord& spikes = net.record_spikes(e);
+//   net.simulate(1000);
+// Times are ms, membranes mV, currents pA. The result is a function of the description and the seed: the number of threads, the SIMD level
+// and how time is cut into calls of simulate() change no bit of it. Source of the scheme: NEST (Gewaltig, Diesmann 2007).
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "apical/brain/devices.h"
+#include "apical/brain/models.h"
+
+namespace apical::brain {
+
+struct Options {
+  double dt = 0.1;  ///< the step
+  std::uint64_t seed = 1;
+  bool double_precision = false;  ///< weights and what arrives in a step: float64 (16 bytes a synapse) instead of float32 (8)
+  bool progress = false;          ///< a line on standard error with real-time factor and ETA
+  double memory_gb = 0;           ///< synapses may take so much (1e9 bytes); 0: what the machine has left
+};
+
+/// Seconds. A part is the mean over the threads.
+struct Timing {
+  double build = 0, simulate = 0, update = 0, delivery = 0, other = 0;
+};
+
+class Network {
+ public:
+  explicit Network(Options options = {});
+  ~Network();
+  Network(Network&&) noexcept;
+
+  /// n neurons of a model (models.h).
+  Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {});
+  /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
+  void connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
+  /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.
+  void connect(const PoissonGenerator& device, Population to, double weight = 1, double delay = 1);
+  void connect(const SpikeGenerator& device, Population to, double weight = 1, double delay = 1);
+  void connect(const DcGenerator& device, Population to, double weight = 1, double delay = 1);
+  void connect(const StepCurrentGenerator& device, Population to, double weight = 1, double delay = 1);
+
+  /// What is recorded from here on; the reference stays good as long as the network.
+  const SpikeRecord& record_spikes(Population population);
+  const Multimeter& record(Population population, std::vector<std::string> variables = {"V_m"}, double interval = 1);
+
+  /// Draws the synapses; simulate() does it where it was not done. Usage error when they would not fit in memory.
+  void build();
+  /// Lets `ms` pass, a multiple of the step. On Ctrl-C (base/stop.h) throws the error of exit code 130, at the end of a step: time() says
+  /// which, and the network can go on. A membrane that is no finite number is a data error that names population and time.
+  void simulate(double ms);
+
+  double time() const noexcept;  ///< ms
+  std::uint64_t synapses() const noexcept;
+  std::uint64_t spikes(Population population) const;  ///< of the whole population so far
+  std::uint64_t events() const noexcept;              ///< synapses that spikes have passed so far, devices not counted
+  const Timing& timing() const noexcept;
+
+  /// The state of everything that changes but recordings, spikes on their way too, as an NPZ file; load() into a network of the same
+  /// description goes on bit for bit.
+  void save(const std::filesystem::path& path) const;
+  void load(const std::filesystem::path& path);
+
+  struct Impl;  ///< private
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace apical::brain

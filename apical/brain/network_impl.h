@@ -1,0 +1,16 @@
+#pragma once
+// What is behind a Network. Private to the room.
+#include "apical/brain/circuit.h"
+
+namespace apical::brain {
+
+struct Network::Impl {
+  Circuit circuit;
+  std::unique_ptr<Engine> engine;
+  std::int64_t stretch_steps = 256;  ///< between two looks at Ctrl-C and the progress line: about a fifth of a second
+
+  const Group& group(const Population& p) const;  ///< usage error when it is of another network
+  void stretch(std::int64_t steps);
+};
+
+}  // namespace apical::brain

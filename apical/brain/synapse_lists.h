@@ -1,0 +1,116 @@
+#pragma once
+// The synapses that end on one thread's neurons: for each source of the network a list sorted by delay (kernels/circuit/deliver.h).
+#include <algorithm>
+#include <limits>
+
+#include "apical/base/error.h"
+#include "apical/base/huge_array.h"
+#include "apical/base/text.h"
+#include "apical/brain/circuit.h"
+#include "apical/kernels/circuit/deliver.h"
+
+namespace apical::brain {
+
+/// Which neurons of a group a thread owns, and where their ports are in its row.
+struct Slice {
+  std::uint32_t begin, end;  ///< begin a multiple of 64
+  std::size_t row[2];        ///< of the ports in use
+  std::uint32_t padded() const noexcept { return (end - begin + 63) / 64 * 64; }
+};
+
+template <class T>
+class SynapseLists {
+ public:
+  using Synapse = kernels::Synapse<T>;
+
+  /// Draws them twice: to count, and to fill what was counted for, so that nothing is held but the result.
+  void build(const Circuit& circuit, const std::vector<Slice>& slices, std::size_t row_size) {
+    while ((std::size_t{1} << shift_) < row_size) ++shift_;
+    first_.assign(circuit.neurons + 1, 0);
+    for (const Connection& c : circuit.connections)
+      each(
+          c, slices, circuit.options.seed, [](std::uint32_t) {},
+          [&](std::uint32_t source, std::uint32_t, bool mine) { first_[source] += mine; });
+    std::uint64_t at = 0;
+    for (auto& f : first_) {
+      const std::uint64_t count = f;
+      f = at;
+      at += count + 1;  // one that ends the list
+    }
+    count_ = at - first_.size();
+    synapses_.resize(at);
+    for (const Connection& c : circuit.connections) fill(circuit, c, slices);
+    for (std::size_t s = 0; s < first_.size(); ++s) synapses_.data()[first_[s]] = {0, kernels::kListEnd};
+    for (std::size_t s = first_.size(); s-- > 1;) first_[s] = first_[s - 1] + 1;
+    first_[0] = 0;
+    if (count_ > 0 && min_delay_ != max_delay_) sort();
+  }
+
+  const Synapse* list(std::uint32_t source) const noexcept { return synapses_.data() + first_[source]; }
+  std::uint64_t size(std::uint32_t source) const noexcept { return first_[source + 1] - first_[source] - 1; }
+  std::uint64_t size() const noexcept { return count_; }
+  std::int64_t min_delay() const noexcept { return min_delay_; }  ///< steps; of no synapse: beyond max_delay()
+  std::int64_t max_delay() const noexcept { return max_delay_; }
+  int shift() const noexcept { return shift_; }
+
+ private:
+  template <class Unit, class Visit>
+  static void each(const Connection& c, const std::vector<Slice>& slices, std::uint64_t seed, Unit unit, Visit visit) {
+    each_synapse(c, slices[c.to.index].begin, slices[c.to.index].end, seed, unit, visit);
+  }
+
+  void fill(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices) {
+    const Options& options = circuit.options;
+    const Slice& slice = slices[c.to.index];
+    Draws weights(options.seed, c.stream + 1), delays(options.seed, c.stream + 2);
+    const std::int64_t most = (std::int64_t{1} << (32 - shift_)) - 2;
+    const bool fixed = c.synapses.delay.constant(), two = circuit.groups[c.to.index].model.ports == 2;
+    std::int64_t delay = fixed ? steps(c.synapses.delay.a, options.dt, most) : 0;
+    each(
+        c, slices, options.seed, [&](std::uint32_t row) { weights.start(row), delays.start(row); },
+        [&](std::uint32_t source, std::uint32_t target, bool mine) {
+          const double weight = weights.draw(c.synapses.weight);
+          if (!fixed) delay = steps(delays.draw(c.synapses.delay), options.dt, most);
+          if (!mine) return;
+          min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
+          const std::size_t place = slice.row[two && weight < 0] + (target - slice.begin);
+          synapses_.data()[first_[source]++] = {static_cast<T>(weight),
+                                                static_cast<std::uint32_t>(delay << shift_ | static_cast<std::int64_t>(place))};
+        });
+  }
+
+  static std::int64_t steps(double ms, double dt, std::int64_t most) {
+    const double s = ms / dt + 0.5;  // of which the whole part counts
+    if (s < 1)
+      throw usage_error("a delay is below the step", number(ms) + " ms, step " + number(dt) + " ms",
+                        "Bound what it is drawn from: redrawn(dt, ...).");
+    if (s > static_cast<double>(most))
+      throw usage_error("a delay is too long", number(ms) + " ms, at most " + number(static_cast<double>(most) * dt) + " ms");
+    return static_cast<std::int64_t>(s);
+  }
+
+  // Counting sort of each list by delay. It keeps the order of equals: by connection, then as drawn, which no number of threads changes.
+  void sort() {
+    std::vector<std::uint32_t> starts(static_cast<std::size_t>(max_delay_) + 2);
+    std::vector<Synapse> sorted;
+    for (std::size_t s = 0; s + 1 < first_.size(); ++s) {
+      Synapse* list = synapses_.data() + first_[s];
+      const std::size_t n = first_[s + 1] - first_[s] - 1;
+      if (n < 2) continue;
+      std::fill(starts.begin(), starts.end(), 0);
+      for (std::size_t i = 0; i < n; ++i) ++starts[(list[i].at >> shift_) + 1];
+      for (std::size_t d = 1; d < starts.size(); ++d) starts[d] += starts[d - 1];
+      sorted.resize(std::max(sorted.size(), n));
+      for (std::size_t i = 0; i < n; ++i) sorted[starts[list[i].at >> shift_]++] = list[i];
+      std::copy(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n), list);
+    }
+  }
+
+  HugeArray<Synapse> synapses_;
+  std::vector<std::uint64_t> first_;  // of each source, and of one past the last
+  std::uint64_t count_ = 0;
+  int shift_ = 0;
+  std::int64_t min_delay_ = std::numeric_limits<std::int64_t>::max(), max_delay_ = 0;
+};
+
+}  // namespace apical::brain

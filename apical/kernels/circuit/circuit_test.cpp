@@ -1,0 +1,200 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "apical/base/philox.h"
+#include "apical/kernels/circuit/deliver.h"
+#include "apical/kernels/circuit/draws.h"
+#include "apical/kernels/circuit/iaf.h"
+#include "apical/kernels/simd.h"
+
+namespace apical::kernels {
+namespace {
+
+// Runs `make` at the plain reference and at every other level: the same bytes must come out.
+template <class Make>
+void same_at_every_level(Make make) {
+  set_simd_level("scalar");
+  const auto want = make();
+  for (const auto& level : simd_levels()) {
+    set_simd_level(level);
+    const auto got = make();
+    ASSERT_EQ(got.size(), want.size());
+    EXPECT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof want[0]), 0) << level;
+  }
+  set_simd_level("");
+}
+
+template <class Model>
+Model model(int ports);
+template <>
+IafPscDelta model(int ports) {
+  return {
+      .refractory_input = ports == 2, .P33 = 0.99, .P30 = 0.0004, .I_e = 300, .theta = 15, .v_reset = -1, .v_min = -4, .refractory = 20};
+}
+template <>
+IafPscExp model(int ports) {
+  return {.ports = ports,
+          .P22 = 0.99,
+          .P20 = 0.0004,
+          .P11 = {0.95, 0.9},
+          .P21 = {0.0003, 0.0002},
+          .I_e = 200,
+          .theta = 15,
+          .v_reset = -1,
+          .refractory = 20};
+}
+template <>
+IafPscAlpha model(int ports) {
+  return {.ports = ports,
+          .P33m = -0.01,
+          .P30 = 0.0004,
+          .P11 = {0.95, 0.9},
+          .P21 = {0.095, 0.09},
+          .P31 = {0.00002, 0.00001},
+          .P32 = {0.0003, 0.0002},
+          .psc = {1.36, 0.7},
+          .I_e = 200,
+          .theta = 15,
+          .v_reset = -1,
+          .v_min = -4,
+          .refractory = 20};
+}
+
+// State, refractory steps and spikes of 128 neurons after every one of 400 steps of random input.
+template <class Model, class Row>
+std::vector<double> course(int ports, bool with_current) {
+  constexpr std::size_t n = 128;
+  const auto m = model<Model>(ports);
+  std::vector<double> states(5 * n), current(n), all;
+  std::vector<float> refractory(n);
+  std::vector<Row> in(2 * n);
+  std::uint64_t spikes[n / 64];
+  Random random(1, "course");
+  for (double& v : states) v = random.uniform(-3, 3);
+  std::size_t fired = 0;
+  for (int t = 0; t < 400; ++t) {
+    for (std::size_t i = 0; i < n; ++i) {
+      current[i] = random.uniform(-100, 500);
+      for (int k = 0; k < ports; ++k)
+        in[i + static_cast<std::size_t>(k) * n] = Model::kStates == 2 ? random.uniform(-1, 1.5) : random.uniform(k ? -50 : -20, k ? 0 : 90);
+    }
+    IafArrays<Row> a{.n = n,
+                     .state = {},
+                     .refractory = refractory.data(),
+                     .in = {in.data(), in.data() + n},
+                     .current = with_current ? current.data() : nullptr,
+                     .spikes = spikes};
+    for (std::size_t k = 0; k < 5; ++k) a.state[k] = states.data() + k * n;
+    EXPECT_TRUE(iaf_step(m, a));
+    EXPECT_EQ(in[5], 0) << "what has arrived is gone";
+    all.insert(all.end(), states.begin(), states.end());
+    all.insert(all.end(), refractory.begin(), refractory.end());
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool s = spikes[i / 64] >> (i % 64) & 1;
+      all.push_back(s);
+      fired += s;
+      EXPECT_TRUE(!s || (states[i] == m.v_reset && refractory[i] == 20));
+    }
+  }
+  EXPECT_GT(fired, n);
+  return all;
+}
+
+TEST(Iaf, SameBitsAtEveryLevel) {
+  for (const bool current : {false, true}) {
+    for (const int ports : {1, 2}) {
+      same_at_every_level([&] { return course<IafPscDelta, float>(ports, current); });
+      same_at_every_level([&] { return course<IafPscDelta, double>(ports, current); });
+      same_at_every_level([&] { return course<IafPscExp, float>(ports, current); });
+      same_at_every_level([&] { return course<IafPscExp, double>(ports, current); });
+      same_at_every_level([&] { return course<IafPscAlpha, float>(ports, current); });
+      same_at_every_level([&] { return course<IafPscAlpha, double>(ports, current); });
+    }
+  }
+}
+
+TEST(Iaf, TellsMembranesThatAreNoNumbers) {
+  for (const auto& level : simd_levels()) {
+    set_simd_level(level);
+    for (const double wrong : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+      std::vector<double> v(64);
+      std::vector<float> refractory(64), in(64);
+      std::uint64_t spikes = 0;
+      const IafArrays<float> a{
+          .n = 64, .state = {v.data()}, .refractory = refractory.data(), .in = {in.data()}, .current = nullptr, .spikes = &spikes};
+      EXPECT_TRUE(iaf_step(model<IafPscDelta>(1), a));
+      in[37] = static_cast<float>(wrong);
+      EXPECT_FALSE(iaf_step(model<IafPscDelta>(1), a)) << level;
+    }
+  }
+  set_simd_level("");
+}
+
+TEST(Draws, WordsAreThoseOfPhiloxAtEveryLevel) {
+  same_at_every_level([] {
+    std::vector<std::uint32_t> words(3 * 64);
+    random_words(0x123456789abcdefull, 0xfedcba9876543210ull, 77, 5, 3, words.data());
+    return words;
+  });
+  std::uint32_t words[64];
+  random_words(9, 8, 7, 6, 1, words);
+  EXPECT_EQ(words[2 * 16 + 3], Random(9, std::uint64_t{8}).block_at(std::uint64_t{7} << 32 | (6 * 16 + 3))[2]);
+}
+
+TEST(Draws, PoissonCountsFollowTheDistribution) {
+  for (const double mean : {0.03, 1.3, 17.0, 2000.0}) {
+    const PoissonTable table(mean);
+    same_at_every_level([&] {
+      std::vector<float> to(128, 3);
+      add_poisson(table, 1, 2, 3, 64, 128, -0.5f, to.data());
+      return to;
+    });
+    constexpr std::size_t n = 6400, steps = 50;
+    double sum = 0, square = 0;
+    std::vector<double> histogram(60);
+    for (std::uint32_t t = 0; t < steps; ++t) {
+      std::vector<double> count(n);
+      add_poisson(table, 4, 5, t, 0, n, 1.0, count.data());
+      for (const double c : count) {
+        sum += c, square += (c - mean) * (c - mean);
+        if (c < 60) ++histogram[static_cast<std::size_t>(c)];
+      }
+    }
+    const double N = n * steps;
+    EXPECT_NEAR(sum / N, mean, 5 * std::sqrt(mean / N)) << mean;
+    EXPECT_NEAR(square / N, mean, 5 * std::sqrt((mean + 2 * mean * mean) / N)) << mean;
+    if (mean > 20) continue;
+    double chi2 = 0;
+    int cells = 0;
+    for (int k = 0; k < 60; ++k) {
+      const double expected = N * std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0));
+      if (expected < 10) continue;
+      chi2 += (histogram[static_cast<std::size_t>(k)] - expected) * (histogram[static_cast<std::size_t>(k)] - expected) / expected;
+      ++cells;
+    }
+    EXPECT_LT(chi2, cells + 5 * std::sqrt(2.0 * cells)) << mean;
+  }
+}
+
+TEST(Deliver, TakesOnePieceAStepInOrder) {
+  constexpr int shift = 4;
+  const auto at = [](std::uint32_t delay, std::uint32_t place) { return delay << shift | place; };
+  const std::vector<Synapse<float>> list{{1, at(2, 0)}, {2, at(2, 15)}, {4, at(2, 0)}, {8, at(5, 3)}, {0, kListEnd}};
+  std::vector<SpikeInFlight<float>> spikes{{list.data(), list[0].at}};
+  std::vector<std::vector<float>> rows(7, std::vector<float>(16));
+  for (std::uint32_t d = 1; d < 7; ++d) deliver(spikes.data(), spikes.size(), d, shift, rows[d].data());
+  EXPECT_EQ(rows[2][0], 5);
+  EXPECT_EQ(rows[2][15], 2);
+  EXPECT_EQ(rows[5][3], 8);
+  float sum = 0;
+  for (const auto& row : rows)
+    for (const float v : row) sum += v;
+  EXPECT_EQ(sum, 15);
+  EXPECT_EQ(spikes[0].at, kListEnd);
+}
+
+}  // namespace
+}  // namespace apical::kernels

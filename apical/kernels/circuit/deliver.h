@@ -1,0 +1,55 @@
+#pragma once
+// What a spike does at its targets. A thread owns some targets; for these every source has a list of synapses, sorted by delay. A row
+// holds one number for each port of each target: what arrives in one step. A spike walks through its list as time passes, one piece
+// (the synapses of one delay) a step, so that only one row is written at a time, and that stays in the first level caches.
+#include <cstddef>
+#include <cstdint>
+
+namespace apical::kernels {
+
+/// `at`: delay in steps << shift | place in the row. Lists end with one whose `at` is kListEnd.
+template <class T>
+struct Synapse {
+  T weight;
+  std::uint32_t at;
+};
+static_assert(sizeof(Synapse<float>) == 8);
+inline constexpr std::uint32_t kListEnd = ~std::uint32_t{0};
+
+/// A spike on its way: the synapses it has not reached yet.
+template <class T>
+struct SpikeInFlight {
+  const Synapse<T>* next;
+  std::uint32_t at;  ///< next->at
+};
+
+/// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on.
+template <class T>
+void deliver(SpikeInFlight<T>* spikes, std::size_t count, std::uint32_t delay, int shift, T* row) noexcept {
+  constexpr std::size_t kAhead = 2, kLine = 64 / sizeof(Synapse<T>);
+  const std::uint32_t first = delay << shift, size = std::uint32_t{1} << shift;
+  const auto fetch = [](const char* at) { __builtin_prefetch(at, 0, 2); };  // to the second level: the first one is the row's
+  for (std::size_t i = 0; i < count; ++i) {
+    SpikeInFlight<T>& spike = spikes[i];
+    // Lists lie anywhere in memory: with each line of this one the same line of a later one is asked for.
+    const char* ahead = reinterpret_cast<const char*>(spikes[i + kAhead < count ? i + kAhead : i].next);
+    fetch(ahead);
+    if (spike.at - first >= size) continue;
+    const Synapse<T>* s = spike.next;
+    for (bool more = true; more;) {
+      fetch(ahead += 64);
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < kLine; ++k, ++s) {
+        const std::uint32_t place = s->at - first;
+        if (place >= size) {
+          more = false;
+          break;
+        }
+        row[place] = row[place] + s->weight;
+      }
+    }
+    spike.next = s, spike.at = s->at;
+  }
+}
+
+}  // namespace apical::kernels

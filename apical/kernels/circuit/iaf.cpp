@@ -1,0 +1,159 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "apical/kernels/circuit/iaf.cpp"
+#include "apical/kernels/circuit/iaf.h"
+
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "apical/kernels/neurons/lif_scalar.h"
+#include "apical/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace apical::kernels::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+struct Doubles {
+  using D = hn::ScalableTag<double>;
+  using V = hn::Vec<D>;
+  using M = hn::Mask<D>;
+  using F = hn::Rebind<float, D>;
+  static HWY_INLINE V set(double a) { return hn::Set(D(), a); }
+  static HWY_INLINE V add(V a, V b) { return hn::Add(a, b); }
+  static HWY_INLINE V sub(V a, V b) { return hn::Sub(a, b); }
+  static HWY_INLINE V mul(V a, V b) { return hn::Mul(a, b); }
+  static HWY_INLINE M ge(V a, V b) { return hn::Ge(a, b); }
+  static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
+  static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
+  static HWY_INLINE V max(V a, V b) { return hn::Max(a, b); }
+  static HWY_INLINE V load(const double* p) { return hn::LoadU(D(), p); }
+  static HWY_INLINE V load(const float* p) { return hn::PromoteTo(D(), hn::LoadU(F(), p)); }
+  static HWY_INLINE void store(V v, double* p) { hn::StoreU(v, D(), p); }
+  static HWY_INLINE void store(V v, float* p) { hn::StoreU(hn::DemoteTo(F(), v), F(), p); }
+  static HWY_INLINE void zero(double* p) { hn::StoreU(hn::Zero(D()), D(), p); }
+  static HWY_INLINE void zero(float* p) { hn::StoreU(hn::Zero(F()), F(), p); }
+  static HWY_INLINE uint64_t bits(M m) {
+    uint8_t bytes[8] = {};
+    hn::StoreMaskBits(D(), m, bytes);
+    return bytes[0];
+  }
+};
+
+#include "apical/kernels/circuit/iaf-inl.h"
+
+bool second_form(const IafPscDelta& m) { return m.refractory_input; }
+template <class Model>
+bool second_form(const Model& m) {
+  return m.ports == 2;
+}
+
+template <class Model, int kPorts, class Row>
+bool step(const Model& model, const IafArrays<Row>& a) {
+  using O = Doubles;
+  using Cell = IafCell<Model, O, kPorts>;
+  const Cell cell(model);
+  const size_t L = hn::Lanes(O::D());
+  const O::V rest = cell.drive(O::set(0));
+  O::V strange = O::set(0);
+  for (size_t word = 0; word < a.n / 64; ++word) {
+    uint64_t fired = 0;
+    for (size_t k = 0; k < 64; k += L) {
+      const size_t i = 64 * word + k;
+      O::V s[Cell::kStates], in[Cell::kInputs], r = O::load(a.refractory + i);
+      for (int j = 0; j < Cell::kStates; ++j) s[j] = O::load(a.state[j] + i);
+      for (int j = 0; j < Cell::kInputs; ++j) {
+        in[j] = O::load(a.in[j] + i);
+        O::zero(a.in[j] + i);
+      }
+      const auto m = iaf_fire<O>(cell, s, r, a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
+      for (int j = 0; j < Cell::kStates; ++j) O::store(s[j], a.state[j] + i);
+      O::store(r, a.refractory + i);
+      fired |= O::bits(m) << k;
+    }
+    a.spikes[word] = fired;
+  }
+  return hn::AllTrue(O::D(), hn::Eq(strange, O::set(0)));
+}
+
+template <class Model, class Row>
+bool any_step(const Model& m, const IafArrays<Row>& a) {
+  return second_form(m) ? step<Model, 2>(m, a) : step<Model, 1>(m, a);
+}
+bool delta_float(const IafPscDelta& m, const IafArrays<float>& a) { return any_step(m, a); }
+bool delta_double(const IafPscDelta& m, const IafArrays<double>& a) { return any_step(m, a); }
+bool exp_float(const IafPscExp& m, const IafArrays<float>& a) { return any_step(m, a); }
+bool exp_double(const IafPscExp& m, const IafArrays<double>& a) { return any_step(m, a); }
+bool alpha_float(const IafPscAlpha& m, const IafArrays<float>& a) { return any_step(m, a); }
+bool alpha_double(const IafPscAlpha& m, const IafArrays<double>& a) { return any_step(m, a); }
+
+}  // namespace
+}  // namespace apical::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apical::kernels {
+namespace plain::detail {
+#include "apical/kernels/circuit/iaf-inl.h"
+}
+namespace {
+
+HWY_EXPORT(exp_float);
+HWY_EXPORT(exp_double);
+HWY_EXPORT(alpha_float);
+HWY_EXPORT(alpha_double);
+HWY_EXPORT(delta_float);
+HWY_EXPORT(delta_double);
+
+template <class Model, int kPorts, class Row>
+bool reference(const Model& model, const IafArrays<Row>& a) {
+  using O = plain::Ops<double>;
+  using Cell = plain::detail::IafCell<Model, O, kPorts>;
+  const Cell cell(model);
+  double strange = 0;
+  for (std::size_t i = 0; i < a.n; ++i) {
+    double s[Cell::kStates], in[Cell::kInputs], r = a.refractory[i];
+    for (int j = 0; j < Cell::kStates; ++j) s[j] = a.state[j][i];
+    for (int j = 0; j < Cell::kInputs; ++j) in[j] = a.in[j][i], a.in[j][i] = 0;
+    const bool fired = plain::detail::iaf_fire<O>(cell, s, r, cell.drive(a.current ? a.current[i] : 0), in, strange);
+    for (int j = 0; j < Cell::kStates; ++j) a.state[j][i] = s[j];
+    a.refractory[i] = static_cast<float>(r);
+    if (i % 64 == 0) a.spikes[i / 64] = 0;
+    a.spikes[i / 64] |= std::uint64_t{fired} << (i % 64);
+  }
+  return strange == 0;
+}
+
+bool second_form(const IafPscDelta& m) { return m.refractory_input; }
+template <class Model>
+bool second_form(const Model& m) {
+  return m.ports == 2;
+}
+
+template <class Model, class Row>
+bool reference(const Model& m, const IafArrays<Row>& a) {
+  return second_form(m) ? reference<Model, 2>(m, a) : reference<Model, 1>(m, a);
+}
+
+}  // namespace
+
+bool iaf_step(const IafPscDelta& m, const IafArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_float)(m, a);
+}
+bool iaf_step(const IafPscDelta& m, const IafArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_double)(m, a);
+}
+bool iaf_step(const IafPscExp& m, const IafArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_float)(m, a);
+}
+bool iaf_step(const IafPscExp& m, const IafArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_double)(m, a);
+}
+bool iaf_step(const IafPscAlpha& m, const IafArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_float)(m, a);
+}
+bool iaf_step(const IafPscAlpha& m, const IafArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_double)(m, a);
+}
+
+}  // namespace apical::kernels
+#endif

@@ -1,0 +1,279 @@
+// Our side of the workload `circuits`: builds a published network, lets it run, prints one JSON line: times of the build and of `--runs`
+// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates and CV of populations, memory,
+// and the limit: how many floats a second as many threads add to random places of a ring buffer of all delays.
+// --out FILE.npz takes the recorded spikes up to the end of the first stretch: <population>.times (ms), <population>.neurons.
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+#include "apical/base/error.h"
+#include "apical/base/huge_array.h"
+#include "apical/base/machine.h"
+#include "apical/base/philox.h"
+#include "apical/brain/network.h"
+#include "apical/formats/npy.h"
+#include "apical/kernels/circuit/deliver.h"
+#include "bench/measure.h"
+
+namespace {
+
+using namespace apical;
+using namespace apical::brain;
+
+struct Recorded {
+  std::string name;
+  Population all;
+  const SpikeRecord* spikes;
+};
+struct Workload {
+  Network net;
+  std::vector<Recorded> recorded{};
+  double longest_delay = 0.1;  // ms
+  int ports = 1;
+  std::uint32_t neurons = 0;
+
+  Population add(const std::string& name, const char* model, std::uint32_t n, const Parameters& parameters, std::uint32_t watched) {
+    const auto p = net.create(model, n, parameters);
+    recorded.push_back({name, p, &net.record_spikes(p.slice(0, std::min(n, watched)))});
+    neurons += n;
+    return p;
+  }
+};
+
+// The peak of the potential (mV) that an alpha current of 1 pA gives.
+double psp_peak(double tau_m, double C_m, double tau_syn) {
+  const double b = 1 / tau_syn - 1 / tau_m;
+  double best = 0;
+  for (double t = 0; t < 10 * tau_m; t += 1e-4)
+    best = std::max(
+        best, std::numbers::e / (tau_syn * C_m * b) * ((std::exp(-t / tau_m) - std::exp(-t / tau_syn)) / b - t * std::exp(-t / tau_syn)));
+  return best;
+}
+
+// NEST's brunel_alpha_nest.py.
+Workload brunel(const Options& options, double) {
+  Workload w{Network(options)};
+  const std::uint32_t order = 2500, CE = order * 4 / 10, CI = order / 10;
+  const double tau_m = 20, tau_syn = 0.5, C_m = 250, theta = 20, J = 0.1 / psp_peak(tau_m, C_m, tau_syn);
+  const double nu_ex = 2 * theta * C_m / (J * CE * std::numbers::e * tau_m * tau_syn);
+  const Parameters p{{"C_m", C_m},     {"tau_m", tau_m}, {"tau_syn_ex", tau_syn}, {"tau_syn_in", tau_syn}, {"t_ref", 2.0}, {"E_L", 0.0},
+                     {"V_reset", 0.0}, {"V_m", 0.0},     {"V_th", theta}};
+  const auto e = w.add("E", "iaf_psc_alpha", 4 * order, p, 1000), i = w.add("I", "iaf_psc_alpha", order, p, 1000);
+  for (const auto to : {e, i}) {
+    w.net.connect(e, to, Rule::fixed_indegree(CE), {.weight = J, .delay = 1.5});
+    w.net.connect(i, to, Rule::fixed_indegree(CI), {.weight = -5 * J, .delay = 1.5});
+    w.net.connect(PoissonGenerator{.rate = 1000 * nu_ex * CE}, to, J, 1.5);
+  }
+  w.longest_delay = 1.5;
+  return w;
+}
+
+Workload cuba(const Options& options, double w_in, const Parameters& p, bool kick, bool bernoulli) {
+  Workload w{Network(options)};
+  const auto e = w.add("E", "iaf_psc_exp", 3200, p, 500), i = w.add("I", "iaf_psc_exp", 800, p, 500);
+  for (const auto to : {e, i}) {
+    w.net.connect(e, to, bernoulli ? Rule::pairwise_bernoulli(0.02) : Rule::fixed_indegree(64), {.weight = 16.2, .delay = 0.1});
+    w.net.connect(i, to, bernoulli ? Rule::pairwise_bernoulli(0.02) : Rule::fixed_indegree(16), {.weight = w_in, .delay = 0.1});
+  }
+  if (kick) w.net.connect(PoissonGenerator{.rate = 300, .start = 1, .stop = 51}, e.slice(0, 50), 16.2, 0.1);
+  w.ports = 2;
+  return w;
+}
+Parameters cuba_neuron(Value V_m) {
+  return {{"E_L", -49.0},  {"V_m", V_m},        {"V_th", -50.0},      {"V_reset", -60.0}, {"C_m", 200.0},
+          {"tau_m", 20.0}, {"tau_syn_ex", 5.0}, {"tau_syn_in", 10.0}, {"t_ref", 5.0}};
+}
+// NEST's brette_et_al_2007/cuba.py.
+Workload cuba_nest(const Options& options, double) { return cuba(options, -139.5, cuba_neuron(-49.0), true, false); }
+// Brian2's CUBA.py; its weights are mV of a current variable: 1.62 mV = 16.2 pA * tau_m / C_m.
+Workload cuba_brian(const Options& options, double) { return cuba(options, -90.0, cuba_neuron(Value::uniform(-60, -50)), false, true); }
+
+// Potjans and Diesmann 2014. Below full scale, neurons and in-degrees are times `scale`, weights over its root, and a current keeps the
+// mean of the input at the published rates (as in their downscaling).
+Workload microcircuit(const Options& options, double scale) {
+  Workload w{Network(options)};
+  static constexpr const char* names[] = {"L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I"};
+  static constexpr double N[] = {20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948},
+                          external[] = {1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100},
+                          rates[] = {.971, 2.868, 4.746, 5.396, 8.142, 9.078, .991, 7.523};
+  static constexpr double p[8][8] = {
+      {.1009, .1689, .0437, .0818, .0323, 0, .0076, 0},         {.1346, .1371, .0316, .0515, .0755, 0, .0042, 0},
+      {.0077, .0059, .0497, .135, .0067, .0003, .0453, 0},      {.0691, .0029, .0794, .1597, .0033, 0, .1057, 0},
+      {.1004, .0622, .0505, .0057, .0831, .3726, .0204, 0},     {.0548, .0269, .0257, .0022, .06, .3158, .0086, 0},
+      {.0156, .0066, .0211, .0166, .0572, .0197, .0396, .2252}, {.0364, .001, .0034, .0005, .0277, .008, .0658, .1443}};
+  constexpr double J = 87.8, g = -4, tau_syn = 0.5, background = 8;
+  const auto synapses = [&](int t, int s) { return p[t][s] == 0 ? 0 : std::log1p(-p[t][s]) / std::log1p(-1 / (N[t] * N[s])); };
+  const auto weight = [&](int t, int s) { return s % 2 ? g * J : t == 0 && s == 2 ? 2 * J : J; };
+  Population pop[8];
+  for (int t = 0; t < 8; ++t) {
+    double input = J * external[t] * background;
+    for (int s = 0; s < 8; ++s) input += weight(t, s) * synapses(t, s) / N[t] * rates[s];
+    Parameters neuron{{"E_L", -65.0},  {"V_th", -50.0}, {"V_reset", -65.0},      {"C_m", 250.0},
+                      {"tau_m", 10.0}, {"t_ref", 2.0},  {"tau_syn_ex", tau_syn}, {"tau_syn_in", tau_syn}};
+    neuron.insert({{"V_m", Value::normal(-58, 5)}, {"I_e", 0.001 * tau_syn * (1 - std::sqrt(scale)) * input}});
+    pop[t] = w.add(names[t], "iaf_psc_exp", static_cast<std::uint32_t>(std::llround(N[t] * scale)), neuron, 1000);
+  }
+  for (int t = 0; t < 8; ++t) {
+    for (int s = 0; s < 8; ++s) {
+      if (p[t][s] == 0) continue;
+      const double mean = weight(t, s) / std::sqrt(scale), sd = std::fabs(mean) * (t == 0 && s == 2 ? 0.05 : 0.1);
+      w.net.connect(pop[s], pop[t], Rule::fixed_total_number(static_cast<std::uint64_t>(std::llround(synapses(t, s) * scale * scale))),
+                    {.weight = s % 2 ? Value::normal(mean, sd).redrawn(-kForever, 0) : Value::normal(mean, sd).redrawn(0, kForever),
+                     .delay = (s % 2 ? Value::normal(0.75, 0.375) : Value::normal(1.5, 0.75)).redrawn(options.dt, kForever)});
+    }
+    w.net.connect(PoissonGenerator{.rate = background * std::round(external[t] * scale)}, pop[t], J / std::sqrt(scale), 1.5);
+  }
+  w.longest_delay = 5;  // of nearly all
+  return w;
+}
+
+// Mean CV of the intervals of neurons with at least three spikes; -1: none.
+double mean_cv(const SpikeRecord& r) {
+  struct Sums {
+    std::int64_t last = -1;
+    double n = 0, sum = 0, square = 0;
+  };
+  std::vector<Sums> neurons(r.population.size);
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    Sums& s = neurons[r.neuron[i]];
+    if (s.last >= 0) {
+      const double gap = r.time(i) - static_cast<double>(s.last) * r.dt;
+      s.n += 1, s.sum += gap, s.square += gap * gap;
+    }
+    s.last = r.step[i];
+  }
+  double total = 0, count = 0;
+  for (const Sums& s : neurons) {
+    if (s.n < 2) continue;
+    const double mean = s.sum / s.n;
+    total += std::sqrt(std::max(0.0, s.square / s.n - mean * mean)) / mean, count += 1;
+  }
+  return count > 0 ? total / count : -1;
+}
+
+// Floats that `threads` threads add a second to random places of rings of so many floats each, synapses read one after the other.
+double random_adds_per_s(std::size_t floats, int threads) {
+  constexpr std::size_t n = std::size_t{1} << 21;
+  struct One {
+    HugeArray<float> ring;
+    HugeArray<kernels::Synapse<float>> synapses;
+  };
+  std::vector<One> all(static_cast<std::size_t>(threads));
+  for (auto& one : all) {
+    one.ring.resize(floats), one.synapses.resize(n);
+    Random random(7, "limit");
+    for (std::size_t i = 0; i < n; ++i) one.synapses.data()[i] = {1, random.below(static_cast<std::uint32_t>(floats))};
+  }
+  const auto tries = bench::seconds(9, [&] {
+    parallel_for(0, all.size(), 1, [&](std::size_t k, std::size_t) {
+      float* ring = all[k].ring.data();
+      for (const kernels::Synapse<float>*s = all[k].synapses.data(), *end = s + n; s != end; ++s) ring[s->at] += s->weight;
+    });
+  });
+  return static_cast<double>(n) * threads / *std::min_element(tries.begin(), tries.end());
+}
+
+// The recorded spikes so far, times in ms.
+void write_spikes(const Workload& w, const std::string& path) {
+  formats::Npz npz;
+  for (const Recorded& r : w.recorded) {
+    std::vector<double> times(r.spikes->size());
+    for (std::size_t i = 0; i < times.size(); ++i) times[i] = r.spikes->time(i);
+    npz[r.name + ".times"] = formats::Array::of<double>({times.size()}, times);
+    npz[r.name + ".neurons"] = formats::Array::of<std::uint32_t>({times.size()}, r.spikes->neuron);
+  }
+  formats::write_npz(path, npz);
+}
+
+struct Arguments {
+  std::string workload, out;
+  int threads = 2, runs = 5;
+  double time = 1000, warmup = 0, scale = 1;
+  Options options;
+};
+
+int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
+  set_thread_count(args.threads);
+  const double start = bench::now();
+  Workload w = make(args.options, args.scale);
+  w.net.build();
+  const double build = bench::now() - start;
+  if (args.warmup > 0) w.net.simulate(args.warmup);
+  const Timing before = w.net.timing();
+  const std::uint64_t events = w.net.events();
+  std::vector<std::uint64_t> spikes;
+  for (const auto& r : w.recorded) spikes.push_back(w.net.spikes(r.all));
+  std::vector<double> seconds;
+  for (int i = 0; i < args.runs; ++i) {
+    const double s = bench::now();
+    w.net.simulate(args.time);
+    seconds.push_back(bench::now() - s);
+    if (i == 0 && !args.out.empty()) write_spikes(w, args.out);
+  }
+  const Timing& t = w.net.timing();
+  const double runs = args.runs, delivery = t.delivery - before.delivery, passed = static_cast<double>(w.net.events() - events);
+  nlohmann::ordered_json rates, cvs;
+  double all = 0, cv = 0;
+  for (std::size_t i = 0; i < w.recorded.size(); ++i) {
+    const auto& r = w.recorded[i];
+    const double n = static_cast<double>(w.net.spikes(r.all) - spikes[i]);
+    all += n, cv += mean_cv(*r.spikes) / static_cast<double>(w.recorded.size());
+    rates[r.name] = n / r.all.size / (runs * args.time / 1000), cvs[r.name] = mean_cv(*r.spikes);
+  }
+  const double rss = peak_rss_mb() * 1e6;
+  const auto ring =
+      static_cast<std::size_t>(std::lround(w.longest_delay / args.options.dt)) * w.neurons * static_cast<std::size_t>(w.ports);
+  const double limit = random_adds_per_s(std::max<std::size_t>(ring / static_cast<std::size_t>(args.threads), 1), args.threads);
+  const nlohmann::ordered_json line{{"workload", args.workload},
+                                    {"threads", args.threads},
+                                    {"seed", args.options.seed},
+                                    {"time_ms", args.time},
+                                    {"build_s", build},
+                                    {"simulate_s", seconds},
+                                    {"update_s", (t.update - before.update) / runs},
+                                    {"delivery_s", delivery / runs},
+                                    {"other_s", (t.other - before.other) / runs},
+                                    {"spikes", all / runs},
+                                    {"synapses", w.net.synapses()},
+                                    {"events", passed / runs},
+                                    {"events_per_s", delivery > 0 ? passed / delivery : 0},
+                                    {"limit_events_per_s", limit},
+                                    {"rates", rates},
+                                    {"cv", cv},
+                                    {"cvs", cvs},
+                                    {"rss_bytes", rss}};
+  std::printf("%s\n", line.dump().c_str());
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  const std::map<std::string, Workload (*)(const Options&, double)> workloads{
+      {"brunel", brunel}, {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian}, {"microcircuit", microcircuit}};
+  CLI::App app("published circuits");
+  Arguments args;
+  app.add_option("workload", args.workload)->required()->check(CLI::IsMember(workloads));
+  app.add_option("--threads", args.threads);
+  app.add_option("--seed", args.options.seed);
+  app.add_option("--time", args.time, "ms of a run");
+  app.add_option("--warmup", args.warmup, "ms before the first run");
+  app.add_option("--runs", args.runs)->check(CLI::PositiveNumber);
+  app.add_option("--scale", args.scale, "of the microcircuit")->check(CLI::Range(0.001, 1.0));
+  app.add_option("--out", args.out, "NPZ file for the recorded spikes of the first run");
+  app.add_flag("--double", args.options.double_precision);
+  app.add_flag("--progress", args.options.progress);
+  CLI11_PARSE(app, argc, argv);
+  return measure(args, workloads.at(args.workload));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& e) {
+    std::fprintf(stderr, "circuits: %s\n", e.what());
+    return static_cast<int>(e.code());
+  }
+}
