@@ -40,9 +40,10 @@ def kick(group, on_pre, rng, namespace):
 
 
 def simulate(args, start, network, groups, monitors, synapses, duration):
-    """Writes, compiles and runs the program --runs times; times are those of its time loop (wall clock with OpenMP, processor time without).
+    """Writes, compiles and runs the program --runs times; times are those of its loop after the warm-up (wall clock with OpenMP, processor time without).
     `groups`: {population: size}, `monitors`: a SpikeMonitor each; all neurons are recorded."""
     duration = args.time or duration
+    network.run(args.warmup * b2.ms)
     network.run(duration * b2.ms)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="brian2-"))
     try:
@@ -55,7 +56,8 @@ def simulate(args, start, network, groups, monitors, synapses, duration):
             times.append(b2.device._last_run_time)
             build.append(time.perf_counter() - begun - times[-1])
         recorded = {name: (np.asarray(m.t / b2.ms), np.asarray(m.i), groups[name]) for name, m in monitors.items()}
-        peer.report(args, float(np.median(build)), times, sum(len(t) for t, _, _ in recorded.values()), sum(len(s) for s in synapses), recorded, duration,
+        spikes = sum(int((t > args.warmup).sum()) for t, _, _ in recorded.values())
+        peer.report(args, float(np.median(build)), times, spikes, sum(len(s) for s in synapses), recorded, args.warmup + duration,
                     compile_s=compile_s, rss_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
     finally:
         shutil.rmtree(folder)

@@ -7,6 +7,7 @@ microcircuit: Potjans and Diesmann 2014. Times in ms, voltages in mV, currents i
 import math
 
 import numpy as np
+from scipy.special import lambertw
 
 DT = 0.1
 
@@ -39,16 +40,15 @@ def brunel(order=2500):
     tau_m, tau_syn, C, theta, J, g, eta = 20.0, 0.5, 250.0, 20.0, 0.1, 5.0, 2.0
     # The largest potential [mV] that a current of 1 pA, alpha shaped, causes: at the zero of its derivative.
     b = 1 / tau_syn - 1 / tau_m
-    from scipy.special import lambertw
     t = (-lambertw(-math.exp(-tau_syn / tau_m) * tau_syn / tau_m, -1).real - tau_syn / tau_m) / b
     unit = math.e / (tau_syn * C * b) * ((math.exp(-t / tau_m) - math.exp(-t / tau_syn)) / b - t * math.exp(-t / tau_syn))
     weight = J / unit
     rate = 1000 * eta * theta * C / (weight * math.e * tau_m * tau_syn)  # all CE external sources together
-    return {"NE": NE, "NI": NI, "CE": CE, "CI": order // 10, "weight": weight, "g": g, "rate": rate, "delay": 1.5, "time": 1000.0,
-            "parameters": {"C_m": C, "tau_m": tau_m, "tau_syn_ex": tau_syn, "tau_syn_in": tau_syn, "t_ref": 2.0, "E_L": 0.0, "V_reset": 0.0, "V_m": 0.0, "V_th": theta}}
+    parameters = {"C_m": C, "tau_m": tau_m, "tau_syn_ex": tau_syn, "tau_syn_in": tau_syn, "t_ref": 2.0, "E_L": 0.0, "V_reset": 0.0, "V_m": 0.0, "V_th": theta}
+    return {"NE": NE, "NI": NI, "CE": CE, "CI": order // 10, "weight": weight, "g": g, "rate": rate, "delay": 1.5, "time": 1000.0, "parameters": parameters}
 
 
-POPULATIONS = ["L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I"]
+POPULATIONS = ["23E", "23I", "4E", "4I", "5E", "5I", "6E", "6I"]
 PROBABILITIES = np.array([  # [target, source]
     [.1009, .1689, .0437, .0818, .0323, 0, .0076, 0], [.1346, .1371, .0316, .0515, .0755, 0, .0042, 0], [.0077, .0059, .0497, .135, .0067, .0003, .0453, 0],
     [.0691, .0029, .0794, .1597, .0033, 0, .1057, 0], [.1004, .0622, .0505, .0057, .0831, .3726, .0204, 0], [.0548, .0269, .0257, .0022, .06, .3158, .0086, 0],
@@ -69,7 +69,7 @@ def microcircuit(scale=1.0):
     tau_syn, bg = 0.5, 8.0
     mean_input = (weights * synapses / full[:, None] * rates).sum(1) + 87.8 * external * bg
     I_e = 0.001 * tau_syn * (1 - math.sqrt(scale)) * mean_input
+    parameters = {"C_m": 250.0, "tau_m": 10.0, "tau_syn_ex": tau_syn, "tau_syn_in": tau_syn, "V_th": -50.0, "V_reset": -65.0, "E_L": -65.0, "t_ref": 2.0}
     return {"N": np.rint(full * scale).astype(int), "synapses": np.rint(synapses * scale * scale).astype(int), "weights": weights / math.sqrt(scale), "sd": sd,
             "external": 87.8 / math.sqrt(scale), "external_rate": bg * np.rint(external * scale), "I_e": I_e, "delays": np.tile([1.5, 0.75], 4), "time": 1000.0,
-            "V_mean": -58.0, "V_sd": 5.0, "parameters": {"C_m": 250.0, "tau_m": 10.0, "tau_syn_ex": tau_syn, "tau_syn_in": tau_syn, "V_th": -50.0, "V_reset": -65.0,
-                                                          "E_L": -65.0, "t_ref": 2.0}}
+            "V_mean": -58.0, "V_sd": 5.0, "parameters": parameters}

@@ -3,8 +3,6 @@ import argparse
 import json
 import resource
 
-import numpy as np
-
 import population
 
 
@@ -14,6 +12,7 @@ def arguments(*workloads):
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--time", type=float, help="ms of one interval; default: the workload's own")
+    p.add_argument("--warmup", type=float, default=100.0, help="ms before the first interval")
     p.add_argument("--runs", type=int, default=5, help="intervals timed: NEST goes on in the same network, Brian2 starts anew")
     p.add_argument("--record", type=int, default=500, help="neurons recorded in each population, 0 for all")
     p.add_argument("--scale", type=float, default=1.0, help="of the microcircuit")
@@ -21,10 +20,10 @@ def arguments(*workloads):
 
 
 def report(args, build_s, simulate_s, spikes, synapses, recorded, duration, **more):
-    """`recorded`: {population: (times in ms, neurons, how many are recorded)} of the first interval. `spikes`: of all neurons in it. `more`: of this peer."""
-    each = {name: population.describe(t, n, size, duration) for name, (t, n, size) in recorded.items()}
-    cvs = np.concatenate([population.intervals_cv(t, n) for t, n, _ in recorded.values()])
-    print(json.dumps({"workload": args.workload, "threads": args.threads, "seed": args.seed, "time_ms": duration, "build_s": build_s, "simulate_s": simulate_s,
-                      "spikes": spikes, "synapses": synapses, "rates": {k: v["rate"] for k, v in each.items()}, "cv": float(cvs.mean()) if len(cvs) else None,
-                      "cvs": {k: v["cv"] for k, v in each.items()}, "correlations": {k: v["correlation"] for k, v in each.items()},
+    """`recorded`: {population: (times in ms, neurons, how many are recorded)} of warm-up and intervals, `duration` ms in all. `spikes`: of all neurons in
+    an interval. Rates are those after the warm-up; cv and correlation take all that is recorded. `more`: of this peer."""
+    each = {name: population.describe(t, n, size, args.warmup, duration) for name, (t, n, size) in recorded.items()}
+    print(json.dumps({"workload": args.workload, "threads": args.threads, "seed": args.seed, "recorded_ms": duration, "build_s": build_s, "simulate_s": simulate_s,
+                      "spikes": spikes, "synapses": synapses, "rates": {k: v["rate"] for k, v in each.items()}, "cv": {k: v["cv"] for k, v in each.items()},
+                      "correlation": {k: v["correlation"] for k, v in each.items()},
                       "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024} | more))

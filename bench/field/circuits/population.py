@@ -38,11 +38,12 @@ def correlation(times, neurons, duration):
     return float(np.nanmean(c[np.triu_indices(len(firing), 1)]))
 
 
-def describe(times, neurons, size, duration):
-    """The statistics of one population of `size` recorded neurons over `duration` ms."""
+def describe(times, neurons, size, warmup, duration):
+    """The statistics of one population of `size` recorded neurons over `duration` ms, its rate without the first `warmup` ms."""
     times, neurons = np.asarray(times), np.asarray(neurons)
     cv = intervals_cv(times, neurons)
-    return {"rate": len(times) / size / duration * 1000, "cv": float(cv.mean()) if len(cv) else None, "correlation": correlation(times, neurons, duration)}
+    rate = int((times > warmup + 1e-6).sum()) / size / (duration - warmup) * 1000
+    return {"rate": rate, "cv": float(cv.mean()) if len(cv) else None, "correlation": correlation(times, neurons, duration)}
 
 
 def same(a, b, comparisons=1):
