@@ -64,6 +64,17 @@ void unpack_bytes(const uint8_t* bytes, size_t n, float* x) {
   for (; i < n; ++i) x[i] = static_cast<float>((bytes[i / 8] >> (i % 8)) & 1);
 }
 
+uint64_t count_words(const uint64_t* words, size_t n) {
+  const hn::ScalableTag<uint64_t> d;
+  const size_t L = hn::Lanes(d);
+  auto sum = hn::Zero(d);
+  size_t i = 0;
+  for (; i + L <= n; i += L) sum = hn::Add(sum, hn::PopulationCount(hn::LoadU(d, words + i)));
+  uint64_t count = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) count += static_cast<uint64_t>(std::popcount(words[i]));
+  return count;
+}
+
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -86,6 +97,7 @@ void transpose_block(std::uint64_t* block) {
 
 HWY_EXPORT(pack_bytes);
 HWY_EXPORT(unpack_bytes);
+HWY_EXPORT(count_words);
 
 bool pack_reference(const float* x, std::size_t n, std::uint8_t* bytes) {
   bool spikes = true;
@@ -142,9 +154,7 @@ void unpack_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n, flo
 }
 
 std::uint64_t count_bits(const std::uint64_t* bits, std::size_t rows, std::size_t n) noexcept {
-  std::uint64_t count = 0;
-  for (std::size_t w = 0; w < rows * words_per_row(n); ++w) count += static_cast<std::uint64_t>(std::popcount(bits[w]));
-  return count;
+  return HWY_DYNAMIC_DISPATCH(count_words)(bits, rows * words_per_row(n));
 }
 
 std::size_t bits_to_list(const std::uint64_t* bits, std::size_t n, std::uint32_t* list) noexcept {

@@ -11,6 +11,7 @@
 
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
+#include "apical/kernels/event_panel.h"
 #include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -56,9 +57,9 @@ namespace {
 
 HWY_EXPORT(panel_rows);
 
-// Inputs whose part of a panel (256 bytes each) takes half a second level cache, and rows that pass over it before the next one comes.
-constexpr std::size_t kInputs = 2048, kRows = 256;
-// Rows that a gradient takes at a time: as inputs of event_matmul. Fewer than kInputs, for their lists are long (measured: up to 1.3 times as fast).
+constexpr std::size_t kInputs = events::kPanelInputs, kRows = events::kPanelRows;
+// Rows that a gradient takes at a time: as inputs of event_matmul. Fewer than kInputs, for their lists are long (measured: up to 1.3 times
+// as fast).
 constexpr std::size_t kGradientRows = 512;
 
 void panel_rows_reference(const float* panel, std::size_t width, const std::uint32_t* list, const std::size_t* starts, std::size_t rows,
@@ -69,6 +70,14 @@ void panel_rows_reference(const float* panel, std::size_t width, const std::uint
 }
 
 }  // namespace
+
+void events::add_panel(const float* panel, std::size_t width, const std::uint32_t* list, const std::size_t* starts, std::size_t rows,
+                       float* y, std::size_t y_stride) noexcept {
+  if (scalar_level())
+    panel_rows_reference(panel, width, list, starts, rows, y, y_stride);
+  else
+    HWY_DYNAMIC_DISPATCH(panel_rows)(panel, width, list, starts, rows, y, y_stride);
+}
 
 void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t inputs, float* panels) noexcept {
   parallel_for(0, (outputs + kPanel - 1) / kPanel, 1, [&](std::size_t first, std::size_t last) {
@@ -86,7 +95,6 @@ void prepare_event_matmul(const float* weight, std::size_t outputs, std::size_t 
 
 void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, const std::uint64_t* bits, std::size_t rows,
                   float* y) noexcept {
-  const bool plain_level = scalar_level();
   const std::size_t words = words_per_row(inputs), chunks = (rows + kRows - 1) / kRows, all_panels = (outputs + kPanel - 1) / kPanel;
   // Few rows: threads share the panels too, each with a list of the spikes of its own.
   const std::size_t threads = static_cast<std::size_t>(thread_count()), shares = chunks >= threads ? 1 : std::min(all_panels, threads);
@@ -102,11 +110,7 @@ void event_matmul(const float* panels, std::size_t outputs, std::size_t inputs, 
       for (std::size_t p = share * all_panels / shares; p < (share + 1) * all_panels / shares; ++p) {
         const float* panel = panels + (p * inputs + first) * kPanel;
         const std::size_t o = p * kPanel, width = std::min(kPanel, outputs - o);
-        float* to = y + begin * outputs + o;
-        if (plain_level)
-          panel_rows_reference(panel, width, list.data(), starts, n, to, outputs);
-        else
-          HWY_DYNAMIC_DISPATCH(panel_rows)(panel, width, list.data(), starts, n, to, outputs);
+        events::add_panel(panel, width, list.data(), starts, n, y + begin * outputs + o, outputs);
       }
     }
   });

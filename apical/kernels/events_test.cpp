@@ -11,9 +11,11 @@
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
 #include "apical/kernels/event_conv.h"
+#include "apical/kernels/event_lif.h"
 #include "apical/kernels/event_linear.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/kernels/event_pool.h"
+#include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
 #include "apical/kernels/testing_noise.h"
@@ -144,6 +146,51 @@ TEST(EventMatmul, IsEventLinearRowByRow) {
         EXPECT_EQ(y, want) << level << " " << threads << " " << inputs << " " << outputs;
       }
   }
+  set_simd_level("");
+  set_thread_count(2);
+}
+
+TEST(EventLif, IsTheProductAndTheScan) {
+  const struct {
+    size_t T, batch, inputs, outputs;
+  } sizes[] = {{0, 2, 5, 3},    {1, 1, 1, 1},     {70, 5, 70, 10},    {300, 1, 130, 200},
+               {9, 40, 64, 64}, {3, 300, 90, 65}, {40, 2, 2100, 129}, {4, 3, 0, 70}};
+  Lif forms[3];
+  forms[0].decay = 0.5f, forms[0].reset = Reset::soft;
+  forms[1].decay = 0.9f, forms[1].reset = Reset::hard, forms[1].v_reset = -0.25f, forms[1].reset_at = ResetAt::next_step,
+  forms[1].compare = Compare::gt;
+  forms[2].decay = 0.75f, forms[2].reset = Reset::none, forms[2].decay_input = true, forms[2].input_scale = 0.25f;
+  std::uint64_t all = 0;
+  for (const auto [T, batch, inputs, outputs] : sizes)
+    for (const Lif& lif : forms) {
+      const size_t rows = T * batch, neurons = batch * outputs;
+      const auto weight = noise(outputs * inputs, inputs), bias = noise(outputs, 3), start = noise(neurons, 4);
+      const Events e = events(rows * inputs, outputs, false);
+      std::vector<uint64_t> bits(rows * words_per_row(inputs));
+      pack_bits(e.dense.data(), rows, inputs, bits.data());
+      std::vector<float> panels(matmul_floats(outputs, inputs));
+      prepare_event_matmul(weight.data(), outputs, inputs, panels.data());
+      for (const bool plain : {false, true}) {  // neither bias nor a state before
+        std::vector<float> y(rows * outputs), want_v(neurons), want(rows * outputs);
+        for (size_t i = 0; i < y.size() && !plain; ++i) y[i] = bias[i % outputs];
+        event_matmul(panels.data(), outputs, inputs, bits.data(), rows, y.data());
+        lif_forward(lif, nullptr, 0, y.data(), T, neurons, plain ? nullptr : start.data(), want_v.data(), nullptr, want.data(), nullptr);
+        const auto count = static_cast<std::uint64_t>(std::count(want.begin(), want.end(), 1.0f));
+        all += count;
+        for (const std::string& level : simd_levels())
+          for (int threads : {1, 2, 7}) {
+            set_simd_level(level);
+            set_thread_count(threads);
+            std::vector<float> v = start, spikes(rows * outputs, 7.0f);
+            EXPECT_EQ(event_lif_forward(lif, panels.data(), outputs, inputs, plain ? nullptr : bias.data(), bits.data(), T, batch,
+                                        plain ? nullptr : v.data(), v.data(), spikes.data()),
+                      count);
+            EXPECT_EQ(spikes, want) << level << " " << threads << " " << inputs << " " << outputs;
+            EXPECT_EQ(v, want_v) << level << " " << threads << " " << inputs << " " << outputs;
+          }
+      }
+    }
+  EXPECT_GT(all, 10000u) << "silent neurons prove nothing";
   set_simd_level("");
   set_thread_count(2);
 }

@@ -4,6 +4,7 @@
 
 #include "apical/base/error.h"
 #include "apical/kernels/bits.h"
+#include "apical/kernels/event_lif.h"
 #include "apical/kernels/event_matmul.h"
 #include "apical/kernels/pool.h"
 
@@ -79,7 +80,7 @@ std::size_t size_of(std::int64_t v) { return static_cast<std::size_t>(v); }
 std::uint64_t* words_of(const torch::Tensor& bits) { return reinterpret_cast<std::uint64_t*>(bits.data_ptr<std::int64_t>()); }
 
 // Frames [rows, inputs] as SpikeBits when every value is 0 or 1 and few are 1; else undefined.
-torch::Tensor few_spikes(const torch::Tensor& frames, double density) {
+torch::Tensor few_bits(const torch::Tensor& frames, double density) {
   const auto x = frames.detach().contiguous();
   const std::size_t rows = size_of(x.size(0)), inputs = size_of(x.size(1));
   auto bits = at::empty({x.size(0), static_cast<std::int64_t>(kernels::words_per_row(inputs))}, torch::kInt64);
@@ -89,11 +90,18 @@ torch::Tensor few_spikes(const torch::Tensor& frames, double density) {
   return bits;
 }
 
-torch::Tensor event_product(const torch::Tensor& bits, const torch::Tensor& weight, const torch::Tensor& bias) {
-  const std::size_t rows = size_of(bits.size(0)), inputs = size_of(weight.size(1)), outputs = size_of(weight.size(0));
+torch::Tensor panels_of(const torch::Tensor& weight) {
+  const std::size_t inputs = size_of(weight.size(1)), outputs = size_of(weight.size(0));
   auto panels = at::empty({static_cast<std::int64_t>(kernels::matmul_floats(outputs, inputs))}, weight.options());
   kernels::prepare_event_matmul(weight.contiguous().data_ptr<float>(), outputs, inputs, panels.data_ptr<float>());
-  auto y = bias.defined() ? bias.expand({bits.size(0), weight.size(0)}).contiguous() : at::zeros({bits.size(0), weight.size(0)}, weight.options());
+  return panels;
+}
+
+torch::Tensor event_product(const torch::Tensor& bits, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const std::size_t rows = size_of(bits.size(0)), inputs = size_of(weight.size(1)), outputs = size_of(weight.size(0));
+  const auto panels = panels_of(weight);
+  auto y = bias.defined() ? bias.expand({bits.size(0), weight.size(0)}).contiguous()
+                          : at::zeros({bits.size(0), weight.size(0)}, weight.options());
   kernels::event_matmul(panels.data_ptr<float>(), outputs, inputs, words_of(bits), rows, y.data_ptr<float>());
   return y;
 }
@@ -125,10 +133,29 @@ struct SpikeProduct : torch::autograd::Function<SpikeProduct> {
 
 }  // namespace
 
+torch::Tensor DenseImpl::few_spikes(const torch::Tensor& frames) const {
+  if (frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
+  return size_of(frames.size(0)) >= event_rows && weight_.numel() >= 1 << 16 ? few_bits(frames, event_density) : torch::Tensor();
+}
+
+std::optional<std::pair<torch::Tensor, torch::Tensor>> DenseImpl::spikes_behind(const Sequence& x, const torch::Tensor& v,
+                                                                                const kernels::Lif& lif, std::uint64_t* fired) const {
+  if (x.constant || at::GradMode::is_enabled()) return std::nullopt;
+  const auto bits = few_spikes(x.frames);
+  if (!bits.defined()) return std::nullopt;
+  const std::int64_t batch = bits.size(0) / x.T, outputs = weight_.size(0);
+  const auto before = v.defined() ? v.contiguous() : torch::Tensor();
+  auto spikes = at::empty({bits.size(0), outputs}, weight_.options()), last = at::empty({batch, outputs}, weight_.options());
+  const auto count =
+      kernels::event_lif_forward(lif, panels_of(weight_).data_ptr<float>(), size_of(outputs), size_of(weight_.size(1)),
+                                 bias_.defined() ? bias_.data_ptr<float>() : nullptr, words_of(bits), size_of(x.T), size_of(batch),
+                                 before.defined() ? before.data_ptr<float>() : nullptr, last.data_ptr<float>(), spikes.data_ptr<float>());
+  if (fired) *fired = count;
+  return std::pair{spikes, last};
+}
+
 Sequence DenseImpl::run(const Sequence& x, torch::Tensor*) {
-  if (x.frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
-  torch::Tensor bits;
-  if (size_of(x.frames.size(0)) >= event_rows && weight_.numel() >= 1 << 16) bits = few_spikes(x.frames, event_density);
+  const auto bits = few_spikes(x.frames);
   if (!bits.defined()) return {at::linear(x.frames, weight_, bias_), x.T, x.constant};
   if (!at::GradMode::is_enabled()) return {event_product(bits, weight_, bias_), x.T, x.constant};
   return {SpikeProduct::apply(x.frames, weight_, bias_.defined() ? c10::optional<torch::Tensor>(bias_) : c10::nullopt, bits), x.T, x.constant};

@@ -1,6 +1,9 @@
 #pragma once
 // Layers without a membrane: convolution, dense, norm, pooling, flatten, dropout.
+#include <optional>
+
 #include "apical/base/philox.h"
+#include "apical/kernels/neurons/lif.h"
 #include "apical/nn/layer.h"
 
 namespace apical::nn {
@@ -29,9 +32,15 @@ class DenseImpl : public LayerImpl {
   static constexpr std::size_t event_rows = 1024;  ///< fewer rows (steps times batch) do not pay for laying out the weights anew
   DenseImpl(std::string label, std::int64_t in, std::int64_t out, bool bias, std::uint64_t seed);
   Sequence run(const Sequence& x, torch::Tensor*) override;
+  /// Without gradients and where run() would go event by event: the spikes of LIF neurons behind this layer and their last membranes, from
+  /// membranes v (undefined: 0), without the currents between them; the bits are those of run() and lif_scan(). Else nothing.
+  /// fired: not null, the number of spikes is written there.
+  std::optional<std::pair<torch::Tensor, torch::Tensor>> spikes_behind(const Sequence& x, const torch::Tensor& v, const kernels::Lif& lif,
+                                                                       std::uint64_t* fired) const;
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:
+  torch::Tensor few_spikes(const torch::Tensor& frames) const;
   torch::Tensor weight_, bias_;
 };
 

@@ -285,13 +285,16 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
   Sequence x = input;
   for (std::size_t i = begin; i < end; ++i) {
     auto* const neuron = dynamic_cast<LIFNodeImpl*>(layers_[i].get());
-    auto* const behind = spec_.recompute && i + 1 < end && !x.constant ? dynamic_cast<LIFNodeImpl*>(layers_[i + 1].get()) : nullptr;
-    if (behind && behind->fixed() && (std::holds_alternative<ConvSpec>(spec_.layers[i]) || std::holds_alternative<DenseSpec>(spec_.layers[i]))) {
+    auto* const behind = i + 1 < end && !x.constant ? dynamic_cast<LIFNodeImpl*>(layers_[i + 1].get()) : nullptr;
+    if (behind && behind->fixed() &&
+        (std::holds_alternative<ConvSpec>(spec_.layers[i]) || std::holds_alternative<DenseSpec>(spec_.layers[i]))) {
       std::uint64_t fired = 0;
-      x = behind->fire_behind(layers_[i], x, states ? &(*states)[i + 1] : nullptr, tap ? &fired : nullptr);
-      if (tap) tap(behind->label, fired, static_cast<std::uint64_t>(x.frames.numel()));
-      ++i;
-      continue;
+      if (auto spikes = behind->fire_behind(layers_[i], x, states ? &(*states)[i + 1] : nullptr, tap ? &fired : nullptr, spec_.recompute)) {
+        x = *std::move(spikes);
+        if (tap) tap(behind->label, fired, static_cast<std::uint64_t>(x.frames.numel()));
+        ++i;
+        continue;
+      }
     }
     if (!neuron) {
       const bool stateful = layers_[i]->has_state();

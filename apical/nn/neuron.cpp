@@ -6,6 +6,7 @@
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/scan.h"
 #include "apical/kernels/pool.h"
+#include "apical/nn/layers.h"
 #include "apical/nn/recompute.h"
 
 namespace apical::nn {
@@ -141,10 +142,15 @@ Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t poo
   return {spikes, x.T, false};
 }
 
-Sequence LIFNodeImpl::fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired) {
-  auto [spikes, last] = lif_recomputed(before, x, v ? *v : torch::Tensor(), lif_, surrogate_, fired);
-  if (v) *v = last;
-  return {spikes, x.T, false};
+std::optional<Sequence> LIFNodeImpl::fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v,
+                                                 std::uint64_t* fired, bool recompute) {
+  const auto state = v ? *v : torch::Tensor();
+  const auto* const dense = dynamic_cast<const DenseImpl*>(before.get());
+  auto out = dense ? dense->spikes_behind(x, state, lif_, fired) : std::nullopt;
+  if (!out && recompute) out = lif_recomputed(before, x, state, lif_, surrogate_, fired);
+  if (!out) return std::nullopt;
+  if (v) *v = out->second;
+  return Sequence{out->first, x.T, false};
 }
 
 std::string LIFNodeImpl::lower(graph::Graph& graph, const std::string& input) const {

@@ -42,8 +42,10 @@ class LIFNodeImpl : public LayerImpl {
   Sequence run(const Sequence& x, torch::Tensor* v) override { return fire(x, v, 1, nullptr); }
   /// run with the last two arguments of lif_scan.
   Sequence fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired);
-  /// The same behind the layer `before` without its currents kept (recompute.h); for neurons whose decay does not learn.
-  Sequence fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired);
+  /// The same behind the layer `before` without its currents kept; for neurons whose decay does not learn. With gradients they are made
+  /// again (recompute.h), if `recompute` says so. Nothing where they have to be kept.
+  std::optional<Sequence> fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired,
+                                      bool recompute);
   bool fixed() const { return !decay().defined(); }  ///< nothing of the neuron learns
   bool has_state() const override { return true; }
   std::string lower(graph::Graph& graph, const std::string& input) const override;

@@ -227,6 +227,40 @@ TEST(LIFNode, WithoutKeptCurrentsGivesTheSameSpikesAndGradients) {
     }
 }
 
+TEST(Network, EvaluatesFewSpikesBehindDenseLayersInOneGo) {
+  const auto config = Config::parse(
+      "T = 30\n[[layer]]\ntype = \"flatten\"\n[[layer]]\ntype = \"dense\"\nunits = 300\n[[layer]]\ntype = \"lif\"\n"
+      "[[layer]]\ntype = \"dense\"\nunits = 7\n",
+      "net.toml");
+  Network network(parse_network(config, {1, 16, 16}), 1);
+  torch::manual_seed(2);
+  {
+    torch::NoGradGuard no_grad;
+    network->parameters()[0].mul_(8);
+  }
+  const auto x = (torch::rand({30 * 40, 1, 16, 16}) < 0.06).to(torch::kFloat32);
+  std::uint64_t fired[2] = {};
+  torch::Tensor out[2];
+  States states[2];
+  for (const int gradients : {0, 1}) {
+    at::AutoGradMode mode(gradients);
+    for (const int part : {0, 1}) {  // the state goes on
+      const auto y = network->forward({x.narrow(0, 0, part ? 30 * 40 : 29 * 40), part ? 30 : 29, false}, &states[gradients],
+                                      [&](const std::string&, std::uint64_t f, std::uint64_t) { fired[gradients] += f; });
+      out[gradients] = part ? at::cat({out[gradients], y.detach()}) : y.detach();
+    }
+  }
+  EXPECT_GT(fired[0], 1000u) << "a silent layer proves nothing";
+  EXPECT_EQ(fired[0], fired[1]);
+  EXPECT_TRUE(out[0].equal(out[1]));
+  // It is that way, and no other: nothing else gives spikes without gradients here
+  const auto* const dense = dynamic_cast<const DenseImpl*>(network->layers()[1].get());
+  torch::NoGradGuard no_grad;
+  EXPECT_TRUE(dense->spikes_behind({x.flatten(1), 30, false}, {}, Lif(), nullptr));
+  EXPECT_FALSE(dense->spikes_behind({x.flatten(1) * 0.5, 30, false}, {}, Lif(), nullptr)) << "no spikes";
+  EXPECT_FALSE(dense->spikes_behind({x.flatten(1).narrow(0, 0, 40), 30, true}, {}, Lif(), nullptr)) << "one frame for all steps";
+}
+
 TEST(Network, RecomputesBehindDenseAndConvLayers) {
   const auto config = [](const char* recompute) {
     return Config::parse(std::string("T = 40\nrecompute = ") + recompute +

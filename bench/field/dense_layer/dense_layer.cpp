@@ -45,8 +45,11 @@ int main(int argc, char** argv) {
   const auto layer = [&] {
     dense->zero_grad();
     const nn::Sequence input{x, T, false};
-    spikes = (recompute ? nn::lif_recomputed(dense, input, {}, neuron.lif(), neuron.shape())
-                        : nn::lif_scan(dense->run(input, nullptr), {}, {}, neuron.lif(), neuron.shape())).first;
+    const auto in_one_go = dense->spikes_behind(input, {}, neuron.lif(), nullptr);  // as a network runs the two (LIFNodeImpl::fire_behind)
+    spikes = (in_one_go   ? *in_one_go
+              : recompute ? nn::lif_recomputed(dense, input, {}, neuron.lif(), neuron.shape())
+                          : nn::lif_scan(dense->run(input, nullptr), {}, {}, neuron.lif(), neuron.shape()))
+                 .first;
     if (learns) spikes.backward(grad);
   };
   if (peak) {

@@ -1,9 +1,9 @@
 """A dense layer of n to n and LIF neurons over T = 500 steps, batch 16 (the layer of the Open Neuromorphic benchmark, on a CPU).
 
-Dense input (normal noise): forward and backward to the weights. Spikes (Bernoulli, 5 %): forward alone, without gradients. Neurons, and the
-forms in which results are compared, as in lif_scan. The peers multiply all steps at once before their neurons walk them, which is faster
-than a product a step. The last column of Apical is the time of its matrix products alone in the same run over its whole time: above 100 %,
-events beat the product.
+Dense input (normal noise): forward and backward to the weights. Spikes (Bernoulli, 5 %): forward alone, without gradients; ours
+walks its neurons behind each block of steps (kernels/event_lif.h). Neurons, and the forms in which results are compared, as in lif_scan. The
+peers multiply all steps at once before their neurons walk them, which is faster than a product a step. The last column of Apical is the time
+of its matrix products alone in the same run over its whole time: above 100 %, events beat the product.
 A peer whose first call takes more than ten seconds is called once ("once").
 "Currents made again": they are not kept for backward (`recompute` of a network), a third product where there were two.
 Memory: the most that a run holds by malloc above inputs, weights and their gradients, the spikes that it returns included; in a process of its own.
