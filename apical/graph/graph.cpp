@@ -5,12 +5,7 @@
 
 namespace apical::graph {
 
-std::string op_name(const Op& op) {
-  static const char* const names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
-                                      "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron", "attention"};
-  static_assert(std::variant_size_v<Op> == std::size(names));
-  return names[op.index()];
-}
+std::string op_name(const Op& op) { return op_names[op.index()]; }
 
 std::int64_t elements(const Shape& shape) noexcept {
   std::int64_t n = 1;

@@ -75,6 +75,10 @@ struct Attention {  ///< inputs: Q, K and V [F, H, W], each of the H W places a 
 
 using Op = std::variant<Input, Conv2d, Linear, AvgPool2d, MaxPool2d, Flatten, Affine, Neuron, Add, Readout, Slice, Concat, Tanh, TwoPoint,
                         SpikingNeuron, SlidingNeuron, Attention>;
+/// By the alternatives of Op.
+inline constexpr const char* op_names[] = {"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
+                                           "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron", "attention"};
+static_assert(std::variant_size_v<Op> == std::size(op_names));
 std::string op_name(const Op& op);  ///< "conv2d"
 
 struct Node {

@@ -23,8 +23,7 @@ const std::vector<std::string> reset_names{"hard", "soft", "none"}, compare_name
     reset_at_names{"same_step", "next_step", "next_step_decayed"},
     surrogate_names{std::begin(kernels::surrogate_names), std::end(kernels::surrogate_names)},
     readout_names{"rate", "max_membrane", "last"},
-    op_names{"input",   "conv2d", "linear", "avg_pool2d", "max_pool2d", "flatten",        "affine",        "neuron", "add",
-             "readout", "slice",  "concat", "tanh",       "two_point",  "spiking_neuron", "sliding_neuron", "attention"},
+    known_ops{std::begin(op_names), std::end(op_names)},
     model_names{"cuba_lif", "adaptive_lif", "refractory_lif", "integer_lif"},  // of NeuronModel
     mtf_names{std::begin(kernels::mtf_names), std::end(kernels::mtf_names)},
     output_names{std::begin(kernels::two_point_output_names), std::end(kernels::two_point_output_names)};
@@ -224,7 +223,7 @@ Pool read_pool(Reader& r) {
 }
 
 Op read_op(Reader& r) {
-  switch (r.choice("op", op_names)) {
+  switch (r.choice("op", known_ops)) {
     case 0:
       return Input{};
     case 1: {

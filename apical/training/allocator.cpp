@@ -1,7 +1,6 @@
 #include "apical/training/allocator.h"
 
 #include <c10/core/CPUAllocator.h>
-#include <sys/mman.h>
 
 #include <atomic>
 #include <cstdint>
@@ -9,11 +8,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "apical/base/huge_array.h"
+
 namespace apical::training {
 namespace {
 
 constexpr std::size_t reuse_from = std::size_t{1} << 18, keep_at_most = std::size_t{1} << 31;
-constexpr std::size_t large_page = std::size_t{1} << 21;
 
 std::atomic<std::int64_t> live{0}, peak{0};
 bool reuse_blocks = false;
@@ -29,19 +29,9 @@ struct alignas(64) Block {
 };
 static_assert(sizeof(Block) == 64, "torch expects data on multiples of 64 bytes");
 
-// Asks for pages of 2 MiB where a block has room for whole ones: fewer faults when it is new, and no walk through the page tables every 4 KiB of
-// each row after that. Where the system refuses, nothing changes.
-void ask_for_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) {
-#ifdef MADV_HUGEPAGE
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + large_page - 1) / large_page * large_page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + size) / large_page * large_page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-}
-
 Block* new_block(std::size_t size) {
   auto memory = inner->allocate(sizeof(Block) + size);
-  if (reuse_blocks && size >= 2 * large_page) ask_for_large_pages(memory.get(), sizeof(Block) + size);
+  if (reuse_blocks && size >= 2 * large_page_bytes) ask_for_large_pages(memory.get(), sizeof(Block) + size);
   auto* block = new (memory.get()) Block;
   block->memory = std::move(memory);
   block->size = size;

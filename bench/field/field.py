@@ -80,10 +80,11 @@ def named(package):
 
 
 def cpu():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    """A virtual machine's "AMD EPYC" may be any: the widest vectors tell which."""
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    name = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+    widest = next((shown for flag, shown in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if re.search(rf"\b{flag}\b", info)), None)
+    return (name.group(1) if name else platform.processor()) + (f" ({widest})" if widest else "")
 
 
 def environment():
