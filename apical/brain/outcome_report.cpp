@@ -45,7 +45,7 @@ void raster(report::Html& html, const Described& d) {
   if (steps.size() > kMarks) {
     std::nth_element(steps.begin(), steps.begin() + kMarks, steps.end());
     end = std::max(steps[kMarks] * d.options.dt, d.start + 20 * d.options.dt);
-    for (auto& layer : layers) std::erase_if(layer.spikes, [&](const auto& spike) { return spike.first > end; });
+    for (auto& layer : layers) std::erase_if(layer.spikes, [&](const auto& spike) { return spike.first >= end; });
   }
   Axes a = axes("Spikes", "time (ms)", "");
   a.x_min = d.start, a.x_max = end, a.height = 420;

@@ -20,7 +20,9 @@ TEST(Hdf5Arrays, TheLibraryReadsThemBack) {
     std::vector<hsize_t> shape(static_cast<std::size_t>(H5Sget_simple_extent_ndims(space)));
     H5Sget_simple_extent_dims(space, shape.data(), nullptr);
     EXPECT_EQ(shape, want);
-    if (to) EXPECT_GE(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), 0);
+    if (to) {
+      EXPECT_GE(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), 0);
+    }
     H5Sclose(space), H5Dclose(set);
   };
   double t[3];
