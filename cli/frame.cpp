@@ -30,6 +30,7 @@ const std::map<std::string, std::string> groups = {
     {"run", "Train and judge"},       {"verify", "Train and judge"},    {"sweep", "Train and judge"},  {"train", "Train and judge"},  {"recipes", "Train and judge"},
     {"infer", "Use a trained model"}, {"quantise", "Use a trained model"}, {"compile", "Use a trained model"}, {"energy", "Use a trained model"},
     {"tune", "Use a trained model"},
+    {"simulate", "Circuits"},         {"brain", "Circuits"},
     {"events", "Data and files"},     {"data", "Data and files"},
     {"doctor", "This machine"},       {"completion", "This machine"}};
 

@@ -25,6 +25,7 @@ constexpr const char* examples = R"(Examples:
   apical compile m.safetensors --target c    one C file without dependencies, for a small device
   apical energy model.safetensors mnist      operations and joules beside the dense twin
   apical events info recording.aedat4        what an event camera saw
+  apical simulate net.toml --time 1s         a circuit of point neurons: rates, CV, correlations, report
   apical doctor                              is this machine ready, and how fast is it
 
 Exit codes: 0 good, 1 a claim or check failed, 2 wrong usage, 3 data or file, 4 internal, 130 interrupted.)";

@@ -18,6 +18,7 @@ struct Exit {
 };
 
 // apical
+void add_brain(CLI::App& app);
 void add_compile(CLI::App& app);
 void add_completion(CLI::App& app);
 void add_data(CLI::App& app);
@@ -26,6 +27,7 @@ void add_energy(CLI::App& app);
 void add_events(CLI::App& app);
 void add_infer(CLI::App& app);
 void add_quantise(CLI::App& app);
+void add_simulate(CLI::App& app);
 void add_tune(CLI::App& app);
 void add_recipes(CLI::App& app);
 

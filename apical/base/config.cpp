@@ -4,7 +4,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "apical/base/error.h"
 #include "apical/base/files.h"
@@ -55,8 +57,7 @@ void assign(toml::table& root, const std::string& key, toml::node& value, const 
     collect(*old.as_table(), key, known);
     throw usage_error("'" + key + "' is a group of settings", where, "Set one of them: " + join(known, ", ") + ".");
   }
-  if (!compatible(old, value))
-    throw usage_error("'" + key + "' must be " + type_name(old) + ", not " + type_name(value), where);
+  if (!compatible(old, value)) throw usage_error("'" + key + "' must be " + type_name(old) + ", not " + type_name(value), where);
   toml::table* parent = &root;
   std::string leaf = key;
   if (const auto dot = key.rfind('.'); dot != std::string::npos) {
@@ -110,6 +111,31 @@ T one(const toml::table& root, std::string_view key, const char* expected, const
   return *v;
 }
 
+// key=value.
+std::pair<std::string, std::string> split(std::string_view assignment, const std::string& example) {
+  const auto eq = assignment.find('=');
+  if (eq == std::string_view::npos || eq == 0)
+    throw usage_error("a setting is written key=value", "--set " + std::string(assignment), "Example: --set " + example);
+  return {std::string(assignment.substr(0, eq)), std::string(assignment.substr(eq + 1))};
+}
+
+// JSON as TOML text. Both escape texts alike.
+std::string toml_key(const std::string& key) { return nlohmann::json(key).dump(); }
+std::string toml_value(const nlohmann::ordered_json& v, int depth, const std::string& where) {
+  if (depth > 32) throw usage_error("this JSON is nested too deeply", where);
+  std::vector<std::string> parts;
+  if (v.is_object()) {
+    for (const auto& [key, value] : v.items()) parts.push_back(toml_key(key) + " = " + toml_value(value, depth + 1, where));
+    return "{" + join(parts, ", ") + "}";
+  }
+  if (v.is_array()) {
+    for (const auto& value : v) parts.push_back(toml_value(value, depth + 1, where));
+    return "[" + join(parts, ", ") + "]";
+  }
+  if (v.is_null()) throw usage_error("null is no value of a setting", where, "Leave the key away.");
+  return v.dump();
+}
+
 }  // namespace
 
 Config::Config() : impl_(std::make_unique<Impl>()) {}
@@ -135,14 +161,49 @@ Config Config::parse(std::string_view text, const std::string& where) {
   return c;
 }
 
-Config Config::load(const std::filesystem::path& path) { return parse(read_text(path, std::size_t{1} << 24), path.string()); }
+Config Config::parse_json(std::string_view text, const std::string& where) {
+  nlohmann::ordered_json json;
+  try {
+    json = nlohmann::ordered_json::parse(text);
+  } catch (const nlohmann::json::parse_error& e) {
+    throw usage_error("this is not valid JSON", where + ", byte " + std::to_string(e.byte));
+  }
+  if (!json.is_object()) throw usage_error("a JSON file of settings is one object", where);
+  std::string toml;  // by way of TOML, which keeps the order of keys
+  for (const auto& [key, value] : json.items()) toml += toml_key(key) + " = " + toml_value(value, 0, where) + "\n";
+  return parse(toml, where);
+}
+
+Config Config::load(const std::filesystem::path& path) {
+  const std::string text = read_text(path, std::size_t{1} << 24);
+  return path.extension() == ".json" ? parse_json(text, path.string()) : parse(text, path.string());
+}
+
+void Config::put(std::string_view assignment) {
+  const auto [key, value] = split(assignment, "population.e.n=100");
+  toml::table parsed;
+  try {
+    parsed = toml::parse("v = " + value);
+  } catch (const toml::parse_error&) {
+    parsed.insert("v", value);
+  }
+  toml::table* at = &impl_->root;
+  std::istringstream parts(key);
+  std::string part, path;
+  std::vector<std::string> names;
+  while (std::getline(parts, part, '.')) names.push_back(part);
+  for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+    path += (i ? "." : "") + names[i];
+    at->insert(names[i], toml::table{});
+    at = at->get(names[i])->as_table();
+    if (!at) throw usage_error("'" + path + "' is no table", "--set " + std::string(assignment));
+  }
+  parsed.at("v").visit([&](auto& v) { at->insert_or_assign(names.back(), std::move(v)); });
+}
 
 void Config::set(std::string_view assignment) {
-  const auto eq = assignment.find('=');
   const std::string where = "--set " + std::string(assignment);
-  if (eq == std::string_view::npos || eq == 0)
-    throw usage_error("a setting is written key=value", where, "Example: --set train.lr=0.1");
-  const std::string key(assignment.substr(0, eq)), value(assignment.substr(eq + 1));
+  const auto [key, value] = split(assignment, "train.lr=0.1");
   toml::table parsed;
   const auto view = impl_->root.at_path(key);
   if (view.is_string() && (value.empty() || (value.front() != '"' && value.front() != '\''))) {
@@ -164,6 +225,16 @@ void Config::merge(const Config& other) {
     toml::table copy = other.impl_->root;
     assign(impl_->root, key, *copy.at_path(key).node(), other.where_);
   }
+}
+
+Config::Kind Config::kind(std::string_view key) const {
+  const auto v = impl_->root.at_path(key);
+  if (!v) return Kind::absent;
+  if (v.is_string()) return Kind::text;
+  if (v.is_number()) return Kind::number;
+  if (v.is_boolean()) return Kind::boolean;
+  if (v.is_array()) return Kind::list;
+  return v.is_table() ? Kind::table : Kind::other;
 }
 
 bool Config::has(std::string_view key) const { return static_cast<bool>(impl_->root.at_path(key)); }
@@ -206,6 +277,20 @@ std::vector<std::string> Config::keys() const {
 std::vector<std::string> Config::top() const {
   std::vector<std::string> out;
   for (const auto& [key, node] : impl_->root) out.emplace_back(key.str());
+  return out;
+}
+
+std::vector<std::string> Config::in_order(std::string_view key) const {
+  std::vector<std::pair<toml::source_position, std::string>> found;
+  const auto* table = key.empty() ? &impl_->root : impl_->root.at_path(key).as_table();
+  if (table)
+    for (const auto& [name, node] : *table) found.emplace_back(node.source().begin, name.str());
+  const auto after = [](const toml::source_position& p) { return p.line ? p.line : ~toml::source_index{0}; };  // put() comes last
+  std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+    return std::pair(after(a.first), a.first.column) < std::pair(after(b.first), b.first.column);
+  });
+  std::vector<std::string> out;
+  for (auto& [at, name] : found) out.push_back(std::move(name));
   return out;
 }
 

@@ -15,7 +15,9 @@ class Config {
  public:
   Config();
   static Config parse(std::string_view toml, const std::string& where);
-  static Config load(const std::filesystem::path& path);
+  /// A JSON document; `null` is no value.
+  static Config parse_json(std::string_view json, const std::string& where);
+  static Config load(const std::filesystem::path& path);  ///< .json is JSON, anything else TOML
   Config(const Config&);
   Config& operator=(const Config&);
   Config(Config&&) noexcept;
@@ -24,9 +26,14 @@ class Config {
 
   /// "train.lr=0.1"; the value is TOML, or a bare word for a string. Integers are accepted where a number is expected.
   void set(std::string_view assignment);
+  /// The same for a file without defaults: any key, any type of value; text where the value is no TOML ("model.tau=20 ms"). Who reads it
+  /// refuses what it does not know.
+  void put(std::string_view assignment);
   /// Lays the values of `other` over these (e.g. the table of a scale over the defaults); unknown keys are refused.
   void merge(const Config& other);
 
+  enum class Kind : std::uint8_t { absent, text, number, boolean, list, table, other };
+  Kind kind(std::string_view key) const;
   bool has(std::string_view key) const;
   bool boolean(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;
@@ -35,10 +42,11 @@ class Config {
   std::vector<std::int64_t> integers(std::string_view key) const;
   std::vector<double> reals(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
-  Config table(std::string_view key) const;                ///< a sub-table; empty when absent
-  std::vector<Config> tables(std::string_view key) const;  ///< an array of tables; empty when absent
-  std::vector<std::string> keys() const;                   ///< dotted keys of all leaves, sorted
-  std::vector<std::string> top() const;                    ///< keys of this level only, sorted
+  Config table(std::string_view key) const;                       ///< a sub-table; empty when absent
+  std::vector<Config> tables(std::string_view key) const;         ///< an array of tables; empty when absent
+  std::vector<std::string> keys() const;                          ///< dotted keys of all leaves, sorted
+  std::vector<std::string> top() const;                           ///< keys of this level only, sorted
+  std::vector<std::string> in_order(std::string_view key) const;  ///< keys of the table `key` as they follow in the file
 
   /// Refuses every key that is not in `known` (top level of this table), naming the nearest one.
   void allow_only(const std::vector<std::string>& known) const;

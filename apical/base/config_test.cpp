@@ -62,7 +62,8 @@ TEST(Config, SetTakesEveryFormOfValue) {
 
 TEST(Config, SetRefusesUnknownKeysWithTheNearestOne) {
   Config c = defaults();
-  EXPECT_THAT(usage_error_of([&] { c.set("train.lrr=1"); }), testing::AllOf(HasSubstr("'train.lrr'"), HasSubstr("Did you mean 'train.lr'?")));
+  EXPECT_THAT(usage_error_of([&] { c.set("train.lrr=1"); }),
+              testing::AllOf(HasSubstr("'train.lrr'"), HasSubstr("Did you mean 'train.lr'?")));
   EXPECT_THAT(usage_error_of([&] { c.set("seeds[0]=9"); }), HasSubstr("there is no setting"));
   EXPECT_THAT(usage_error_of([&] { c.set("name.x=9"); }), HasSubstr("there is no setting"));
   EXPECT_THAT(usage_error_of([&] { c.set("train={lr=1}"); }), HasSubstr("train.clip, train.lr, train.steps"));
@@ -102,6 +103,34 @@ TEST(Config, ReadsTablesListsAndSaysWhatIsMissing) {
   EXPECT_THAT(usage_error_of([&] { c.allow_only({"layers", "train"}); }), HasSubstr("Did you mean 'layers'?"));
   c.allow_only({"layer", "train"});
   EXPECT_THAT(defaults().keys(), ElementsAre("arms", "name", "seeds", "train.clip", "train.lr", "train.steps"));
+}
+
+TEST(Config, JsonIsReadAsTomlIs) {
+  const Config c = Config::parse_json(R"({"b": {"z": "1 \u00b5s \"x\"", "y.w": [1, 2.5], "x": true}, "a": -3e2})", "net.json");
+  EXPECT_THAT(c.in_order(""), ElementsAre("b", "a"));
+  EXPECT_THAT(c.in_order("b"), ElementsAre("z", "y.w", "x"));
+  EXPECT_EQ(c.text("b.z"), "1 \u00b5s \"x\"");
+  EXPECT_EQ(c.real("a"), -300);
+  EXPECT_EQ(c.kind("b.x"), Config::Kind::boolean);
+  EXPECT_EQ(c.kind("b"), Config::Kind::table);
+  EXPECT_EQ(c.kind("c"), Config::Kind::absent);
+  EXPECT_THAT(usage_error_of([] { Config::parse_json("{\"a\": }", "net.json"); }), HasSubstr("net.json, byte 7"));
+  EXPECT_THAT(usage_error_of([] { Config::parse_json("[1]", "net.json"); }), HasSubstr("one object"));
+  EXPECT_THAT(usage_error_of([] { Config::parse_json("{\"a\": null}", "net.json"); }), HasSubstr("null"));
+  const std::string deep = "{\"a\":" + std::string(40, '[') + std::string(40, ']') + "}";
+  EXPECT_THAT(usage_error_of([&] { Config::parse_json(deep, "net.json"); }), HasSubstr("nested too deeply"));
+}
+
+TEST(Config, PutTakesAnyKeyAndKeepsTheOrderOfTheFile) {
+  Config c = Config::parse("[p.b]\nn = 1\n[p.a]\nn = 2\nw = {mean = 1}\n", "net.toml");
+  c.put("p.a.n=7"), c.put("p.c.tau=20 ms"), c.put("p.a.w=0.5"), c.put("t=1s");
+  EXPECT_THAT(c.in_order("p"), ElementsAre("b", "a", "c"));
+  EXPECT_EQ(c.integer("p.a.n"), 7);
+  EXPECT_EQ(c.text("p.c.tau"), "20 ms");
+  EXPECT_EQ(c.real("p.a.w"), 0.5);
+  EXPECT_EQ(c.text("t"), "1s");
+  EXPECT_THAT(usage_error_of([&] { c.put("p.a.n.x=1"); }), HasSubstr("'p.a.n' is no table"));
+  EXPECT_THAT(usage_error_of([&] { c.put("n"); }), HasSubstr("key=value"));
 }
 
 TEST(Config, BrokenTomlNamesLineAndColumn) {

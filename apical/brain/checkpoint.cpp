@@ -45,9 +45,39 @@ std::vector<T> get(const Npz& npz, const std::string& name, std::size_t size, co
   return copy;
 }
 
+// Recordings that a state has with it, none or all.
+struct Recorded {
+  std::vector<SpikeRecord> spikes;
+  std::vector<std::vector<double>> values;
+};
+Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const std::string& where) {
+  Recorded all;
+  const auto size = [&](const std::string& name) {
+    const auto i = npz.find(name);
+    return i == npz.end() ? 0 : static_cast<std::size_t>(i->second.size());
+  };
+  if (!npz.contains("recorded_steps0") && !npz.contains("recorded_values0")) return all;
+  for (std::size_t k = 0; k < c.spike_records.size(); ++k) {
+    const std::string steps = "recorded_steps" + std::to_string(k), neurons = "recorded_neurons" + std::to_string(k);
+    SpikeRecord r = c.spike_records[k];
+    r.step = get<std::uint32_t>(npz, steps, size(steps), where), r.neuron = get<std::uint32_t>(npz, neurons, r.step.size(), where);
+    for (std::size_t i = 0; i < r.size(); ++i)
+      if (r.step[i] > now || r.neuron[i] >= r.population.size || (i > 0 && r.step[i] < r.step[i - 1]))
+        throw data_error("a saved state holds an impossible recorded spike", where + ": " + std::to_string(i));
+    all.spikes.push_back(std::move(r));
+  }
+  for (std::size_t k = 0; k < c.recordings.size(); ++k) {
+    const Recording& r = c.recordings[k];
+    const std::int64_t samples = now < r.next ? 0 : (now - r.next) / r.every + 1;
+    all.values.push_back(get<double>(npz, "recorded_values" + std::to_string(k),
+                                     static_cast<std::size_t>(samples) * r.states.size() * r.data.population.size, where));
+  }
+  return all;
+}
+
 }  // namespace
 
-void Network::save(const std::filesystem::path& path) const {
+Npz Network::state(bool recordings) const {
   const Circuit& c = impl_->circuit;
   if (!impl_->engine) throw usage_error("a network has no state before it is built");
   Npz npz;
@@ -62,14 +92,18 @@ void Network::save(const std::filesystem::path& path) const {
     npz["refractory" + std::to_string(g)] = column(c.groups[g].refractory);
     npz["spikes" + std::to_string(g)] = column(std::vector<std::uint64_t>{c.groups[g].spikes});
   }
-  formats::write_npz(path, npz, false);
+  if (!recordings) return npz;
+  for (std::size_t r = 0; r < c.spike_records.size(); ++r) {
+    npz["recorded_steps" + std::to_string(r)] = column(c.spike_records[r].step);
+    npz["recorded_neurons" + std::to_string(r)] = column(c.spike_records[r].neuron);
+  }
+  for (std::size_t r = 0; r < c.recordings.size(); ++r) npz["recorded_values" + std::to_string(r)] = column(c.recordings[r].data.values);
+  return npz;
 }
 
-void Network::load(const std::filesystem::path& path) {
+void Network::set_state(const Npz& npz, const std::string& where) {
   build();
   Circuit& c = impl_->circuit;
-  const std::string where = path.string();
-  const Npz npz = formats::read_npz(path);
   const auto want = description(c, *impl_->engine);
   if (get<double>(npz, "description", want.size(), where) != want)
     throw data_error("this is the state of another network", where, "Seed, step, precision, populations and synapses must be the same.");
@@ -90,9 +124,12 @@ void Network::load(const std::filesystem::path& path) {
     groups[g].refractory = get<float>(npz, "refractory" + std::to_string(g), groups[g].refractory.size(), where);
     groups[g].spikes = get<std::uint64_t>(npz, "spikes" + std::to_string(g), 1, where)[0];
   }
+  Recorded recorded = read_recorded(c, npz, steps[0], where);
   c.groups = std::move(groups);
   c.step = steps[0];
+  for (std::size_t k = 0; k < recorded.spikes.size(); ++k) c.spike_records[k] = std::move(recorded.spikes[k]);  // others refer to them
   impl_->engine->set_past(past);
+  for (std::size_t k = 0; k < recorded.values.size(); ++k) c.recordings[k].data.values = std::move(recorded.values[k]);
   for (Recording& r : c.recordings) {  // recordings go on from here
     r.next = (c.step / r.every + 1) * r.every;
     if (r.data.values.empty()) r.data.first = static_cast<double>(r.next) * c.options.dt;

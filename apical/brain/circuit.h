@@ -20,6 +20,7 @@ struct Group {
   std::vector<double> state;      ///< [model.states, padded]
   std::vector<float> refractory;  ///< [padded]
   std::uint64_t spikes = 0;
+  std::string name{};  ///< "": its number is
 };
 
 /// Poisson and given spikes, in steps.

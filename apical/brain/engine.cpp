@@ -269,8 +269,9 @@ class EngineOf final : public Engine {
     if (!worst) return;
     const Group& g = c_.groups[worst->strange_group];
     throw data_error("a membrane is no finite number",
-                     "population " + std::to_string(worst->strange_group) + " (" + g.model.name + ", " + std::to_string(g.n) +
-                         " neurons) at " + number(static_cast<double>(worst->strange_step + 1) * c_.options.dt, 9) + " ms",
+                     "population " + (g.name.empty() ? std::to_string(worst->strange_group) : g.name) + " (" + g.model.name + ", " +
+                         std::to_string(g.n) + " neurons) at " + number(static_cast<double>(worst->strange_step + 1) * c_.options.dt, 9) +
+                         " ms",
                      "Weights or currents have grown beyond all bounds.");
   }
 

@@ -91,12 +91,20 @@ void common(M& m, const Given& given, double dt) {
 }  // namespace
 
 const std::vector<ModelInfo>& models() {
+  static const std::string fires = "\nV_m >= V_th: a spike; V_m = V_reset for t_ref";
   static const std::vector<ModelInfo> all{
-      {"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)", parameters_of(false, true)},
+      {"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)", parameters_of(false, true), "mV",
+       "dV_m/dt = -(V_m - E_L) / tau_m + (I_e + I) / C_m\nspike that arrives: V_m += w" + fires},
       {"iaf_psc_exp", "leaky integrate and fire; synaptic currents jump by the weight (pA) and decay exponentially",
-       parameters_of(true, false)},
+       parameters_of(true, false), "pA",
+       "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\ndI_syn_x/dt = -I_syn_x / tau_syn_x\n"
+       "spike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w" +
+           fires},
       {"iaf_psc_alpha", "leaky integrate and fire; synaptic currents are alpha functions whose peak is the weight (pA)",
-       parameters_of(true, true)}};
+       parameters_of(true, true), "pA",
+       "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\n"
+       "spike that arrives at 0: I_syn_x += w e t / tau_syn_x exp(-t / tau_syn_x), x by the sign of w" +
+           fires}};
   return all;
 }
 

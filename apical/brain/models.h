@@ -20,6 +20,8 @@ struct ParameterInfo {
 struct ModelInfo {
   std::string name, text;
   std::vector<ParameterInfo> parameters;  ///< V_m, where each neuron starts, may be drawn; the others hold for a population
+  std::string weight_unit = "pA";         ///< of synapses to it
+  std::string equations{};                ///< lines of text: what is integrated, what a spike does
 };
 const std::vector<ModelInfo>& models();
 /// Usage error with a did-you-mean.

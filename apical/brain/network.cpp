@@ -49,6 +49,9 @@ std::vector<std::int64_t> grid_times(const std::vector<double>& times, double dt
   return steps;
 }
 
+// What may be taken, 1e9 bytes; 0: nobody says.
+double memory_gb(const Options& options) { return options.memory_gb > 0 ? options.memory_gb : available_memory_mb() / 1000; }
+
 void check_weight(double weight) {
   if (!std::isfinite(weight)) throw usage_error("weight is not a finite number");
 }
@@ -61,6 +64,7 @@ Network::Network(Options options) : impl_(std::make_unique<Impl>()) {
 }
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
+Network& Network::operator=(Network&&) noexcept = default;
 
 const Group& Network::Impl::group(const Population& p) const {
   if (p.index >= circuit.groups.size() || p.begin > circuit.groups[p.index].n || p.size > circuit.groups[p.index].n - p.begin)
@@ -68,7 +72,7 @@ const Group& Network::Impl::group(const Population& p) const {
   return circuit.groups[p.index];
 }
 
-Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters) {
+Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
   Circuit& c = impl_->circuit;
   if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
   if (n == 0) throw usage_error("a population needs neurons", std::string(model) + ": 0");
@@ -79,7 +83,12 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
           .first = c.neurons,
           .first_word = c.words,
           .state = {},
-          .refractory = {}};
+          .refractory = {},
+          .name = std::string(name)};
+  const double needed = 1e-9 * g.padded * (sizeof(double) * g.model.states + sizeof(float)), available = memory_gb(c.options);
+  if (available > 0 && needed > available)
+    throw usage_error("the neurons need " + number(needed, 3) + " GB, " + number(available, 3) + " available",
+                      std::to_string(n) + " neurons", "Scale the network down.");
   g.state.resize(static_cast<std::size_t>(g.model.states) * g.padded);
   g.refractory.resize(g.padded);
   Draws draws(c.options.seed, stream_id("V_m") + c.groups.size());
@@ -182,7 +191,9 @@ const Multimeter& Network::record(Population population, std::vector<std::string
   Circuit& c = impl_->circuit;
   const Group& g = impl_->group(population);
   if (variables.empty() || population.size == 0) throw usage_error("nothing to record");
-  Recording r{.data = {population, variables, interval, 0, {}}, .every = grid(interval, c.options.dt, "interval"), .next = 0, .states = {}};
+  const std::int64_t every =
+      grid(interval, c.options.dt, "interval");  // not within the braces: gcc 12 destroys `data` twice when it throws
+  Recording r{.data = {population, variables, interval, 0, {}}, .every = every, .next = 0, .states = {}};
   if (r.every < 1 || r.every == kNever) throw usage_error("interval must be a step or more", number(interval) + " ms");
   for (const auto& name : variables) {
     const auto i = std::find(g.model.variables.begin(), g.model.variables.end(), name);
@@ -203,8 +214,7 @@ void Network::build() {
   double synapses = 0;
   for (const Connection& connection : c.connections) synapses += expected_synapses(connection);
   const double each = c.options.double_precision ? 16 : 8, lists = 24.0 * c.neurons * thread_count();
-  const double needed = (synapses * each + lists) / 1e9,
-               available = c.options.memory_gb > 0 ? c.options.memory_gb : available_memory_mb() / 1000;
+  const double needed = (synapses * each + lists) / 1e9, available = memory_gb(c.options);
   if (available > 0 && needed > available)
     throw usage_error("the network needs " + number(needed, 3) + " GB, " + number(available, 3) + " available",
                       number(synapses, 3) + " synapses of " + number(each) + " bytes",

@@ -15,6 +15,7 @@
 
 #include "apical/brain/devices.h"
 #include "apical/brain/models.h"
+#include "apical/formats/npy.h"
 
 namespace apical::brain {
 
@@ -36,9 +37,10 @@ class Network {
   explicit Network(Options options = {});
   ~Network();
   Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
 
-  /// n neurons of a model (models.h).
-  Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {});
+  /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
+  Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
   void connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
   /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.
@@ -65,8 +67,11 @@ class Network {
 
   /// The state of everything that changes but recordings, spikes on their way too, as an NPZ file; load() into a network of the same
   /// description goes on bit for bit.
-  void save(const std::filesystem::path& path) const;
-  void load(const std::filesystem::path& path);
+  void save(const std::filesystem::path& path) const { formats::write_npz(path, state(), false); }
+  void load(const std::filesystem::path& path) { set_state(formats::read_npz(path), path.string()); }
+  /// The same as arrays. With recordings, which set_state() takes up where they are there.
+  formats::Npz state(bool recordings = false) const;
+  void set_state(const formats::Npz& npz, const std::string& where);
 
   struct Impl;  ///< private
 

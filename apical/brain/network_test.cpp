@@ -113,9 +113,19 @@ TEST_F(Threads, ASavedStateGoesOnBitForBit) {
   ASSERT_LT(b.size(), a.size());
   EXPECT_TRUE(std::equal(b.begin(), b.end(), a.end() - static_cast<std::ptrdiff_t>(b.size())));
 
+  // With recordings, nothing is missing.
+  Busy third, fourth;
+  third.net.simulate(51.3);
+  fourth.net.set_state(third.net.state(true), "memory");
+  fourth.net.simulate(40);
+  EXPECT_EQ(fourth.spikes_e->step, whole.spikes_e->step);
+  EXPECT_EQ(fourth.spikes_i->neuron, whole.spikes_i->neuron);
+  EXPECT_EQ(fourth.meter->values, whole.meter->values);
+  EXPECT_EQ(fourth.meter->first, whole.meter->first);
+
   // What is not the state of this network is refused, and the network is as it was.
   const auto refused = [&](const std::function<void(formats::Npz&)>& spoil, const std::string& words) {
-    auto npz = formats::read_npz(path);
+    auto npz = third.net.state(true);
     spoil(npz);
     const auto wrong = path.string() + ".wrong";
     formats::write_npz(wrong, npz);
@@ -134,6 +144,8 @@ TEST_F(Threads, ASavedStateGoesOnBitForBit) {
   refused([](auto& npz) { npz["state1"] = npz["state0"]; }, "'state1' of a saved state has");
   refused([](auto& npz) { npz["sources"].bytes.assign(npz["sources"].bytes.size(), 0xff); }, "impossible spike");
   refused([](auto& npz) { npz["steps"].bytes[7] = 0x7f; }, "no possible time");
+  refused([](auto& npz) { npz["recorded_neurons1"].bytes[3] = 0x7f; }, "impossible recorded spike");
+  refused([](auto& npz) { npz["recorded_values0"] = npz["state0"]; }, "'recorded_values0' of a saved state has");
   refused([](auto& npz) { npz["description"].bytes[16] ^= 1; }, "another network");
   Busy other(4);
   EXPECT_THROW(other.net.load(path), Error);

@@ -175,7 +175,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   } catch (const Error& e) {
     if (e.code() != ExitCode::interrupted) throw;
     folder.keep();
-    if (!options.part) log_warn("interrupted. Go on with: apical " + verb + " --resume " + detail::quoted(out.string()));
+    if (!options.part) log_warn("interrupted. Go on with: apical " + verb + " --resume " + quoted(out.string()));
     outcome.code = static_cast<int>(ExitCode::interrupted);
     return outcome;
   }
@@ -242,7 +242,7 @@ std::string claim_table(const Result& result) {
         rows.push_back({(gates ? "gate  " : "claim ") + c.id, c.paper, target_text(c), measured_text(c), interval_text(c),
                         c.verdict + (c.failure && !gates ? "  (on record: " + c.recorded + ")" : "")});
   if (rows.size() == 1) return "";
-  return detail::aligned(rows);
+  return aligned(rows);
 }
 
 }  // namespace apical::recipe

@@ -258,9 +258,9 @@ TEST_F(Driver, VerifyGoesOnAfterAnErrorAndRemembersIt) {
 }
 
 TEST(ShellWord, IsQuotedWhenItMust) {
-  EXPECT_EQ(detail::quoted("a/b=1,2"), "a/b=1,2");
-  EXPECT_EQ(detail::quoted("it's"), "'it'\\''s'");
-  EXPECT_EQ(detail::quoted(""), "''");
+  EXPECT_EQ(quoted("a/b=1,2"), "a/b=1,2");
+  EXPECT_EQ(quoted("it's"), "'it'\\''s'");
+  EXPECT_EQ(quoted(""), "''");
 }
 
 }  // namespace

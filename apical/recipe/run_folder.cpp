@@ -1,7 +1,6 @@
 #include "apical/recipe/run_folder.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "apical/base/files.h"
 #include "apical/base/machine.h"
@@ -40,15 +39,6 @@ std::vector<std::string> seed_texts(const std::vector<std::int64_t>& seeds) {
 }
 
 namespace {
-
-std::string local_time() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::localtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
-  return text;
-}
 
 // The keys whose values differ.
 std::vector<std::string> differences(const Config& a, const Config& b) {
@@ -158,10 +148,7 @@ RunRecord make_record(const RecipeInfo& info, const RunOptions& o) {
 fs::path choose_folder(const std::string& of, const RunOptions& o, const std::string& scale) {
   if (!o.resume.empty()) return o.resume;
   if (!o.out.empty()) return o.out;
-  const std::string name = "runs/" + of + "-" + scale + "-" + local_time();
-  fs::path path = name;
-  for (int i = 2; fs::exists(path); ++i) path = name + "-" + std::to_string(i);
-  return path;
+  return new_run_folder(of + "-" + scale);
 }
 
 Folder::Folder(fs::path path, bool resume) : path_(std::move(path)) {
@@ -187,35 +174,6 @@ Folder::~Folder() {
   fs::remove(path_ / "config.toml", ignored);
   fs::remove(path_ / "metrics.jsonl", ignored);
   for (const auto& p : made_) fs::remove(p, ignored);  // only empty folders go
-}
-
-std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '/' || c == '=' || c == ',' || c == ':' || c == '+' || c == '@' ||
-           c == '%';
-  });
-  if (plain) return word;
-  std::string s = "'";
-  for (const char c : word) s += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return s + "'";
-}
-
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  const auto letters = [](const std::string& s) {  // characters, not bytes
-    return static_cast<std::size_t>(
-        std::count_if(s.begin(), s.end(), [](char ch) { return (static_cast<unsigned char>(ch) & 0xC0) != 0x80; }));
-  };
-  std::vector<std::size_t> width(rows[0].size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], letters(row[i]));
-  std::string s;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += row[i] + (i + 1 < row.size() ? std::string(width[i] - letters(row[i]) + 2, ' ') : "");
-    s += line + "\n";
-  }
-  return s;
 }
 
 std::string repeat_command(const std::string& verb, const RunRecord& r) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apical/base/console.h"
 #include "apical/recipe/driver.h"
 
 namespace apical::recipe::detail {
@@ -42,10 +43,6 @@ class Folder {
   bool kept_ = false;
 };
 
-/// A word for a POSIX shell.
-std::string quoted(const std::string& word);
-/// Rows of cells in columns, two spaces between them.
-std::string aligned(const std::vector<std::vector<std::string>>& rows);
 /// `verb`: "run digits --scale desk".
 std::string repeat_command(const std::string& verb, const RunRecord& record);
 

@@ -240,10 +240,10 @@ void write(const RecipeInfo& info, const SweepOptions& options, const SweepOutco
     if (!p.error.empty()) html.notice(p.folder.filename().string() + " " + name_of(o.axes, p) + ": " + p.error);
   html.fact("Version", std::string("Apical ") + version());
   std::string command = "apical sweep " + info.slug + " --scale " + options.run.scale;
-  for (const auto& a : options.over) command += " --over " + detail::quoted(a);
-  for (const auto& a : options.run.set) command += " --set " + detail::quoted(a);
+  for (const auto& a : options.over) command += " --over " + quoted(a);
+  for (const auto& a : options.run.set) command += " --set " + quoted(a);
   if (!options.run.seeds.empty()) command += " --seeds " + join(detail::seed_texts(options.run.seeds), ",");
-  for (const auto& m : options.metrics) command += " --metric " + detail::quoted(m);
+  for (const auto& m : options.metrics) command += " --metric " + quoted(m);
   html.repeat(command);
   html.write(o.report);
 }
@@ -304,7 +304,7 @@ SweepOutcome sweep(const RecipeInfo& info, RunFunction run, const SweepOptions& 
   for (const auto& p : o.points) settings(info, options.run.scale, set_of(options, o.axes, p));
   if (!resume) {
     if (fs::exists(o.out / "sweep.toml"))
-      throw usage_error("this folder holds a sweep already", o.out.string(), "Go on with: apical sweep --resume " + detail::quoted(o.out.string()));
+      throw usage_error("this folder holds a sweep already", o.out.string(), "Go on with: apical sweep --resume " + quoted(o.out.string()));
     if (!options.run.data.empty() && options.run.data != "synthetic") options.run.data = fs::absolute(options.run.data).lexically_normal().string();
     make_folder(o.out);
     write_file(o.out / "sweep.toml", to_toml(info.slug, options));
@@ -337,14 +337,14 @@ SweepOutcome sweep(const RecipeInfo& info, RunFunction run, const SweepOptions& 
     checked = checked || p.done;
     write(info, options, o);
   }
-  if (o.code == static_cast<int>(ExitCode::interrupted)) log_warn("interrupted. Go on with: apical sweep --resume " + detail::quoted(o.out.string()));
+  if (o.code == static_cast<int>(ExitCode::interrupted)) log_warn("interrupted. Go on with: apical sweep --resume " + quoted(o.out.string()));
   return o;
 }
 
 std::string sweep_table(const SweepOutcome& o) {
   auto t = table_of(o);
   t.rows.insert(t.rows.begin(), t.header);
-  return detail::aligned(t.rows);
+  return aligned(t.rows);
 }
 
 }  // namespace apical::recipe

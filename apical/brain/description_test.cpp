@@ -1,0 +1,239 @@
+#include "apical/brain/description.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apical/base/error.h"
+#include "apical/base/files.h"
+#include "apical/brain/outcome.h"
+#include "apical/brain/recordings.h"
+
+namespace apical::brain {
+namespace {
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr const char* small = R"(
+name = "small"
+[simulation]
+time = "60 ms"
+dt = "0.2 ms"
+seed = 3
+[model.fast]
+copy = "iaf_psc_exp"
+tau_m = "8 ms"
+C_m = "0.2 nF"
+[population.e]
+model = "fast"
+n = 100
+V_m = {distribution = "uniform", min = "-65 mV", max = -56}
+[population.a]
+model = "iaf_psc_delta"
+n = 40
+refractory_input = true
+[connection.all]
+from = "e"
+to = ["e", "a"]
+rule = "fixed_indegree"
+indegree = 10
+weight = {distribution = "normal", mean = 20, std = 2, min = 0}
+delay = {distribution = "uniform", min = "1 ms", max = "3 ms"}
+[connection.some]
+from = "a[10:20]"
+to = "e[:10]"
+rule = "one_to_one"
+weight = "-0.05 nA"
+delay = 2
+[device.drive]
+model = "poisson_generator"
+rate = "15 kHz"
+to = "e[10:100]"
+weight = "60 pA"
+[device.current]
+model = "dc_generator"
+amplitude = "0.5 nA"
+to = "a"
+start = "5 ms"
+[device.steps]
+model = "step_current_generator"
+amplitude_times = ["20 ms", "30 ms"]
+amplitude_values = [100, -100]
+to = "e"
+[record.spikes]
+model = "spike_recorder"
+from = ["e", "a"]
+[record.v]
+model = "multimeter"
+from = "e[3:5]"
+variables = ["V_m", "I_syn"]
+interval = "0.4 ms"
+[analysis]
+start = "10 ms"
+bin = "2 ms"
+)";
+
+Described from(const std::string& text, const std::vector<std::string>& set = {}) {
+  Config c = Config::parse(text, "small.toml");
+  for (const auto& s : set) c.put(s);
+  return describe(c);
+}
+
+// The same in C++, in the order of the file.
+struct Same {
+  Network net{{.dt = 0.2, .seed = 3}};
+  const SpikeRecord *e, *a;
+  const Multimeter* v;
+  Same() {
+    const auto pe = net.create("iaf_psc_exp", 100, {{"tau_m", 8.0}, {"C_m", 200.0}, {"V_m", Value::uniform(-65, -56)}}),
+               pa = net.create("iaf_psc_delta", 40, {{"refractory_input", 1.0}});
+    const Synapses s{.weight = Value::normal(20, 2).redrawn(0, kForever), .delay = Value::uniform(1, 3)};
+    net.connect(pe, pe, Rule::fixed_indegree(10), s);
+    net.connect(pe, pa, Rule::fixed_indegree(10), s);
+    net.connect(pa.slice(10, 10), pe.slice(0, 10), Rule::one_to_one(), {.weight = -50, .delay = 2});
+    net.connect(PoissonGenerator{15000}, pe.slice(10, 90), 60);
+    net.connect(DcGenerator{500, 5}, pa);
+    net.connect(StepCurrentGenerator{{20, 30}, {100, -100}}, pe);
+    e = &net.record_spikes(pe), a = &net.record_spikes(pa), v = &net.record(pe.slice(3, 2), {"V_m", "I_syn"}, 0.4);
+    net.simulate(60);
+  }
+};
+
+TEST(Description, IsTheNetworkItDescribes) {
+  Described d = from(small);
+  EXPECT_EQ(d.name, "small");
+  EXPECT_EQ(d.time, 60);
+  d.network.simulate(d.time);
+  const Same same;
+  ASSERT_EQ(d.spikes.size(), 2u);
+  EXPECT_EQ(d.spikes[0].name, "spikes_e");
+  EXPECT_EQ(d.spikes[1].name, "spikes_a");
+  EXPECT_GT(d.spikes[0].record->size(), 100u);
+  EXPECT_GT(d.spikes[1].record->size(), 40u);
+  EXPECT_EQ(d.spikes[0].record->step, same.e->step);
+  EXPECT_EQ(d.spikes[0].record->neuron, same.e->neuron);
+  EXPECT_EQ(d.spikes[1].record->step, same.a->step);
+  EXPECT_EQ(d.traces.at(0).record->values, same.v->values);
+  const Outcome o = outcome(d);
+  EXPECT_EQ(o.populations[0].rate, static_cast<double>(same.e->size()) / 100 / 60 * 1000);
+  EXPECT_EQ(o.populations[1].recorded->neurons, 40u);
+  EXPECT_EQ(o.populations[0].recorded->bins.size(), 25u);
+}
+
+TEST(Description, WithoutRecordsEverySpikeIsRecorded) {
+  const Described d = from("[population.x]\nmodel = \"iaf_psc_exp\"\nn = 3\n[population.b]\nmodel = \"iaf_psc_exp\"\nn = 5\n");
+  ASSERT_EQ(d.spikes.size(), 2u);
+  EXPECT_EQ(d.spikes[0].name, "x") << "in the order of the file";
+  EXPECT_EQ(d.spikes[1].record->population.size, 5u);
+}
+
+TEST(Description, ACheckpointGoesOnBitForBit) {
+  const auto path = std::filesystem::temp_directory_path() / "apical_circuit_checkpoint";
+  Described whole = from(small), first = from(small), second = from(small, {"simulation.time=1s"});
+  whole.network.simulate(60);
+  first.network.simulate(27.4);
+  save_checkpoint(first, path);
+  load_checkpoint(second, path);
+  EXPECT_NEAR(second.from, 27.4, 1e-9);
+  second.network.simulate(60 - 27.4);
+  EXPECT_EQ(second.spikes[0].record->step, whole.spikes[0].record->step);
+  EXPECT_EQ(second.spikes[1].record->neuron, whole.spikes[1].record->neuron);
+  EXPECT_EQ(second.traces[0].record->values, whole.traces[0].record->values);
+  Described other = from(small, {"device.drive.rate=14 kHz"});
+  try {
+    load_checkpoint(other, path);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_THAT(e.what(), HasSubstr("another circuit"));
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(Description, WhatCannotBeIsNamedByFileAndKey) {
+  const auto words = [](const std::vector<std::string>& set, const std::string& more = "") -> std::string {
+    try {
+      from(small + more, set);
+    } catch (const Error& e) {
+      return e.code() == ExitCode::usage ? e.what() : "no usage error";
+    }
+    return "taken";
+  };
+  const struct {
+    const char *set, *what, *where, *hint;
+  } wrong[] = {
+      {"model.fast.tau_m=8 mV", "'tau_m' must be in ms, not in mV", "small.toml: model.fast.tau_m", "\"1 ms\""},
+      {"model.fast.tau_n=8", "unknown key 'tau_n'", "small.toml: model.fast", "Did you mean 'tau_m'"},
+      {"model.fast.copy=iaf_psc_exq", "no neuron model", "model.fast.copy", "Did you mean 'iaf_psc_exp'"},
+      {"population.e.model=fasd", "no neuron model is called 'fasd'", "population.e.model", "Did you mean 'fast'"},
+      {"population.e.n=-1", "'n' must be 0 to", "population.e.n = -1", ""},
+      {"population.e.n=0", "a population needs neurons", "population.e", ""},
+      {"population.e.n=many", "'population.e.n' must be an integer", "small.toml", ""},
+      {"population.e.tau_m=-3 ms", "tau_m must be positive", "small.toml: population.e", ""},
+      {"population.e.V_m.distribution=unifrom", "no distribution", "population.e.V_m.distribution", "Did you mean 'uniform'"},
+      {"population.e.V_m.std=1", "unknown key 'std'", "population.e.V_m", ""},
+      {"population.e.V_m.max=-80", "empty range", "population.e.V_m", ""},
+      {"connection.some.delay=-1 ms", "a delay is negative", "small.toml: connection.some: -1 ms", ""},
+      {"connection.some.delay=0.05", "a delay is below the step", "connection.some: 0.05 ms, step 0.2 ms", ""},
+      {"connection.some.weight=1 mV", "'weight' must be in pA, not in mV", "connection.some.weight", ""},
+      {"connection.some.rule=one_to_on", "no connection rule", "connection.some.rule", "Did you mean 'one_to_one'"},
+      {"connection.some.indegree=3", "unknown key 'indegree'", "connection.some", ""},
+      {"connection.all.to=f", "no population is called 'f'", "connection.all.to", ""},
+      {"connection.all.to=e[90:101]", "'e[90:101]' are no neurons of 'e'", "connection.all.to", "e[0:100]"},
+      {"connection.all.to=e[5:5]", "are no neurons", "connection.all.to", ""},
+      {"connection.some.from=a", "one_to_one needs as many sources as targets", "connection.some: 40 and 10", ""},
+      {"device.drive.model=poison_generator", "no device", "device.drive.model", "Did you mean 'poisson_generator'"},
+      {"device.drive.model=multimeter", "no device", "device.drive.model", ""},
+      {"device.drive.rate=15 mV", "'rate' must be in Hz, not in mV", "device.drive.rate", ""},
+      {"device.drive.rate=-1", "a rate must be 0 or more", "device.drive", ""},
+      {"device.current.weight=1 pA", "'weight' must be a plain number, not in pA", "device.current.weight", ""},
+      {"device.current.rate=1", "unknown key 'rate'", "device.current", ""},
+      {"device.steps.amplitude_values=[1]", "as many values as times", "device.steps", ""},
+      {"record.v.variables=[\"V_n\"]", "has no variable 'V_n'", "record.v", "Did you mean 'V_m'"},
+      {"record.v.interval=0.3 ms", "not a multiple of the step", "record.v", ""},
+      {"simulation.dt=0", "the step must be positive", "simulation", ""},
+      {"simulation.precision=half", "no precision", "simulation.precision", ""},
+      {"simulatoin.dt=1", "unknown key 'simulatoin'", "small.toml", "Did you mean 'simulation'"},
+      {"population=3", "'population' must be a table of tables", "small.toml", "[population.NAME]"},
+      {"population.a=3", "'population.a' must be a table", "small.toml", ""},
+      {"population.x y.n=3", "'x y' is no name", "small.toml [population]", ""},
+      {"simulation.memory=0.000001", "the neurons need", "population.e", "Scale"},
+  };
+  for (const auto& w : wrong) EXPECT_THAT(words({w.set}), AllOf(HasSubstr(w.what), HasSubstr(w.where), HasSubstr(w.hint))) << w.set;
+  EXPECT_EQ(words({}), "taken");
+}
+
+TEST(Description, MembranesThatBlowUpAreNamedByTheirPopulation) {
+  Described d = from(small, {"connection.all.weight=1e308", "simulation.precision=double"});
+  try {
+    d.network.simulate(60);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::data);
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("population "), HasSubstr("neurons) at"), HasSubstr(" ms")));
+    EXPECT_THAT(e.what(), testing::AnyOf(HasSubstr("population e ("), HasSubstr("population a (")));
+  }
+}
+
+TEST(Recordings, AreWhatWasRecorded) {
+  const auto folder = std::filesystem::temp_directory_path() / "apical_recordings";
+  make_folder(folder);
+  Described d = from(small);
+  d.network.simulate(60);
+  ASSERT_EQ(write_recordings(d, folder, "npz").size(), 2u);
+  const auto spikes = formats::read_npz(folder / "spikes.npz"), traces = formats::read_npz(folder / "traces.npz");
+  const auto& r = *d.spikes[1].record;
+  EXPECT_EQ(spikes.at("spikes_a.times").as<double>()[7], r.time(7));
+  EXPECT_EQ(spikes.at("spikes_a.neurons").as<std::uint32_t>()[7], r.neuron[7]);
+  EXPECT_EQ(traces.at("v.neurons").as<std::uint32_t>()[1], 4u) << "its number in the population";
+  EXPECT_NEAR(traces.at("v.times").as<double>()[2], 1.2, 1e-12);
+  EXPECT_EQ(traces.at("v.I_syn").shape, (std::vector<std::uint64_t>{150, 2}));
+  EXPECT_EQ(traces.at("v.I_syn").as<double>()[100 * 2 + 1], d.traces[0].record->at(100, 1, 1));
+  ASSERT_EQ(write_recordings(d, folder, "csv").size(), 2u);
+  EXPECT_THAT(read_text(folder / "spikes.csv"), HasSubstr("record,neuron,time_ms\nspikes_e,"));
+  EXPECT_THAT(read_text(folder / "traces_v.csv"), HasSubstr("time_ms,neuron,V_m,I_syn\n0.4,3,-"));
+  EXPECT_THROW(write_recordings(d, folder, "xls"), Error);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace apical::brain
