@@ -20,8 +20,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/aeif-inl.h"
 #include "apical/kernels/circuit/two_speed-inl.h"
 
-bool aeif_float(const AeifCondExp& m, const NeuronArrays<float>& a) { return two_speed_step(AeifCell<Doubles>{m}, a); }
-bool aeif_double(const AeifCondExp& m, const NeuronArrays<double>& a) { return two_speed_step(AeifCell<Doubles>{m}, a); }
+bool aeif_float(const AeifCondExp& m, const NeuronArrays<float>& a) { return two_speed_step(AeifCell<PairsOfDoubles>{m}, a); }
+bool aeif_double(const AeifCondExp& m, const NeuronArrays<double>& a) { return two_speed_step(AeifCell<PairsOfDoubles>{m}, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE

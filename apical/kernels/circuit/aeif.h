@@ -8,8 +8,8 @@
 // Solver: the explicit midpoint rule, whose error has even powers only, extrapolated from 2, 4, ..., 2K sub-steps to order 2K (Gragg 1965;
 // Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, II.9). Far from a spike K = 3 over equal parts of the step, at most
 // 0.1 ms and tau_syn/4; where V moves by more than a quarter of Delta_T in that time, K = 4 over parts in which it moves by a quarter
-// of Delta_T, down to 1/2048 of the step, which is when a spike has come. At most one spike a step is sent. Measured at 0.1 ms against DOP853
-// up to the first spike (tests/golden/nest): at most 1.4e-5 mV.
+// of Delta_T, down to 1/2048 of the step, which is when a spike has come. At most one spike a step is sent. Measured at 0.1 ms against
+// DOP853 up to the first spike (tests/golden/nest): at most 1.4e-5 mV.
 //
 // Every SIMD level gives the same bits as the scalar reference.
 #include "apical/kernels/circuit/neuron_arrays.h"

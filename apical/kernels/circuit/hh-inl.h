@@ -73,8 +73,7 @@ struct HhCell {
 
   APICAL_FN typename O::M is_fast(const V* s, V, V drive) const {
     const Slope f = slope(s[1], s[2], s[3], s[4], s[5], drive);
-    const V speed = O::mul(O::set(c.per_C / c.kFastSlope), O::abs(O::sub(f.a, O::mul(f.b, s[0])))), above = O::sub(s[0], O::set(c.V_T));
-    return O::gt(O::max(speed, O::mul(above, O::set(1 / c.kFastAbove))), O::set(1));
+    return O::gt(O::mul(O::set(c.per_C), O::abs(O::sub(f.a, O::mul(f.b, s[0])))), O::set(c.kFastSlope));
   }
   APICAL_FN void slow(V* s, V&, V drive) const { step<3>(c.slow, s, drive); }
   APICAL_FN void fast(V* s, V&, V drive) const { step<4>(c.fast, s, drive); }

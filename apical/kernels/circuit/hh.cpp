@@ -19,8 +19,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/hh-inl.h"
 #include "apical/kernels/circuit/two_speed-inl.h"
 
-bool hh_float(const HhCondExpTraub& m, const NeuronArrays<float>& a) { return two_speed_step(HhCell<Doubles>{m}, a); }
-bool hh_double(const HhCondExpTraub& m, const NeuronArrays<double>& a) { return two_speed_step(HhCell<Doubles>{m}, a); }
+bool hh_float(const HhCondExpTraub& m, const NeuronArrays<float>& a) { return two_speed_step(HhCell<PairsOfDoubles>{m}, a); }
+bool hh_double(const HhCondExpTraub& m, const NeuronArrays<double>& a) { return two_speed_step(HhCell<PairsOfDoubles>{m}, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE

@@ -50,7 +50,7 @@ bool step(const Model& model, const NeuronArrays<Row>& a) {
     }
     a.spikes[word] = fired;
   }
-  return hn::AllTrue(O::D(), hn::Eq(strange, O::set(0)));
+  return O::is_zero(strange);
 }
 
 template <class Model, class Row>

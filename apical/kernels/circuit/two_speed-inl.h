@@ -6,7 +6,7 @@
 //   finish(s, noted, r, in)   the rest; says who fired
 template <class Cell, class Row>
 bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& a) {
-  using O = Doubles;
+  using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
   const size_t L = O::lanes();
   const O::V rest = cell.drive(O::set(0));
@@ -63,5 +63,5 @@ bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& a) {
     }
     a.spikes[word] = all_fired;
   }
-  return hn::AllTrue(O::D(), hn::Eq(strange, O::set(0)));
+  return O::is_zero(strange);
 }
