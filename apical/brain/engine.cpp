@@ -161,7 +161,7 @@ class EngineOf final : public Engine {
   bool move(Part<T>& part, std::size_t index, std::int64_t step, std::uint64_t* bits) {
     Group& g = c_.groups[index];
     const Slice& slice = part.slices[index];
-    kernels::IafArrays<T> a{};
+    kernels::NeuronArrays<T> a{};
     a.n = slice.padded();
     for (int k = 0; k < g.model.states; ++k) a.state[k] = g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin;
     a.refractory = g.refractory.data() + slice.begin;
@@ -178,7 +178,7 @@ class EngineOf final : public Engine {
       a.current = current.data();
     }
     a.spikes = bits + g.first_word + slice.begin / 64;
-    const bool good = std::visit([&](const auto& m) { return kernels::iaf_step(m, a); }, g.model.step);
+    const bool good = std::visit([&](const auto& m) { return kernels::neuron_step(m, a); }, g.model.step);
     if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
     return good;
   }

@@ -13,22 +13,33 @@ namespace {
 
 constexpr double kNone = -std::numeric_limits<double>::infinity();
 
-std::vector<ParameterInfo> parameters_of(bool currents, bool bounded) {
-  std::vector<ParameterInfo> p{{"E_L", "mV", "resting potential", -70},
-                               {"C_m", "pF", "capacity of the membrane", 250},
-                               {"tau_m", "ms", "time constant of the membrane", 10},
-                               {"t_ref", "ms", "refractory time, in which the membrane stays at V_reset", 2},
-                               {"V_th", "mV", "threshold", -55},
-                               {"V_reset", "mV", "the membrane after a spike", -70},
-                               {"I_e", "pA", "constant current", 0},
-                               {"V_m", "mV", "the membrane at the start; E_L when not given", -70}};
-  if (currents) {
-    p.push_back({"tau_syn_ex", "ms", "time constant of excitatory currents (weights >= 0)", 2});
-    p.push_back({"tau_syn_in", "ms", "time constant of inhibitory currents (weights < 0)", 2});
-  }
-  if (bounded) p.push_back({"V_min", "mV", "the membrane does not go below", kNone});
-  if (!currents) p.push_back({"refractory_input", "", "1: what arrives while refractory is kept and acts afterwards", 0});
-  return p;
+// What means the same in every model.
+const ParameterInfo kShared[] = {
+    {"E_L", "mV", "resting potential", 0},
+    {"C_m", "pF", "capacity of the membrane", 0},
+    {"tau_m", "ms", "time constant of the membrane", 0},
+    {"g_L", "nS", "leak conductance", 0},
+    {"t_ref", "ms", "refractory time, in which the membrane stays at V_reset", 0},
+    {"V_th", "mV", "threshold", 0},
+    {"V_reset", "mV", "the membrane after a spike", 0},
+    {"V_min", "mV", "the membrane does not go below", kNone},
+    {"I_e", "pA", "constant current", 0},
+    {"tau_syn_ex", "ms", "time constant of excitatory synapses (weights >= 0)", 0},
+    {"tau_syn_in", "ms", "time constant of inhibitory synapses (weights < 0)", 0},
+    {"E_ex", "mV", "reversal potential of excitatory synapses", 0},
+    {"E_in", "mV", "reversal potential of inhibitory synapses", 0},
+    {"V_m", "mV", "the membrane at the start; E_L when not given", 0},
+};
+
+// Parameters of kShared with a model's own defaults, then parameters of its own.
+std::vector<ParameterInfo> with_defaults(std::initializer_list<std::pair<const char*, double>> shared,
+                                         std::vector<ParameterInfo> own = {}) {
+  std::vector<ParameterInfo> all;
+  for (const auto& [name, standard] : shared)
+    for (const auto& p : kShared)
+      if (p.name == name) all.push_back({p.name, p.unit, p.text, standard});
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
 }
 
 // The values of one population, checked.
@@ -51,9 +62,14 @@ class Given {
       if (p.name == name) return p.standard;
     throw internal_error(info_.name + " has no parameter " + name);
   }
+  bool has(const std::string& name) const { return given_.count(name) > 0; }
   double positive(const std::string& name) const {
     if (const double v = (*this)(name); v > 0) return v;
     throw usage_error(name + " must be positive", info_.name + ": " + number((*this)(name)));
+  }
+  double not_negative(const std::string& name) const {
+    if (const double v = (*this)(name); v >= 0) return v;
+    throw usage_error(name + " must not be negative", info_.name + ": " + number((*this)(name)));
   }
 
  private:
@@ -76,66 +92,38 @@ Propagators propagators(double tau_syn, double tau_m, double C_m, double h) {
   return {close ? 0.5 * h * limit : gamma * e * (beta * rise - h), std::isnormal(P32) && P32 > 0 ? P32 : limit};
 }
 
-template <class M>
-void common(M& m, const Given& given, double dt) {
-  const double E_L = given("E_L"), t_ref = given("t_ref"), steps = std::round(t_ref / dt);
-  m.I_e = given("I_e"), m.theta = given("V_th") - E_L, m.v_reset = given("V_reset") - E_L;
-  if (!(m.v_reset < m.theta))
-    throw usage_error("V_reset must be below V_th", number(given("V_reset")) + " mV and " + number(given("V_th")) + " mV");
+double refractory_steps(const Given& given, double dt) {
+  const double t_ref = given("t_ref"), steps = std::round(t_ref / dt);
   if (t_ref < 0 || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
   if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
     throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
-  m.refractory = steps;
+  return steps;
 }
 
-}  // namespace
-
-const std::vector<ModelInfo>& models() {
-  static const std::string fires = "\nV_m >= V_th: a spike; V_m = V_reset for t_ref";
-  static const std::vector<ModelInfo> all{
-      {"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)", parameters_of(false, true), "mV",
-       "dV_m/dt = -(V_m - E_L) / tau_m + (I_e + I) / C_m\nspike that arrives: V_m += w" + fires},
-      {"iaf_psc_exp", "leaky integrate and fire; synaptic currents jump by the weight (pA) and decay exponentially",
-       parameters_of(true, false), "pA",
-       "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\ndI_syn_x/dt = -I_syn_x / tau_syn_x\n"
-       "spike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w" +
-           fires},
-      {"iaf_psc_alpha", "leaky integrate and fire; synaptic currents are alpha functions whose peak is the weight (pA)",
-       parameters_of(true, true), "pA",
-       "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\n"
-       "spike that arrives at 0: I_syn_x += w e t / tau_syn_x exp(-t / tau_syn_x), x by the sign of w" +
-           fires}};
-  return all;
+template <class M>
+void common(M& m, const Given& given, double dt) {
+  const double E_L = given("E_L");
+  m.I_e = given("I_e"), m.theta = given("V_th") - E_L, m.v_reset = given("V_reset") - E_L;
+  if (!(m.v_reset < m.theta))
+    throw usage_error("V_reset must be below V_th", number(given("V_reset")) + " mV and " + number(given("V_th")) + " mV");
+  m.refractory = refractory_steps(given, dt);
 }
 
-const ModelInfo& model_info(std::string_view name) {
-  std::vector<std::string> names;
-  for (const auto& m : models()) {
-    if (m.name == name) return m;
-    names.push_back(m.name);
-  }
-  throw usage_error("no neuron model is called '" + std::string(name) + "'", {}, did_you_mean(name, names));
-}
-
-Model make_model(std::string_view name, const Parameters& parameters, double dt) {
-  const ModelInfo& info = model_info(name);
-  const Given given(info, parameters);
+void make_psc(Model& model, const Given& given, double dt) {
   const double C_m = given.positive("C_m"), tau_m = given.positive("tau_m"), E_L = given("E_L");
-  Model model{.name = info.name, .step = {}, .E_L = E_L, .V_m = E_L, .ports = 1, .states = 1, .variables = {"V_m"}, .variable_state = {0}};
-  if (const auto i = parameters.find("V_m"); i != parameters.end()) model.V_m = i->second;
   const double leak = std::expm1(-dt / tau_m);  // exp(-dt/tau_m) - 1
-  if (name == "iaf_psc_delta") {
+  if (model.name == "iaf_psc_delta") {
     kernels::IafPscDelta m{};
     common(m, given, dt);
     m.refractory_input = given("refractory_input") != 0;
     if (m.refractory_input) model.states = 2;
     m.P33 = std::exp(-dt / tau_m), m.P30 = tau_m / C_m * (1 - m.P33), m.v_min = given("V_min") - E_L;
     model.step = m;
-    return model;
+    return;
   }
   const double tau[2] = {given.positive("tau_syn_ex"), given.positive("tau_syn_in")};
   const int ports = model.ports = tau[0] == tau[1] ? 1 : 2;
-  const bool alpha = name == "iaf_psc_alpha";
+  const bool alpha = model.name == "iaf_psc_alpha";
   const int per_port = alpha ? 2 : 1;
   model.states = 1 + ports * per_port;
   for (int k = 0; k < ports; ++k) {
@@ -158,6 +146,281 @@ Model make_model(std::string_view name, const Parameters& parameters, double dt)
     for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]), m.P21[k] = propagators(tau[k], tau_m, C_m, dt).P32;
     model.step = m;
   }
+}
+
+// int_0^h (t - middle)^moment t^power exp(-t/tau) dt, by Gauss's rule of four points on 32 pieces: no digits are lost for any h / tau.
+double integral(double h, double tau, double middle, int moment, int power) {
+  static constexpr double at[] = {0.861136311594052575, 0.339981043584856265}, weight[] = {0.347854845137453857, 0.652145154862546143};
+  double sum = 0;
+  for (int piece = 0; piece < 32; ++piece)
+    for (int k = 0; k < 4; ++k) {
+      const double t = h / 64 * (2 * piece + 1 + (k < 2 ? at[k] : -at[k - 2]));
+      sum += h / 64 * weight[k % 2] * (moment ? t - middle : 1) * (power ? t : 1) * std::exp(-t / tau);
+    }
+  return sum;
+}
+
+void two_conductances(Model& model, int first, int step) {
+  model.ports = 2;
+  for (int k = 0; k < 2; ++k) model.variables.push_back(k == 0 ? "g_ex" : "g_in"), model.variable_state.push_back(first + step * k);
+}
+
+void make_cond(Model& model, const Given& given, double dt) {
+  const double C_m = given.positive("C_m"), E_L = given("E_L");
+  const double tau[2] = {given.positive("tau_syn_ex"), given.positive("tau_syn_in")}, E[2] = {given("E_ex"), given("E_in")};
+  kernels::IafCond m{};
+  common(m, given, dt);
+  m.alpha = model.name == "iaf_cond_alpha";
+  m.leak = given.positive("g_L") * dt / C_m, m.per_C = dt / C_m;
+  for (int k = 0; k < 2; ++k) {
+    m.G0[k] = integral(dt, tau[k], 0, 0, 0) / C_m, m.G1[k] = integral(dt, tau[k], dt / 2, 1, 0) / (dt * C_m);
+    m.D0[k] = integral(dt, tau[k], 0, 0, 1) / C_m, m.D1[k] = integral(dt, tau[k], dt / 2, 1, 1) / (dt * C_m);
+    m.P11[k] = std::exp(-dt / tau[k]), m.P21[k] = dt * m.P11[k], m.E[k] = E[k] - E_L;
+    m.psc[k] = (k == 0 ? 1 : -1) * (m.alpha ? std::numbers::e / tau[k] : 1);
+  }
+  model.step = m, model.states = m.alpha ? 5 : 3;
+  two_conductances(model, m.alpha ? 2 : 1, m.alpha ? 2 : 1);
+}
+
+// Where NEST's gates start: in equilibrium at E_L, as if V_T were 0.
+void traub_equilibrium(double V, double& m, double& h, double& n) {
+  const auto ratio = [](double x, double k) { return x == 0 ? k : x / std::expm1(x / k); };
+  const double a_m = 0.32 * ratio(13 - V, 4), b_m = 0.28 * ratio(V - 40, 5), a_h = 0.128 * std::exp((17 - V) / 18),
+               b_h = 4 / (1 + std::exp((40 - V) / 5)), a_n = 0.032 * ratio(15 - V, 5), b_n = 0.5 * std::exp((10 - V) / 40);
+  m = a_m / (a_m + b_m), h = a_h / (a_h + b_h), n = a_n / (a_n + b_n);
+}
+
+void make_hh(Model& model, const Given& given, double dt) {
+  const double tau[2] = {given.positive("tau_syn_ex"), given.positive("tau_syn_in")};
+  kernels::HhCondExpTraub m{};
+  m.per_C = 1 / given.positive("C_m"), m.g_L = given.not_negative("g_L"), m.g_Na = given.not_negative("g_Na"),
+  m.g_K = given.not_negative("g_K");
+  m.E_L = given("E_L"), m.E_Na = given("E_Na"), m.E_K = given("E_K"), m.E[0] = given("E_ex"), m.E[1] = given("E_in");
+  m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = refractory_steps(given, dt);
+  const auto block = [&](double longest) {
+    kernels::HhBlock b{};
+    b.count = static_cast<int>(std::ceil(dt / longest - 1e-9)), b.dt = dt / b.count;
+    for (int k = 0; k < 2; ++k) {
+      b.end[k] = std::exp(-b.dt / tau[k]);
+      for (int j = 1; j <= 4; ++j)
+        for (int i = 0; i < j; ++i) b.middle[k][j * (j - 1) / 2 + i] = std::exp(-b.dt * (i + 0.5) / j / tau[k]);
+    }
+    return b;
+  };
+  m.slow = block(0.1), m.fast = block(0.025);
+  for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]);
+  model.step = m, model.states = 6, model.E_L = 0;
+  model.start.resize(4);
+  traub_equilibrium(given("E_L"), model.start[1], model.start[2], model.start[3]);
+  model.variables.insert(model.variables.end(), {"Act_m", "Inact_h", "Act_n"}),
+      model.variable_state.insert(model.variable_state.end(), {1, 2, 3});
+  for (int k = 1; k < 4; ++k)
+    if (given.has(model.variables[static_cast<std::size_t>(k)]))
+      model.start[static_cast<std::size_t>(k)] = given.not_negative(model.variables[static_cast<std::size_t>(k)]);
+  two_conductances(model, 4, 1);
+}
+
+void make_aeif(Model& model, const Given& given, double dt) {
+  kernels::AeifCondExp m{};
+  const double tau[2] = {given.positive("tau_syn_ex"), given.positive("tau_syn_in")};
+  m.parts = static_cast<int>(std::ceil(dt / std::min({0.1, tau[0] / 4, tau[1] / 4}) - 1e-9)), m.dt = dt;
+  for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]), m.per_tau_syn[k] = 1 / tau[k];
+  m.per_C = 1 / given.positive("C_m"), m.g_L = given.not_negative("g_L"), m.E_L = given("E_L"), m.E[0] = given("E_ex"),
+  m.E[1] = given("E_in");
+  m.Delta_T = given.not_negative("Delta_T"), m.V_th = given("V_th"), m.V_peak = given("V_peak"), m.V_reset = given("V_reset");
+  m.a = given("a"), m.b = given("b"), m.per_tau_w = 1 / given.positive("tau_w"), m.I_e = given("I_e");
+  m.refractory = refractory_steps(given, dt);
+  if (m.V_peak < m.V_th || m.V_reset >= m.V_peak)
+    throw usage_error("V_peak must be above V_reset, and not below V_th", number(m.V_peak) + " mV",
+                      "V_reset " + number(m.V_reset) + ", V_th " + number(m.V_th));
+  if (m.Delta_T > 0 && (m.V_peak - m.V_th) / m.Delta_T > 600)
+    throw usage_error("(V_peak - V_th) / Delta_T must be at most 600", number(m.Delta_T) + " mV");
+  if (m.Delta_T == 0) m.V_peak = m.V_th;
+  model.step = m, model.states = 4, model.E_L = 0, model.start = {0, given("w")};
+  model.variables.push_back("w"), model.variable_state.push_back(1);
+  two_conductances(model, 2, 1);
+}
+
+void make_izhikevich(Model& model, const Given& given, double dt) {
+  model.step = kernels::Izhikevich{.consistent = given("consistent_integration") != 0,
+                                   .dt = dt,
+                                   .a = given("a"),
+                                   .b = given("b"),
+                                   .d = given("d"),
+                                   .I_e = given("I_e"),
+                                   .theta = given("V_th"),
+                                   .v_reset = given("c"),
+                                   .v_min = given("V_min"),
+                                   .refractory = 0};
+  if (!(given("c") < given("V_th")))
+    throw usage_error("c must be below V_th", number(given("c")) + " mV and " + number(given("V_th")) + " mV");
+  model.states = 2, model.start = {0, given("U_m")};
+  model.variables.push_back("U_m"), model.variable_state.push_back(1);
+}
+
+void make_parrot(Model& model, const Given&, double) { model.step = kernels::Parrot{}; }
+
+struct Entry {
+  ModelInfo info;
+  void (*make)(Model&, const Given&, double dt);
+};
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> all = [] {
+    const auto psc = [](std::initializer_list<std::pair<const char*, double>> more, std::vector<ParameterInfo> own = {}) {
+      auto p = with_defaults(
+          {{"E_L", -70}, {"C_m", 250}, {"tau_m", 10}, {"t_ref", 2}, {"V_th", -55}, {"V_reset", -70}, {"I_e", 0}, {"V_m", -70}});
+      const auto rest = with_defaults(more, std::move(own));
+      p.insert(p.end(), rest.begin(), rest.end());
+      return p;
+    };
+    const auto cond = with_defaults({{"E_L", -70},
+                                     {"C_m", 250},
+                                     {"g_L", 16.6667},
+                                     {"t_ref", 2},
+                                     {"V_th", -55},
+                                     {"V_reset", -60},
+                                     {"E_ex", 0},
+                                     {"E_in", -85},
+                                     {"tau_syn_ex", 0.2},
+                                     {"tau_syn_in", 2},
+                                     {"I_e", 0},
+                                     {"V_m", -70}});
+    const std::string fires = "\nV_m >= V_th: a spike; V_m = V_reset for t_ref";
+    const std::string current_leak = "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\n";
+    const std::string conductance_leak = "C_m dV_m/dt = -g_L (V_m - E_L) - g_ex (V_m - E_ex) - g_in (V_m - E_in) + I_e + I\n";
+    const std::string conductances = "dg_x/dt = -g_x / tau_syn_x\nspike that arrives: g_ex += w where w >= 0, else g_in -= w";
+    return std::vector<Entry>{
+        {{"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)",
+          psc({{"V_min", kNone}}, {{"refractory_input", "", "1: what arrives while refractory is kept and acts afterwards", 0}}), "mV",
+          "dV_m/dt = -(V_m - E_L) / tau_m + (I_e + I) / C_m\nspike that arrives: V_m += w" + fires},
+         make_psc},
+        {{"iaf_psc_exp", "leaky integrate and fire; synaptic currents jump by the weight (pA) and decay exponentially",
+          psc({{"tau_syn_ex", 2}, {"tau_syn_in", 2}}), "pA",
+          current_leak + "dI_syn_x/dt = -I_syn_x / tau_syn_x\nspike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w" + fires},
+         make_psc},
+        {{"iaf_psc_alpha", "leaky integrate and fire; synaptic currents are alpha functions whose peak is the weight (pA)",
+          psc({{"tau_syn_ex", 2}, {"tau_syn_in", 2}, {"V_min", kNone}}), "pA",
+          current_leak + "spike that arrives at 0: I_syn_x += w e t / tau_syn_x exp(-t / tau_syn_x), x by the sign of w" + fires},
+         make_psc},
+        {{"iaf_cond_exp", "leaky integrate and fire; synaptic conductances jump by the weight (nS) and decay exponentially", cond, "nS",
+          conductance_leak + conductances + fires},
+         make_cond},
+        {{"iaf_cond_alpha", "leaky integrate and fire; synaptic conductances are alpha functions whose peak is the weight (nS)", cond, "nS",
+          conductance_leak + "spike that arrives at 0: g_x += |w| e t / tau_syn_x exp(-t / tau_syn_x), x by the sign of w" + fires},
+         make_cond},
+        {{"hh_cond_exp_traub", "Hodgkin-Huxley (Traub and Miles); synaptic conductances jump by the weight (nS) and decay exponentially",
+          with_defaults({{"E_L", -60},
+                         {"C_m", 200},
+                         {"g_L", 10},
+                         {"E_ex", 0},
+                         {"E_in", -80},
+                         {"tau_syn_ex", 5},
+                         {"tau_syn_in", 10},
+                         {"I_e", 0},
+                         {"V_m", -60}},
+                        {{"t_ref", "ms", "time after a spike in which no other one is sent", 2},
+                         {"g_Na", "nS", "conductance of sodium", 20000},
+                         {"g_K", "nS", "conductance of potassium", 6000},
+                         {"E_Na", "mV", "reversal potential of sodium", 50},
+                         {"E_K", "mV", "reversal potential of potassium", -90},
+                         {"V_T", "mV", "shifts the rates of the gates; the threshold is about 13 mV above", -63},
+                         {"Act_m", "", "activation of sodium at the start; that in equilibrium at E_L with V_T = 0 when not given", 0},
+                         {"Inact_h", "", "inactivation of sodium at the start, the same", 0},
+                         {"Act_n", "", "activation of potassium at the start, the same", 0}}),
+          "nS",
+          "C_m dV_m/dt = -g_L (V_m - E_L) - g_Na m^3 h (V_m - E_Na) - g_K n^4 (V_m - E_K) - g_ex (V_m - E_ex) - g_in (V_m - E_in) + I_e + "
+          "I\n"
+          "dx/dt = alpha_x(V_m - V_T) (1 - x) - beta_x(V_m - V_T) x for x = m, h, n\n" +
+              conductances + "\nV_m falls and is at least V_T + 30 mV, more than t_ref after the last: a spike"},
+         make_hh},
+        {{"aeif_cond_exp", "adaptive exponential integrate and fire; synaptic conductances jump by the weight (nS) and decay exponentially",
+          with_defaults({{"E_L", -70.6},
+                         {"C_m", 281},
+                         {"g_L", 30},
+                         {"t_ref", 0},
+                         {"V_reset", -60},
+                         {"E_ex", 0},
+                         {"E_in", -85},
+                         {"tau_syn_ex", 0.2},
+                         {"tau_syn_in", 2},
+                         {"I_e", 0},
+                         {"V_m", -70.6}},
+                        {{"V_th", "mV", "where the exponential begins to grow", -50.4},
+                         {"V_peak", "mV", "a spike has come", 0},
+                         {"Delta_T", "mV", "how soft the threshold is; 0: fires at V_th", 2},
+                         {"a", "nS", "adaptation below the threshold", 4},
+                         {"b", "pA", "the adaptation current grows by this at a spike", 80.5},
+                         {"tau_w", "ms", "time constant of the adaptation current", 144},
+                         {"w", "pA", "the adaptation current at the start", 0}}),
+          "nS",
+          "C_m dV_m/dt = -g_L (V_m - E_L) + g_L Delta_T exp((V_m - V_th) / Delta_T) - g_ex (V_m - E_ex) - g_in (V_m - E_in) - w + I_e + I\n"
+          "tau_w dw/dt = a (V_m - E_L) - w\n" +
+              conductances + "\nV_m >= V_peak: a spike; V_m = V_reset for t_ref, w += b"},
+         make_aeif},
+        {{"izhikevich", "Izhikevich's neuron of two variables; a spike moves the membrane by its weight (mV)",
+          with_defaults({{"V_th", 30}, {"V_min", kNone}, {"I_e", 0}},
+                        {{"a", "1/ms", "how fast U_m recovers", 0.02},
+                         {"b", "1/ms", "how much U_m follows the membrane", 0.2},
+                         {"c", "mV", "the membrane after a spike", -65},
+                         {"d", "mV/ms", "U_m grows by this at a spike", 8},
+                         {"V_m", "mV", "the membrane at the start", -65},
+                         {"U_m", "mV/ms", "the recovery variable at the start", -13},
+                         {"consistent_integration", "", "1: Euler's steps; 0: the steps of Izhikevich's program, for dt = 1 ms", 1}}),
+          "mV",
+          "dV_m/dt = 0.04 V_m^2 + 5 V_m + 140 - U_m + I_e + I (V_m in mV, t in ms)\ndU_m/dt = a (b V_m - U_m)\n"
+          "spike that arrives: V_m += w\nV_m >= V_th: a spike; V_m = c, U_m += d"},
+         make_izhikevich},
+        {{"parrot_neuron",
+          "sends a spike in each step in which anything arrives, whatever its weight; V_m has no meaning",
+          {},
+          "",
+          "spike that arrives in a step: a spike in that step"},
+         make_parrot}};
+  }();
+  return all;
+}
+
+const Entry& entry(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& e : entries()) {
+    if (e.info.name == name) return e;
+    names.push_back(e.info.name);
+  }
+  throw usage_error("no neuron model is called '" + std::string(name) + "'", {}, did_you_mean(name, names));
+}
+
+}  // namespace
+
+const std::vector<ModelInfo>& models() {
+  static const std::vector<ModelInfo> all = [] {
+    std::vector<ModelInfo> infos;
+    for (const auto& e : entries()) infos.push_back(e.info);
+    return infos;
+  }();
+  return all;
+}
+
+const ModelInfo& model_info(std::string_view name) { return entry(name).info; }
+
+Model make_model(std::string_view name, const Parameters& parameters, double dt) {
+  const Entry& e = entry(name);
+  const Given given(e.info, parameters);
+  const auto knows = [&](const char* parameter) {
+    const auto& all = e.info.parameters;
+    return std::any_of(all.begin(), all.end(), [&](const auto& p) { return p.name == parameter; });
+  };
+  const double E_L = knows("E_L") ? given("E_L") : 0, rest = knows("E_L") ? E_L : knows("V_m") ? given("V_m") : 0;
+  Model model{.name = e.info.name,
+              .step = {},
+              .E_L = E_L,
+              .V_m = rest,
+              .ports = 1,
+              .states = 1,
+              .variables = {"V_m"},
+              .variable_state = {0},
+              .start = {}};
+  if (const auto i = parameters.find("V_m"); i != parameters.end()) model.V_m = i->second;
+  e.make(model, given, dt);
   return model;
 }
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "apical/brain/values.h"
+#include "apical/kernels/circuit/aeif.h"
+#include "apical/kernels/circuit/hh.h"
 #include "apical/kernels/circuit/iaf.h"
 
 namespace apical::brain {
@@ -30,13 +32,16 @@ const ModelInfo& model_info(std::string_view name);
 /// What a step of a population needs, worked out from its parameters.
 struct Model {
   std::string name;
-  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha> step;
-  double E_L;                          ///< mV: membranes in memory are relative to it
+  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
+               kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot>
+      step;
+  double E_L;                          ///< mV: membranes in memory are relative to it; 0: they are as they are
   Value V_m;                           ///< mV, absolute: where neurons start
   int ports;                           ///< kinds of input; 2: excitatory and inhibitory by the sign of the weight, 1: both in one
   int states;                          ///< float64 values a neuron, of the ports in use
-  std::vector<std::string> variables;  ///< what can be recorded: V_m, and I_syn (one port) or I_syn_ex and I_syn_in
+  std::vector<std::string> variables;  ///< what can be recorded: V_m, and I_syn (one port) or I_syn_ex and I_syn_in, g_ex and g_in, ...
   std::vector<int> variable_state;     ///< which of the states each of them is
+  std::vector<double> start;           ///< the states but the membrane where neurons start; those that are not given are 0
 };
 /// dt: ms. Usage error: an unknown model or parameter, a time constant that is not positive, V_reset not below V_th, ...
 Model make_model(std::string_view name, const Parameters& parameters, double dt);

@@ -91,6 +91,8 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
                       std::to_string(n) + " neurons", "Scale the network down.");
   g.state.resize(static_cast<std::size_t>(g.model.states) * g.padded);
   g.refractory.resize(g.padded);
+  for (std::size_t k = 1; k < g.model.start.size(); ++k)
+    std::fill_n(g.state.begin() + static_cast<std::ptrdiff_t>(k * g.padded), g.padded, g.model.start[k]);
   Draws draws(c.options.seed, stream_id("V_m") + c.groups.size());
   draws.start(0);
   for (std::uint32_t i = 0; i < n; ++i) g.state[i] = draws.draw(g.model.V_m) - g.model.E_L;

@@ -3,10 +3,13 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "apical/base/philox.h"
+#include "apical/kernels/circuit/aeif.h"
 #include "apical/kernels/circuit/deliver.h"
 #include "apical/kernels/circuit/draws.h"
+#include "apical/kernels/circuit/hh.h"
 #include "apical/kernels/circuit/iaf.h"
 #include "apical/kernels/simd.h"
 
@@ -63,32 +66,114 @@ IafPscAlpha model(int ports) {
           .refractory = 20};
 }
 
+template <>
+IafCond model(int ports) {
+  return {.alpha = ports == 2,
+          .leak = 0.006,
+          .per_C = 0.0004,
+          .G0 = {0.0003, 0.00035},
+          .G1 = {-0.000015, -0.00001},
+          .D0 = {0.00002, 0.000015},
+          .D1 = {0.000001, 0.000002},
+          .P11 = {0.9, 0.95},
+          .P21 = {0.09, 0.095},
+          .psc = {1, -1},
+          .E = {70, -15},
+          .I_e = 200,
+          .theta = 15,
+          .v_reset = -1,
+          .refractory = 20};
+}
+template <>
+HhCondExpTraub model(int) {
+  HhCondExpTraub m{.slow = {1, 0.1, {}, {}},
+                   .fast = {4, 0.025, {}, {}},
+                   .P11 = {0.98, 0.99},
+                   .per_C = 0.005,
+                   .g_L = 10,
+                   .g_Na = 20000,
+                   .g_K = 6000,
+                   .E_L = -60,
+                   .E_Na = 50,
+                   .E_K = -90,
+                   .E = {0, -80},
+                   .I_e = 20,
+                   .V_T = -63,
+                   .refractory = 20};
+  for (auto* b : {&m.slow, &m.fast})
+    for (int k = 0; k < 2; ++k) {
+      b->end[k] = 0.97;
+      for (double& f : b->middle[k]) f = 0.985;
+    }
+  return m;
+}
+
+template <>
+AeifCondExp model(int ports) {
+  return {.parts = ports,
+          .dt = 0.1,
+          .P11 = {0.98, 0.99},
+          .per_tau_syn = {0.2, 0.1},
+          .per_C = 0.004,
+          .g_L = 30,
+          .E_L = -70,
+          .E = {0, -85},
+          .Delta_T = 2,
+          .V_th = -50,
+          .V_peak = 0,
+          .V_reset = -60,
+          .a = 4,
+          .b = 10,
+          .per_tau_w = 0.01,
+          .I_e = 600,
+          .refractory = 20};
+}
+template <>
+Izhikevich model(int ports) {
+  return {.consistent = ports == 1,
+          .dt = 0.1,
+          .a = 0.02,
+          .b = 0.2,
+          .d = 2,
+          .I_e = 20,
+          .theta = 30,
+          .v_reset = -1,
+          .v_min = -80,
+          .refractory = 20};
+}
+
 // State, refractory steps and spikes of 128 neurons after every one of 400 steps of random input.
 template <class Model, class Row>
 std::vector<double> course(int ports, bool with_current) {
   constexpr std::size_t n = 128;
   const auto m = model<Model>(ports);
-  std::vector<double> states(5 * n), current(n), all;
+  constexpr std::size_t kStates = NeuronArrays<Row>::kMostStates;
+  constexpr bool traub = std::is_same_v<Model, HhCondExpTraub>, aeif = std::is_same_v<Model, AeifCondExp>,
+                 conductances = traub || aeif || std::is_same_v<Model, IafCond>;
+  std::vector<double> states(kStates * n), current(n), all;
   std::vector<float> refractory(n);
   std::vector<Row> in(2 * n);
   std::uint64_t spikes[n / 64];
   Random random(1, "course");
-  for (double& v : states) v = random.uniform(-3, 3);
+  for (double& v : states) v = conductances ? random.uniform(0, 1) : random.uniform(-3, 3);
+  for (std::size_t i = 0; (traub || aeif) && i < n; ++i) states[i] -= 60;
   std::size_t fired = 0;
   for (int t = 0; t < 400; ++t) {
     for (std::size_t i = 0; i < n; ++i) {
       current[i] = random.uniform(-100, 500);
-      for (int k = 0; k < ports; ++k)
-        in[i + static_cast<std::size_t>(k) * n] = Model::kStates == 2 ? random.uniform(-1, 1.5) : random.uniform(k ? -50 : -20, k ? 0 : 90);
+      for (int k = 0; k < (conductances ? 2 : ports); ++k)
+        in[i + static_cast<std::size_t>(k) * n] = conductances          ? random.uniform(k ? -3 : 0, k ? 0 : 9)
+                                                  : Model::kStates == 2 ? random.uniform(-1, 1.5)
+                                                                        : random.uniform(k ? -50 : -20, k ? 0 : 90);
     }
-    IafArrays<Row> a{.n = n,
-                     .state = {},
-                     .refractory = refractory.data(),
-                     .in = {in.data(), in.data() + n},
-                     .current = with_current ? current.data() : nullptr,
-                     .spikes = spikes};
-    for (std::size_t k = 0; k < 5; ++k) a.state[k] = states.data() + k * n;
-    EXPECT_TRUE(iaf_step(m, a));
+    NeuronArrays<Row> a{.n = n,
+                        .state = {},
+                        .refractory = refractory.data(),
+                        .in = {in.data(), in.data() + n},
+                        .current = with_current ? current.data() : nullptr,
+                        .spikes = spikes};
+    for (std::size_t k = 0; k < kStates; ++k) a.state[k] = states.data() + k * n;
+    EXPECT_TRUE(neuron_step(m, a));
     EXPECT_EQ(in[5], 0) << "what has arrived is gone";
     all.insert(all.end(), states.begin(), states.end());
     all.insert(all.end(), refractory.begin(), refractory.end());
@@ -96,14 +181,17 @@ std::vector<double> course(int ports, bool with_current) {
       const bool s = spikes[i / 64] >> (i % 64) & 1;
       all.push_back(s);
       fired += s;
-      EXPECT_TRUE(!s || (states[i] == m.v_reset && refractory[i] == 20));
+      EXPECT_TRUE(!s || refractory[i] == 20);
+      if constexpr (!traub && !aeif) {
+        EXPECT_TRUE(!s || states[i] == m.v_reset);
+      }
     }
   }
   EXPECT_GT(fired, n);
   return all;
 }
 
-TEST(Iaf, SameBitsAtEveryLevel) {
+TEST(Neurons, SameBitsAtEveryLevel) {
   for (const bool current : {false, true}) {
     for (const int ports : {1, 2}) {
       same_at_every_level([&] { return course<IafPscDelta, float>(ports, current); });
@@ -112,22 +200,30 @@ TEST(Iaf, SameBitsAtEveryLevel) {
       same_at_every_level([&] { return course<IafPscExp, double>(ports, current); });
       same_at_every_level([&] { return course<IafPscAlpha, float>(ports, current); });
       same_at_every_level([&] { return course<IafPscAlpha, double>(ports, current); });
+      same_at_every_level([&] { return course<IafCond, float>(ports, current); });
+      same_at_every_level([&] { return course<IafCond, double>(ports, current); });
+      same_at_every_level([&] { return course<Izhikevich, float>(ports, current); });
+      same_at_every_level([&] { return course<Izhikevich, double>(ports, current); });
+      same_at_every_level([&] { return course<AeifCondExp, float>(ports, current); });
+      same_at_every_level([&] { return course<AeifCondExp, double>(ports, current); });
+      same_at_every_level([&] { return course<HhCondExpTraub, float>(ports, current); });
+      same_at_every_level([&] { return course<HhCondExpTraub, double>(ports, current); });
     }
   }
 }
 
-TEST(Iaf, TellsMembranesThatAreNoNumbers) {
+TEST(Neurons, TellMembranesThatAreNoNumbers) {
   for (const auto& level : simd_levels()) {
     set_simd_level(level);
     for (const double wrong : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
       std::vector<double> v(64);
       std::vector<float> refractory(64), in(64);
       std::uint64_t spikes = 0;
-      const IafArrays<float> a{
+      const NeuronArrays<float> a{
           .n = 64, .state = {v.data()}, .refractory = refractory.data(), .in = {in.data()}, .current = nullptr, .spikes = &spikes};
-      EXPECT_TRUE(iaf_step(model<IafPscDelta>(1), a));
+      EXPECT_TRUE(neuron_step(model<IafPscDelta>(1), a));
       in[37] = static_cast<float>(wrong);
-      EXPECT_FALSE(iaf_step(model<IafPscDelta>(1), a)) << level;
+      EXPECT_FALSE(neuron_step(model<IafPscDelta>(1), a)) << level;
     }
   }
   set_simd_level("");

@@ -13,42 +13,20 @@ namespace apical::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Doubles {
-  using D = hn::ScalableTag<double>;
-  using V = hn::Vec<D>;
-  using M = hn::Mask<D>;
-  using F = hn::Rebind<float, D>;
-  static HWY_INLINE V set(double a) { return hn::Set(D(), a); }
-  static HWY_INLINE V add(V a, V b) { return hn::Add(a, b); }
-  static HWY_INLINE V sub(V a, V b) { return hn::Sub(a, b); }
-  static HWY_INLINE V mul(V a, V b) { return hn::Mul(a, b); }
-  static HWY_INLINE M ge(V a, V b) { return hn::Ge(a, b); }
-  static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
-  static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
-  static HWY_INLINE V max(V a, V b) { return hn::Max(a, b); }
-  static HWY_INLINE V load(const double* p) { return hn::LoadU(D(), p); }
-  static HWY_INLINE V load(const float* p) { return hn::PromoteTo(D(), hn::LoadU(F(), p)); }
-  static HWY_INLINE void store(V v, double* p) { hn::StoreU(v, D(), p); }
-  static HWY_INLINE void store(V v, float* p) { hn::StoreU(hn::DemoteTo(F(), v), F(), p); }
-  static HWY_INLINE void zero(double* p) { hn::StoreU(hn::Zero(D()), D(), p); }
-  static HWY_INLINE void zero(float* p) { hn::StoreU(hn::Zero(F()), F(), p); }
-  static HWY_INLINE uint64_t bits(M m) {
-    uint8_t bytes[8] = {};
-    hn::StoreMaskBits(D(), m, bytes);
-    return bytes[0];
-  }
-};
-
+#include "apical/kernels/circuit/doubles-inl.h"
+#include "apical/kernels/circuit/exp-inl.h"
 #include "apical/kernels/circuit/iaf-inl.h"
 
 bool second_form(const IafPscDelta& m) { return m.refractory_input; }
+bool second_form(const IafCond& m) { return m.alpha; }
+bool second_form(const Izhikevich& m) { return !m.consistent; }
 template <class Model>
 bool second_form(const Model& m) {
   return m.ports == 2;
 }
 
 template <class Model, int kPorts, class Row>
-bool step(const Model& model, const IafArrays<Row>& a) {
+bool step(const Model& model, const NeuronArrays<Row>& a) {
   using O = Doubles;
   using Cell = IafCell<Model, O, kPorts>;
   const Cell cell(model);
@@ -72,19 +50,25 @@ bool step(const Model& model, const IafArrays<Row>& a) {
     }
     a.spikes[word] = fired;
   }
-  return hn::AllTrue(O::D(), hn::Eq(strange, O::set(0)));
+  return O::is_zero(strange);
 }
 
 template <class Model, class Row>
-bool any_step(const Model& m, const IafArrays<Row>& a) {
+bool any_step(const Model& m, const NeuronArrays<Row>& a) {
   return second_form(m) ? step<Model, 2>(m, a) : step<Model, 1>(m, a);
 }
-bool delta_float(const IafPscDelta& m, const IafArrays<float>& a) { return any_step(m, a); }
-bool delta_double(const IafPscDelta& m, const IafArrays<double>& a) { return any_step(m, a); }
-bool exp_float(const IafPscExp& m, const IafArrays<float>& a) { return any_step(m, a); }
-bool exp_double(const IafPscExp& m, const IafArrays<double>& a) { return any_step(m, a); }
-bool alpha_float(const IafPscAlpha& m, const IafArrays<float>& a) { return any_step(m, a); }
-bool alpha_double(const IafPscAlpha& m, const IafArrays<double>& a) { return any_step(m, a); }
+bool delta_float(const IafPscDelta& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool delta_double(const IafPscDelta& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool exp_float(const IafPscExp& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool exp_double(const IafPscExp& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool alpha_float(const IafPscAlpha& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool alpha_double(const IafPscAlpha& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool cond_float(const IafCond& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool cond_double(const IafCond& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool izhikevich_float(const Izhikevich& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool izhikevich_double(const Izhikevich& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool parrot_float(const Parrot& m, const NeuronArrays<float>& a) { return step<Parrot, 1>(m, a); }
+bool parrot_double(const Parrot& m, const NeuronArrays<double>& a) { return step<Parrot, 1>(m, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -93,8 +77,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace apical::kernels {
 namespace plain::detail {
+#include "apical/kernels/circuit/exp-inl.h"
 #include "apical/kernels/circuit/iaf-inl.h"
-}
+}  // namespace plain::detail
 namespace {
 
 HWY_EXPORT(exp_float);
@@ -103,9 +88,15 @@ HWY_EXPORT(alpha_float);
 HWY_EXPORT(alpha_double);
 HWY_EXPORT(delta_float);
 HWY_EXPORT(delta_double);
+HWY_EXPORT(cond_float);
+HWY_EXPORT(cond_double);
+HWY_EXPORT(izhikevich_float);
+HWY_EXPORT(izhikevich_double);
+HWY_EXPORT(parrot_float);
+HWY_EXPORT(parrot_double);
 
 template <class Model, int kPorts, class Row>
-bool reference(const Model& model, const IafArrays<Row>& a) {
+bool reference(const Model& model, const NeuronArrays<Row>& a) {
   using O = plain::Ops<double>;
   using Cell = plain::detail::IafCell<Model, O, kPorts>;
   const Cell cell(model);
@@ -124,35 +115,56 @@ bool reference(const Model& model, const IafArrays<Row>& a) {
 }
 
 bool second_form(const IafPscDelta& m) { return m.refractory_input; }
+bool second_form(const IafCond& m) { return m.alpha; }
+bool second_form(const Izhikevich& m) { return !m.consistent; }
+bool second_form(const Parrot&) { return false; }
 template <class Model>
 bool second_form(const Model& m) {
   return m.ports == 2;
 }
 
 template <class Model, class Row>
-bool reference(const Model& m, const IafArrays<Row>& a) {
+bool reference(const Model& m, const NeuronArrays<Row>& a) {
   return second_form(m) ? reference<Model, 2>(m, a) : reference<Model, 1>(m, a);
 }
 
 }  // namespace
 
-bool iaf_step(const IafPscDelta& m, const IafArrays<float>& a) noexcept {
+bool neuron_step(const IafPscDelta& m, const NeuronArrays<float>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_float)(m, a);
 }
-bool iaf_step(const IafPscDelta& m, const IafArrays<double>& a) noexcept {
+bool neuron_step(const IafPscDelta& m, const NeuronArrays<double>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_double)(m, a);
 }
-bool iaf_step(const IafPscExp& m, const IafArrays<float>& a) noexcept {
+bool neuron_step(const IafPscExp& m, const NeuronArrays<float>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_float)(m, a);
 }
-bool iaf_step(const IafPscExp& m, const IafArrays<double>& a) noexcept {
+bool neuron_step(const IafPscExp& m, const NeuronArrays<double>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_double)(m, a);
 }
-bool iaf_step(const IafPscAlpha& m, const IafArrays<float>& a) noexcept {
+bool neuron_step(const IafPscAlpha& m, const NeuronArrays<float>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_float)(m, a);
 }
-bool iaf_step(const IafPscAlpha& m, const IafArrays<double>& a) noexcept {
+bool neuron_step(const IafPscAlpha& m, const NeuronArrays<double>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_double)(m, a);
+}
+bool neuron_step(const IafCond& m, const NeuronArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(cond_float)(m, a);
+}
+bool neuron_step(const IafCond& m, const NeuronArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(cond_double)(m, a);
+}
+bool neuron_step(const Izhikevich& m, const NeuronArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(izhikevich_float)(m, a);
+}
+bool neuron_step(const Izhikevich& m, const NeuronArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(izhikevich_double)(m, a);
+}
+bool neuron_step(const Parrot& m, const NeuronArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(parrot_float)(m, a);
+}
+bool neuron_step(const Parrot& m, const NeuronArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(parrot_double)(m, a);
 }
 
 }  // namespace apical::kernels

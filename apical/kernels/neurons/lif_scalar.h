@@ -45,14 +45,20 @@ struct Ops {
   static APICAL_FN V abs(V a) { return std::fabs(a); }
   static APICAL_FN V max(V a, V b) { return a > b ? a : b; }
   static APICAL_FN M both(M m, M n) { return m && n; }
-  static APICAL_FN V round(V a) {  // |a| < 2^22
-    constexpr V magic = sizeof(T) == sizeof(float) ? V{12582912} : V{6755399441055744};
-    return (a + magic) - magic;
-  }
+  static APICAL_FN bool any(M m) { return m; }
+  static APICAL_FN V magic() { return sizeof(T) == sizeof(float) ? V{12582912} : V{6755399441055744}; }
+  static APICAL_FN V round(V a) { return (a + magic()) - magic(); }  // |a| < 2^22
   static APICAL_FN float power_of_two(float shifted) {
     uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << 23) + 0x3f800000u;
+    std::memcpy(&shifted, &bits, sizeof bits);
+    return shifted;
+  }
+  static APICAL_FN double power_of_two(double shifted) {
+    uint64_t bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits << 52) + 0x3ff0000000000000u;
     std::memcpy(&shifted, &bits, sizeof bits);
     return shifted;
   }
@@ -81,10 +87,14 @@ AnyLif<T> cell(const Lif& lif) {
 /// The constant `a` of SurrogateCell.
 inline float surrogate_constant(const Surrogate& s) {
   switch (s.kind) {
-    case SurrogateKind::sigmoid: return 4.0f / s.width;
-    case SurrogateKind::atan: return std::numbers::pi_v<float> / s.width;
-    case SurrogateKind::rectangle: return s.width / 2.0f;
-    default: return 1.0f / s.width;
+    case SurrogateKind::sigmoid:
+      return 4.0f / s.width;
+    case SurrogateKind::atan:
+      return std::numbers::pi_v<float> / s.width;
+    case SurrogateKind::rectangle:
+      return s.width / 2.0f;
+    default:
+      return 1.0f / s.width;
   }
 }
 
@@ -93,8 +103,9 @@ template <class T>
 T surrogate(const Surrogate& s, T u) {
   const T h = s.height, a = surrogate_constant(s);
   switch (s.kind) {
-#define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return SurrogateCell<Ops<T>, SurrogateKind::kind>{h, a}(u);
+#define APICAL_CASE(kind)   \
+  case SurrogateKind::kind: \
+    return SurrogateCell<Ops<T>, SurrogateKind::kind>{h, a}(u);
     APICAL_SURROGATES(APICAL_CASE)
 #undef APICAL_CASE
   }

@@ -1,35 +1,11 @@
 // The operations of lif-inl.h for the vectors of one target, and for one lane. Included inside each target's namespace.
 
-struct Ops {
-  using D = hn::ScalableTag<float>;
-  using V = hn::Vec<D>;
-  using M = hn::Mask<D>;
-  static HWY_INLINE V set(float a) { return hn::Set(D(), a); }
-  static HWY_INLINE V add(V a, V b) { return hn::Add(a, b); }
-  static HWY_INLINE V sub(V a, V b) { return hn::Sub(a, b); }
-  static HWY_INLINE V mul(V a, V b) { return hn::Mul(a, b); }
-  static HWY_INLINE V div(V a, V b) { return hn::Div(a, b); }
-  static HWY_INLINE M ge(V a, V b) { return hn::Ge(a, b); }
-  static HWY_INLINE M gt(V a, V b) { return hn::Gt(a, b); }
-  static HWY_INLINE V select(M m, V a, V b) { return hn::IfThenElse(m, a, b); }
-  static HWY_INLINE V abs(V a) { return hn::Abs(a); }
-  static HWY_INLINE V max(V a, V b) { return hn::Max(a, b); }
-  static HWY_INLINE M both(M m, M n) { return hn::And(m, n); }
-  static HWY_INLINE V round(V a) {  // |a| < 2^22
-    const V magic = set(12582912.0f);
-    return sub(add(a, magic), magic);
-  }
-  static HWY_INLINE V power_of_two(V shifted) {
-    const hn::RebindToUnsigned<D> du;
-    return hn::BitCast(D(), hn::Add(hn::ShiftLeft<23>(hn::BitCast(du, shifted)), hn::Set(du, 0x3f800000u)));
-  }
+#include "apical/kernels/neurons/simd_ops-inl.h"
+
+struct Ops : SimdOps<float> {
   static HWY_INLINE V exp_negative(V z);
-  // Lanes i.. of a row.
-  static HWY_INLINE V load(const float* p, size_t i) { return hn::LoadU(D(), p + i); }
-  static HWY_INLINE void store(V v, float* p, size_t i) { hn::StoreU(v, D(), p + i); }
   // To memory without fetching the line first: p + i is aligned to the vector.
   static HWY_INLINE void stream(V v, float* p, size_t i) { hn::Stream(v, D(), p + i); }
-  static HWY_INLINE size_t lanes() { return hn::Lanes(D()); }
 };
 
 struct OneLane : plain::Ops<float> {

@@ -1,0 +1,21 @@
+#pragma once
+// What a step of some neurons of a circuit reads and writes.
+#include <cstddef>
+#include <cstdint>
+
+namespace apical::kernels {
+
+/// n neurons, a multiple of 64 (the last of a population are padding, whose spikes the caller drops).
+/// Row: float or double, what synapses add to.
+template <class Row>
+struct NeuronArrays {
+  static constexpr int kMostStates = 6;
+  std::size_t n;
+  double* state[kMostStates];  ///< as many as the model has
+  float* refractory;           ///< steps left
+  Row* in[2];                  ///< of each port what arrives in this step; set to 0
+  const double* current;       ///< pA of devices, as of the step before; null: none
+  std::uint64_t* spikes;       ///< [n / 64] written, least significant bit first
+};
+
+}  // namespace apical::kernels

@@ -1,0 +1,29 @@
+#pragma once
+// The scalar reference of two_speed-inl.h: one neuron after the other.
+#include "apical/kernels/circuit/neuron_arrays.h"
+
+namespace apical::kernels {
+
+template <class Cell, class Row>
+bool two_speed_reference(const Cell& cell, const NeuronArrays<Row>& a) {
+  double strange = 0;
+  for (std::size_t i = 0; i < a.n; ++i) {
+    double s[Cell::kStates], in[Cell::kInputs], r = a.refractory[i];
+    for (int j = 0; j < Cell::kStates; ++j) s[j] = a.state[j][i];
+    for (int j = 0; j < Cell::kInputs; ++j) in[j] = a.in[j][i], a.in[j][i] = 0;
+    const double noted = cell.note(s), drive = cell.drive(a.current ? a.current[i] : 0);
+    if (cell.is_fast(s, r, drive))
+      cell.fast(s, r, drive);
+    else
+      cell.slow(s, r, drive);
+    strange += s[0] - s[0];
+    const bool fired = cell.finish(s, noted, r, in);
+    for (int j = 0; j < Cell::kStates; ++j) a.state[j][i] = s[j];
+    a.refractory[i] = static_cast<float>(r);
+    if (i % 64 == 0) a.spikes[i / 64] = 0;
+    a.spikes[i / 64] |= std::uint64_t{fired} << (i % 64);
+  }
+  return strange == 0;
+}
+
+}  // namespace apical::kernels
