@@ -21,7 +21,9 @@ std::vector<ParameterInfo> parameters_of(bool currents, bool bounded) {
                                {"V_th", "mV", "threshold", -55},
                                {"V_reset", "mV", "the membrane after a spike", -70},
                                {"I_e", "pA", "constant current", 0},
-                               {"V_m", "mV", "the membrane at the start; E_L when not given", -70}};
+                               {"V_m", "mV", "the membrane at the start; E_L when not given", -70},
+                               {"tau_minus", "ms", "time constant of the trace of its spikes that STDP reads", 20},
+                               {"tau_minus_triplet", "ms", "the same of stdp_triplet_synapse's slower trace", 110}};
   if (currents) {
     p.push_back({"tau_syn_ex", "ms", "time constant of excitatory currents (weights >= 0)", 2});
     p.push_back({"tau_syn_in", "ms", "time constant of inhibitory currents (weights < 0)", 2});
@@ -115,6 +117,7 @@ Model make_model(std::string_view name, const Parameters& parameters, double dt)
   const double C_m = given.positive("C_m"), tau_m = given.positive("tau_m"), E_L = given("E_L");
   Model model{.name = info.name, .step = {}, .E_L = E_L, .V_m = E_L, .ports = 1, .states = 1, .variables = {"V_m"}, .variable_state = {0}};
   if (const auto i = parameters.find("V_m"); i != parameters.end()) model.V_m = i->second;
+  model.tau_minus = given.positive("tau_minus"), model.tau_minus_triplet = given.positive("tau_minus_triplet");
   const double leak = std::expm1(-dt / tau_m);  // exp(-dt/tau_m) - 1
   if (name == "iaf_psc_delta") {
     kernels::IafPscDelta m{};
