@@ -56,7 +56,7 @@ struct WeightSampling {
   struct Pick {
     std::size_t part;
     std::uint32_t source;
-    const void* synapse;
+    std::ptrdiff_t at;  ///< in the source's list
   };
   std::vector<Pick> picks;
 };

@@ -126,10 +126,13 @@ class EngineOf final : public Engine {
       t.delay.push_back(static_cast<double>(delay) * c_.options.dt), t.weight.push_back(weight);
     };
     if (parts_[0].learning[connection]) {
-      each_learning(connection, [&](std::size_t p, std::uint32_t source, auto& s) {
-        const auto& l = *parts_[p].learning[connection];
-        add(source, l.target(s), l.delay(s), l.now(source, s, c_.step));
-      });
+      for (std::uint32_t source = c.first_source; source < c.first_source + c.from.size; ++source)
+        for (auto& part : parts_) {
+          auto& l = *part.learning[connection];
+          const auto list = l.ordered(source);
+          const auto weights = l.now(source, list, c_.step);
+          for (std::size_t k = 0; k < list.size(); ++k) add(source, l.target(*list[k]), l.delay(*list[k]), weights[k]);
+        }
       return t;
     }
     struct One {
@@ -157,14 +160,15 @@ class EngineOf final : public Engine {
       each_learning(connection, [&](std::size_t p, std::uint32_t source, auto& s) {
         if (taken == wanted || at++ < taken * (n / wanted)) return;
         ++taken;
-        sampling.picks.push_back({p, source, &s});
+        sampling.picks.push_back({p, source, &s - parts_[p].learning[connection]->lists().list(source)});
         sampling.data.source.push_back(source - c_.groups[c_.connections[connection].from.index].first);
         sampling.data.target.push_back(parts_[p].learning[connection]->target(s));
       });
     }
-    for (const auto& pick : sampling.picks)
-      sampling.data.values.push_back(
-          parts_[pick.part].learning[connection]->now(pick.source, *static_cast<const kernels::Synapse<T>*>(pick.synapse), c_.step));
+    for (const auto& pick : sampling.picks) {
+      auto& l = *parts_[pick.part].learning[connection];
+      sampling.data.values.push_back(l.now(pick.source, {l.list(pick.source) + pick.at}, c_.step)[0]);
+    }
   }
 
   LearnedState learned(std::uint32_t connection) override {

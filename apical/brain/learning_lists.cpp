@@ -104,18 +104,25 @@ class LearningListsOf final : public LearningLists<T> {
       }
   }
 
-  double now(std::uint32_t source, const Synapse& synapse, std::int64_t step) const override {
-    T weight = synapse.weight;
-    if constexpr (Rule::kLearns) {
-      const Synapse *const list = lists_.list(source), *const end = list + lists_.size(source);
+  std::vector<double> now(std::uint32_t source, const std::vector<Synapse*>& synapses, std::int64_t step) const override {
+    std::vector<double> weights;
+    std::vector<const Spike*> flying;
+    const Synapse *const list = lists_.list(source), *const end = list + lists_.size(source);
+    if (Rule::kLearns)
       for (std::int64_t sent = std::max<std::int64_t>(0, step - longest_); sent < step; ++sent)
-        for (const Spike& spike : flight_[slot(sent)])  // has come to the list, not yet to its place in it
-          if (spike.next >= list && spike.next <= &synapse && spike.next < end)
-            weight = kernels::learn(learning_, weight, posts_of(synapse), spike, this->delay(synapse));
-      const Source& s = sources_[source - c_.first_source];
-      if (s.trace > 0) weight = caught_up(weight, synapse, s, step);
+        for (const Spike& spike : flight_[slot(sent)])
+          if (spike.next >= list && spike.next < end) flying.push_back(&spike);
+    for (const Synapse* s : synapses) {
+      T weight = s->weight;
+      if constexpr (Rule::kLearns) {
+        for (const Spike* spike : flying)  // has come to the list, not yet to its place in it
+          if (spike->next <= s) weight = kernels::learn(learning_, weight, posts_of(*s), *spike, this->delay(*s));
+        const Source& state = sources_[source - c_.first_source];
+        if (state.trace > 0) weight = caught_up(weight, *s, state, step);
+      }
+      weights.push_back(static_cast<double>(weight));
     }
-    return static_cast<double>(weight);
+    return weights;
   }
 
   void get_sources(LearnedState& state, std::int64_t step) const override {

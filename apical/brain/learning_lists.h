@@ -19,6 +19,7 @@ class LearningLists {
   LearningLists(const LearningLists&) = delete;
 
   const SynapseLists<T>& lists() const noexcept { return lists_; }
+  Synapse* list(std::uint32_t source) noexcept { return lists_.list(source); }
   /// Synapses that a spike of this neuron of the network passes.
   std::uint64_t passed(std::uint32_t source) const noexcept { return has(source) ? lists_.size(source) : 0; }
   bool has(std::uint32_t source) const noexcept { return source - c_.first_source < c_.from.size; }
@@ -48,8 +49,8 @@ class LearningLists {
     return slice_.begin + static_cast<std::uint32_t>(place - slice_.row[place - slice_.row[0] >= slice_.padded()]);
   }
   std::uint32_t delay(const Synapse& s) const noexcept { return s.at >> lists_.shift(); }
-  /// The weight at the end of step - 1.
-  virtual double now(std::uint32_t source, const Synapse& s, std::int64_t step) const = 0;
+  /// Weights of synapses of a source at the end of step - 1.
+  virtual std::vector<double> now(std::uint32_t source, const std::vector<Synapse*>& synapses, std::int64_t step) const = 0;
 
   virtual void get_sources(LearnedState& state, std::int64_t step) const = 0;
   virtual void get_targets(LearnedState& state) const = 0;

@@ -41,7 +41,7 @@ class SynapseLists {
       at += count + 1;  // one that ends the list
     }
     count_ = at - first_.size();
-    synapses_.resize(at);
+    synapses_.resize(at + kernels::kListMargin);
     for (const Connection* c : connections) fill(circuit, *c, slices);
     for (std::size_t s = 0; s < first_.size(); ++s) synapses_.data()[first_[s]] = {0, kernels::kListEnd};
     for (std::size_t s = first_.size(); s-- > 1;) first_[s] = first_[s - 1] + 1;

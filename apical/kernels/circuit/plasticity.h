@@ -180,6 +180,8 @@ void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t c
     Synapse<T>* s = spike.next;
     for (std::uint32_t place; (place = s->at - first) < size; ++s) {
       if constexpr (L::Rule::kLearns) {
+        // targets lie anywhere too; behind the end of a list this is of another, or nowhere
+        __builtin_prefetch(posts.of(std::size_t{s[kListMargin].at & (size - 1)} - origin), 0, 3);
         s->weight = learn(learning, s->weight, posts.of(place - origin), spike, delay);
         row[place] = row[place] + s->weight;
       } else {
