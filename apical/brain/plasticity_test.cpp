@@ -13,6 +13,7 @@
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/network.h"
+#include "apical/formats/npy.h"
 
 namespace apical::brain {
 namespace {
@@ -244,6 +245,30 @@ TEST_F(LearningThreads, ASavedStateGoesOnBitForBit) {
   for (Learners* net : {&whole, &second}) net->net.simulate(60);
   EXPECT_EQ(second.state(), whole.state());
   EXPECT_EQ(second.net.spikes(second.e), whole.net.spikes(whole.e));
+
+  // What this network cannot have come to is refused.
+  const auto refused = [&](const std::string& name, std::size_t byte, unsigned char value) {
+    auto npz = formats::read_npz(path);
+    npz.at("projection0." + name).bytes.at(byte) = value;
+    const auto wrong = path.string() + ".wrong";
+    formats::write_npz(wrong, npz);
+    Learners net;
+    std::string words = "nothing was refused";
+    try {
+      net.net.load(wrong);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::data);
+      words = error.what();
+    }
+    EXPECT_EQ(net.net.time(), 0);
+    std::filesystem::remove(wrong);
+    return words;
+  };
+  EXPECT_THAT(refused("weights", 7, 0xc0), testing::HasSubstr("impossible weight"));
+  EXPECT_THAT(refused("source_trace", 7, 0x7f), testing::HasSubstr("impossible trace"));
+  EXPECT_THAT(refused("target_last", 3, 0xff), testing::HasSubstr("impossible time of a spike"));
+  EXPECT_THAT(refused("post_count", 1, 0x01), testing::HasSubstr("'projection0.post_step' of a saved state has"));
+  EXPECT_THAT(refused("post_step", 3, 0x00), testing::HasSubstr("impossible"));
   std::filesystem::remove(path);
 }
 

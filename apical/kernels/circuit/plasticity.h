@@ -58,6 +58,11 @@ class PostSpikes {
   using Spike = PostSpike<T, kTriplet>;
   explicit PostSpikes(std::size_t targets = 0) : targets_(targets), spikes_(targets * size_) {}
   const Spike* of(std::size_t target) const noexcept { return spikes_.data() + target * size_; }
+  /// Asks for what of() gives; any number will do.
+  void fetch(std::size_t target) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(spikes_.data()) + target * size_ * sizeof(Spike);
+    __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 3);
+  }
   std::size_t size() const noexcept { return size_; }
   /// Spikes up to step `old` are no longer asked for; one of them (or never) stays as the end of the list.
   void add(std::size_t target, const Spike& spike, std::uint32_t old) {
@@ -181,7 +186,7 @@ void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t c
     for (std::uint32_t place; (place = s->at - first) < size; ++s) {
       if constexpr (L::Rule::kLearns) {
         // targets lie anywhere too; behind the end of a list this is of another, or nowhere
-        __builtin_prefetch(posts.of(std::size_t{s[kListMargin].at & (size - 1)} - origin), 0, 3);
+        posts.fetch(std::size_t{s[kListMargin].at & (size - 1)} - origin);
         s->weight = learn(learning, s->weight, posts.of(place - origin), spike, delay);
         row[place] = row[place] + s->weight;
       } else {
