@@ -1,10 +1,13 @@
-// The state of a network as an NPZ file. Synapses are not in it: they are drawn again.
+// The state of a network as an NPZ file. Of synapses only the weights that have changed are in it: they are drawn again.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "apical/base/error.h"
 #include "apical/brain/network_impl.h"
 #include "apical/formats/npy.h"
+#include "apical/kernels/circuit/plasticity.h"
 
 namespace apical::brain {
 namespace {
@@ -14,7 +17,7 @@ using formats::Npz;
 
 // What two networks must have in common for one to go on where the other stopped.
 std::vector<double> description(const Circuit& c, const Engine& engine) {
-  std::vector<double> d{1,
+  std::vector<double> d{2,
                         c.options.dt,
                         static_cast<double>(c.options.seed >> 32),
                         static_cast<double>(c.options.seed & 0xffffffffu),
@@ -24,6 +27,7 @@ std::vector<double> description(const Circuit& c, const Engine& engine) {
   for (const Group& g : c.groups) {
     d.push_back(g.n), d.push_back(static_cast<double>(g.model.step.index())), d.push_back(g.model.ports);
   }
+  for (const Connection& connection : c.connections) d.push_back(static_cast<double>(connection.plasticity.kind));
   return d;
 }
 
@@ -75,6 +79,40 @@ Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const
   return all;
 }
 
+// Calls visit(name, array, size it must have) for all that a projection has come to; what a size depends on comes before it.
+template <class State, class Visit>
+void each_array(State& s, std::size_t k, const Circuit& circuit, std::size_t weights, std::size_t flight, Visit visit) {
+  const Connection& c = circuit.connections[k];
+  const bool learns = c.plasticity.most() > 0;
+  const std::string of = "projection" + std::to_string(k) + ".";
+  const std::size_t from = c.from.size, to = learns ? c.to.size : 0;
+  if (learns) visit(of + "weights", s.weights, weights);
+  visit(of + "source_last", s.source_last, from), visit(of + "source_trace", s.source_trace, 2 * from);
+  visit(of + "flight_last", s.flight_last, flight), visit(of + "flight_trace", s.flight_trace, 2 * flight);
+  visit(of + "target_last", s.target_last, to), visit(of + "target_trace", s.target_trace, 2 * to);
+  visit(of + "post_count", s.post_count, to);
+  std::size_t posts = 0;
+  for (const auto n : s.post_count) posts += n;
+  visit(of + "post_step", s.post_step, posts), visit(of + "post_trace", s.post_trace, 2 * posts);
+}
+
+// Throws when the state is none that the network can have.
+void check_learned(const LearnedState& s, std::uint32_t now, double most, const std::string& where) {
+  const auto wrong = [&](const char* what) { throw data_error(std::string("a saved state holds an impossible ") + what, where); };
+  for (const double w : s.weights)
+    if (!(w >= 0 && w <= most)) wrong("weight");
+  for (const auto* steps : {&s.source_last, &s.flight_last, &s.target_last, &s.post_step})
+    for (const auto step : *steps)
+      if (step >= now || (step > 0 && step < kernels::kFirstStep - 1)) wrong("time of a spike");
+  for (const auto* traces : {&s.source_trace, &s.flight_trace, &s.target_trace, &s.post_trace})
+    for (const double t : *traces)
+      if (!(t >= 0 && std::isfinite(t))) wrong("trace");
+  std::size_t at = 0;
+  for (const auto n : s.post_count)
+    for (std::size_t i = 0; i < n; ++i, ++at)
+      if (s.post_step[at] == 0 || (i > 0 && s.post_step[at] >= s.post_step[at - 1])) wrong("order of spikes");
+}
+
 }  // namespace
 
 Npz Network::state(bool recordings) const {
@@ -92,6 +130,11 @@ Npz Network::state(bool recordings) const {
     npz["refractory" + std::to_string(g)] = column(c.groups[g].refractory);
     npz["spikes" + std::to_string(g)] = column(std::vector<std::uint64_t>{c.groups[g].spikes});
   }
+  for (std::size_t k = 0; k < c.connections.size(); ++k)
+    if (c.connections[k].plasticity.kind != SynapseKind::fixed) {
+      const LearnedState state = impl_->engine->learned(static_cast<std::uint32_t>(k));
+      each_array(state, k, c, 0, 0, [&](const std::string& name, const auto& values, std::size_t) { npz[name] = column(values); });
+    }
   if (!recordings) return npz;
   for (std::size_t r = 0; r < c.spike_records.size(); ++r) {
     npz["recorded_steps" + std::to_string(r)] = column(c.spike_records[r].step);
@@ -125,14 +168,31 @@ void Network::set_state(const Npz& npz, const std::string& where) {
     groups[g].spikes = get<std::uint64_t>(npz, "spikes" + std::to_string(g), 1, where)[0];
   }
   Recorded recorded = read_recorded(c, npz, steps[0], where);
+  std::map<std::uint32_t, LearnedState> learned;
+  for (std::size_t k = 0; k < c.connections.size(); ++k) {
+    const Connection& connection = c.connections[k];
+    if (connection.plasticity.kind == SynapseKind::fixed) continue;
+    const auto in_flight = static_cast<std::size_t>(std::count_if(
+        past.begin(), past.end(), [&](const PastSpike& s) { return s.source - connection.first_source < connection.from.size; }));
+    LearnedState& state = learned[static_cast<std::uint32_t>(k)];
+    each_array(
+        state, k, c, impl_->engine->synapses(static_cast<std::uint32_t>(k)), in_flight,
+        [&]<class V>(const std::string& name, std::vector<V>& values, std::size_t size) { values = get<V>(npz, name, size, where); });
+    check_learned(state, kernels::kFirstStep + static_cast<std::uint32_t>(steps[0]), connection.plasticity.most(), where);
+  }
   c.groups = std::move(groups);
   c.step = steps[0];
   for (std::size_t k = 0; k < recorded.spikes.size(); ++k) c.spike_records[k] = std::move(recorded.spikes[k]);  // others refer to them
   impl_->engine->set_past(past);
   for (std::size_t k = 0; k < recorded.values.size(); ++k) c.recordings[k].data.values = std::move(recorded.values[k]);
+  for (const auto& [k, state] : learned) impl_->engine->set_learned(k, state, past);
   for (Recording& r : c.recordings) {  // recordings go on from here
     r.next = (c.step / r.every + 1) * r.every;
     if (r.data.values.empty()) r.data.first = static_cast<double>(r.next) * c.options.dt;
+  }
+  for (WeightSampling& s : c.weight_samplings) {
+    s.next = (c.step / s.every + 1) * s.every;
+    if (s.data.values.empty()) s.data.first = static_cast<double>(s.next) * c.options.dt;
   }
 }
 

@@ -49,6 +49,19 @@ struct Recording {
   std::int64_t base_step = 0;  ///< when the first sample of this stretch is taken
 };
 
+/// Some synapses whose weights are sampled.
+struct WeightSampling {
+  WeightRecord data;
+  std::size_t count;         ///< how many at most
+  std::int64_t every, next;  ///< steps
+  struct Pick {
+    std::size_t part;
+    std::uint32_t source;
+    std::ptrdiff_t at;  ///< in the source's list
+  };
+  std::vector<Pick> picks;
+};
+
 struct Circuit {
   Options options;
   std::vector<Group> groups;
@@ -57,6 +70,7 @@ struct Circuit {
   std::vector<CurrentDevice> current_devices;
   std::deque<SpikeRecord> spike_records;
   std::deque<Recording> recordings;
+  std::deque<WeightSampling> weight_samplings;
   std::int64_t step = 0;  ///< steps done
   std::uint32_t neurons = 0, words = 0;
   Timing timing;
@@ -68,15 +82,27 @@ struct PastSpike {
   std::uint32_t source;
 };
 
+/// What a projection that learns has come to; the order of weights is that of SynapseTable, of traces that of neurons, two each.
+struct LearnedState {
+  std::vector<double> weights;  ///< as they lie in memory: as of the last spike of their source
+  std::vector<std::uint32_t> source_last, flight_last, target_last, post_count, post_step;
+  std::vector<double> source_trace, flight_trace, target_trace, post_trace;
+};
+
 /// Simulates a circuit. One for each precision.
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual void run(std::int64_t steps) = 0;  ///< moves circuit.step on
   virtual std::uint64_t synapses() const = 0;
+  virtual std::uint64_t synapses(std::uint32_t connection) const = 0;  ///< of one that is not static
   virtual std::uint64_t events() const = 0;
   virtual std::vector<PastSpike> past() const = 0;  ///< those that may still be on their way, in order
   virtual void set_past(const std::vector<PastSpike>& spikes) = 0;
+  virtual SynapseTable table(std::uint32_t connection) = 0;
+  virtual void sample(WeightSampling& sampling) = 0;  ///< adds one sample; the first time chooses the synapses
+  virtual LearnedState learned(std::uint32_t connection) = 0;
+  virtual void set_learned(std::uint32_t connection, const LearnedState& state, const std::vector<PastSpike>& past) = 0;
 };
 /// Draws the synapses.
 std::unique_ptr<Engine> make_engine(Circuit& circuit);

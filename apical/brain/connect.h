@@ -1,9 +1,11 @@
 #pragma once
 // Who is connected to whom: rules by their names in NEST, drawn so that the result depends on the seed alone, not on threads.
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
-#include "apical/brain/values.h"
+#include "apical/brain/plasticity.h"
 
 namespace apical::brain {
 
@@ -40,8 +42,10 @@ struct Rule {
 
 /// What the synapses of a connection are. Delays are rounded to steps.
 struct Synapses {
-  Value weight = 1;  ///< pA, or mV for iaf_psc_delta
-  Value delay = 1;   ///< ms
+  Value weight = 1;                            ///< pA, or mV for iaf_psc_delta
+  Value delay = 1;                             ///< ms
+  std::string model = "static_synapse";        ///< plasticity.h
+  std::map<std::string, double> parameters{};  ///< of the model
 };
 
 struct Connection {
@@ -51,6 +55,7 @@ struct Connection {
   std::uint32_t first_source = 0;             ///< number of from's first neuron in the network
   std::uint64_t stream = 0;                   ///< of its random numbers; + 1 the weights', + 2 the delays'
   std::vector<std::uint32_t> block_totals{};  ///< fixed_total_number: of each 64 targets
+  Plasticity plasticity{};
 };
 
 /// Checks what can be told before anything is drawn; usage errors. dt: ms.

@@ -51,4 +51,24 @@ struct Multimeter {
   }
 };
 
+/// What one call of Network::connect() has made.
+struct Projection {
+  std::uint32_t index = 0;
+};
+
+/// Synapses by source, then target, then delay; neurons are numbered as in their populations.
+struct SynapseTable {
+  std::vector<std::uint32_t> source, target;
+  std::vector<double> weight, delay;  ///< delay: ms, as rounded
+};
+
+/// Weights of some synapses of a projection at times interval, 2 interval, ...
+struct WeightRecord {
+  Projection projection;
+  double interval, first = 0;                 ///< ms; first: time of the first sample
+  std::vector<std::uint32_t> source, target;  ///< of each synapse
+  std::vector<double> values;                 ///< [samples, synapses]
+  std::size_t samples() const noexcept { return source.empty() ? 0 : values.size() / source.size(); }
+};
+
 }  // namespace apical::brain

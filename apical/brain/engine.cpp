@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <tuple>
 
 #include "apical/base/thread_pool.h"
-#include "apical/brain/synapse_lists.h"
+#include "apical/brain/learning_lists.h"
 
 namespace apical::brain {
 
@@ -25,7 +26,8 @@ template <class T>
 struct Part {
   std::vector<Slice> slices;  // of each group
   HugeArray<T> row;
-  SynapseLists<T> lists;
+  SynapseLists<T> lists;                                       // of all connections that do not learn
+  std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
   std::vector<std::vector<double>> current;                    // of each group; empty: no device
   double update = 0, delivery = 0;
@@ -39,14 +41,24 @@ class EngineOf final : public Engine {
  public:
   explicit EngineOf(Circuit& circuit) : c_(circuit), parts_(static_cast<std::size_t>(thread_count())) {
     for (std::size_t p = 0; p < parts_.size(); ++p) lay_out(p);
-    parallel_for(0, parts_.size(), 1,
-                 [&](std::size_t p, std::size_t) { parts_[p].lists.build(c_, parts_[p].slices, parts_[p].row.size()); });
+    parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) { draw(parts_[p]); });
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    for (const auto& part : parts_) least = std::min(least, part.lists.min_delay()), longest_ = std::max(longest_, part.lists.max_delay());
+    const auto look = [&](const SynapseLists<T>& lists) {
+      least = std::min(least, lists.min_delay()), longest_ = std::max(longest_, lists.max_delay());
+    };
+    for (const auto& part : parts_) {
+      look(part.lists);
+      for (const auto& l : part.learning)
+        if (l) look(l->lists());
+    }
     if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
     shortest_ = least;
     batch_ = std::min<std::int64_t>(least, 256);
-    for (auto& part : parts_) part.flight.resize(static_cast<std::size_t>(longest_));
+    for (auto& part : parts_) {
+      part.flight.resize(static_cast<std::size_t>(longest_));
+      for (auto& l : part.learning)
+        if (l) l->prepare(longest_);
+    }
     past_.resize(static_cast<std::size_t>(longest_));
     for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
   }
@@ -68,7 +80,15 @@ class EngineOf final : public Engine {
 
   std::uint64_t synapses() const override {
     std::uint64_t n = 0;
-    for (const auto& part : parts_) n += part.lists.size();
+    for (const auto& part : parts_) {
+      n += part.lists.size();
+      for (const auto& l : part.learning) n += l ? l->lists().size() : 0;
+    }
+    return n;
+  }
+  std::uint64_t synapses(std::uint32_t connection) const override {
+    std::uint64_t n = 0;
+    for (const auto& part : parts_) n += part.learning[connection]->lists().size();
     return n;
   }
   std::uint64_t events() const override {
@@ -98,7 +118,84 @@ class EngineOf final : public Engine {
     }
   }
 
+  SynapseTable table(std::uint32_t connection) override {
+    const Connection& c = c_.connections[connection];
+    SynapseTable t;
+    const auto add = [&](std::uint32_t source, std::uint32_t target, std::int64_t delay, double weight) {
+      t.source.push_back(source - c_.groups[c.from.index].first), t.target.push_back(target);
+      t.delay.push_back(static_cast<double>(delay) * c_.options.dt), t.weight.push_back(weight);
+    };
+    if (parts_[0].learning[connection]) {
+      for (std::uint32_t source = c.first_source; source < c.first_source + c.from.size; ++source)
+        for (auto& part : parts_) {
+          auto& l = *part.learning[connection];
+          const auto list = l.ordered(source);
+          const auto weights = l.now(source, list, c_.step);
+          for (std::size_t k = 0; k < list.size(); ++k) add(source, l.target(*list[k]), l.delay(*list[k]), weights[k]);
+        }
+      return t;
+    }
+    struct One {
+      std::uint32_t source, target;
+      std::int64_t delay;
+      T weight;
+    };
+    std::vector<One> all;  // drawn once more: the threads' lists are of all connections
+    SynapseLists<T>::draw(c, c_.options, 0, c.to.begin + c.to.size, std::numeric_limits<std::int64_t>::max(),
+                          [&](std::uint32_t source, std::uint32_t target, std::int64_t delay, double weight, bool) {
+                            all.push_back({source, target, delay, static_cast<T>(weight)});
+                          });
+    std::stable_sort(all.begin(), all.end(), [](const One& a, const One& b) {
+      return std::tie(a.source, a.target, a.delay) < std::tie(b.source, b.target, b.delay);
+    });
+    for (const One& s : all) add(s.source, s.target, s.delay, static_cast<double>(s.weight));
+    return t;
+  }
+
+  void sample(WeightSampling& sampling) override {
+    const std::uint32_t connection = sampling.data.projection.index;
+    if (sampling.picks.empty()) {
+      const std::uint64_t n = synapses(connection), wanted = std::min<std::uint64_t>(sampling.count, n);
+      std::uint64_t at = 0, taken = 0;
+      each_learning(connection, [&](std::size_t p, std::uint32_t source, auto& s) {
+        if (taken == wanted || at++ < taken * (n / wanted)) return;
+        ++taken;
+        sampling.picks.push_back({p, source, &s - parts_[p].learning[connection]->lists().list(source)});
+        sampling.data.source.push_back(source - c_.groups[c_.connections[connection].from.index].first);
+        sampling.data.target.push_back(parts_[p].learning[connection]->target(s));
+      });
+    }
+    for (const auto& pick : sampling.picks) {
+      auto& l = *parts_[pick.part].learning[connection];
+      sampling.data.values.push_back(l.now(pick.source, {l.list(pick.source) + pick.at}, c_.step)[0]);
+    }
+  }
+
+  LearnedState learned(std::uint32_t connection) override {
+    LearnedState state;
+    if (c_.connections[connection].plasticity.most() > 0)
+      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { state.weights.push_back(static_cast<double>(s.weight)); });
+    parts_[0].learning[connection]->get_sources(state, c_.step);  // each part has them
+    for (const auto& part : parts_) part.learning[connection]->get_targets(state);
+    return state;
+  }
+  void set_learned(std::uint32_t connection, const LearnedState& state, const std::vector<PastSpike>& past) override {
+    std::size_t n = 0;
+    if (!state.weights.empty())
+      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { s.weight = static_cast<T>(state.weights[n++]); });
+    for (auto& part : parts_) part.learning[connection]->set(state, c_.step, past);
+  }
+
  private:
+  // By source, then target, then delay: what no number of threads changes.
+  template <class Visit>
+  void each_learning(std::uint32_t connection, Visit visit) {
+    const Connection& c = c_.connections[connection];
+    for (std::uint32_t source = c.first_source; source < c.first_source + c.from.size; ++source)
+      for (std::size_t p = 0; p < parts_.size(); ++p)
+        for (auto* s : parts_[p].learning[connection]->ordered(source)) visit(p, source, *s);
+  }
+
   static constexpr std::int64_t kSurelyWorthATeam = 16384, kTrial = 64;  // steps of neurons between two meetings; steps
 
   // Seconds.
@@ -141,17 +238,30 @@ class EngineOf final : public Engine {
     part.row.resize(std::max<std::size_t>(size, 1));
   }
 
+  void draw(Part<T>& part) {
+    std::vector<const Connection*> fixed;
+    for (const Connection& c : c_.connections) {
+      part.learning.push_back(make_learning_lists<T>(c_, c, part.slices, part.row.size()));
+      if (!part.learning.back()) fixed.push_back(&c);
+    }
+    part.lists.build(c_, fixed, 0, c_.neurons, part.slices, part.row.size());
+  }
+
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
     const double start = now();
     for (std::int64_t delay = longest_; delay >= shortest_; --delay) {
       auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
       kernels::deliver(spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), part.lists.shift(), part.row.data());
     }
+    for (auto& l : part.learning)
+      if (l) l->deliver(step, part.row.data());
     const double delivered = now();
     for (const auto& device : c_.spike_devices) drive(part, device, step);
     for (std::size_t g = 0; g < c_.groups.size(); ++g)
       if (part.slices[g].begin < part.slices[g].end && !move(part, g, step, bits) && part.strange_step < 0)
         part.strange_step = step, part.strange_group = g;
+    for (std::size_t k = 0; k < part.learning.size(); ++k)
+      if (part.learning[k]) part.learning[k]->post(step, bits + c_.groups[c_.connections[k].to.index].first_word);
     for (auto& r : c_.recordings) sample(part, r, step);
     part.delivery += delivered - start;
     part.update += now() - delivered;
@@ -227,6 +337,8 @@ class EngineOf final : public Engine {
     for (std::int64_t step = first; step < first + n; ++step, bits += c_.words) {
       auto& spikes = part.flight[slot(step)];
       spikes.clear();
+      for (auto& l : part.learning)
+        if (l) l->begin_step(step);
       if (p == 0) past_[slot(step)].clear();
       for (Group& g : c_.groups) {
         std::uint64_t count = 0;
@@ -235,13 +347,19 @@ class EngineOf final : public Engine {
             const std::uint32_t source = g.first + 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
             spikes.push_back({part.lists.list(source), 0});
             part.events += part.lists.size(source);
+            for (auto& l : part.learning)
+              if (l) l->send(step, source), part.events += l->passed(source);
             if (p == 0) past_[slot(step)].push_back(source);
           }
         if (p == 0) g.spikes += count;
       }
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
+      for (auto& l : part.learning)
+        if (l) l->end_step(step);
       for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, bits);
     }
+    for (auto& l : part.learning)
+      if (l && first / l->settle_every() != (first + n) / l->settle_every()) l->settle(first + n);
   }
 
   void note(SpikeRecord& r, std::int64_t step, const std::uint64_t* bits) {

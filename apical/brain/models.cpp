@@ -29,6 +29,8 @@ const ParameterInfo kShared[] = {
     {"E_ex", "mV", "reversal potential of excitatory synapses", 0},
     {"E_in", "mV", "reversal potential of inhibitory synapses", 0},
     {"V_m", "mV", "the membrane at the start; E_L when not given", 0},
+    {"tau_minus", "ms", "time constant of the trace of its spikes that STDP reads", 0},
+    {"tau_minus_triplet", "ms", "the same of stdp_triplet_synapse's slower trace", 0},
 };
 
 // Parameters of kShared with a model's own defaults, then parameters of its own.
@@ -266,6 +268,7 @@ struct Entry {
 };
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = [] {
+    const auto traces = with_defaults({{"tau_minus", 20}, {"tau_minus_triplet", 110}});
     const auto psc = [](std::initializer_list<std::pair<const char*, double>> more, std::vector<ParameterInfo> own = {}) {
       auto p = with_defaults(
           {{"E_L", -70}, {"C_m", 250}, {"tau_m", 10}, {"t_ref", 2}, {"V_th", -55}, {"V_reset", -70}, {"I_e", 0}, {"V_m", -70}});
@@ -289,7 +292,7 @@ const std::vector<Entry>& entries() {
     const std::string current_leak = "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\n";
     const std::string conductance_leak = "C_m dV_m/dt = -g_L (V_m - E_L) - g_ex (V_m - E_ex) - g_in (V_m - E_in) + I_e + I\n";
     const std::string conductances = "dg_x/dt = -g_x / tau_syn_x\nspike that arrives: g_ex += w where w >= 0, else g_in -= w";
-    return std::vector<Entry>{
+    std::vector<Entry> list{
         {{"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)",
           psc({{"V_min", kNone}}, {{"refractory_input", "", "1: what arrives while refractory is kept and acts afterwards", 0}}), "mV",
           "dV_m/dt = -(V_m - E_L) / tau_m + (I_e + I) / C_m\nspike that arrives: V_m += w" + fires},
@@ -376,6 +379,8 @@ const std::vector<Entry>& entries() {
           "",
           "spike that arrives in a step: a spike in that step"},
          make_parrot}};
+    for (Entry& e : list) e.info.parameters.insert(e.info.parameters.end(), traces.begin(), traces.end());
+    return list;
   }();
   return all;
 }
@@ -420,6 +425,7 @@ Model make_model(std::string_view name, const Parameters& parameters, double dt)
               .variable_state = {0},
               .start = {}};
   if (const auto i = parameters.find("V_m"); i != parameters.end()) model.V_m = i->second;
+  model.tau_minus = given.positive("tau_minus"), model.tau_minus_triplet = given.positive("tau_minus_triplet");
   e.make(model, given, dt);
   return model;
 }

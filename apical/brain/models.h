@@ -42,6 +42,7 @@ struct Model {
   std::vector<std::string> variables;  ///< what can be recorded: V_m, and I_syn (one port) or I_syn_ex and I_syn_in, g_ex and g_in, ...
   std::vector<int> variable_state;     ///< which of the states each of them is
   std::vector<double> start;           ///< the states but the membrane where neurons start; those that are not given are 0
+  double tau_minus = 20, tau_minus_triplet = 110;  ///< ms: traces of its spikes, for synapses that learn
 };
 /// dt: ms. Usage error: an unknown model or parameter, a time constant that is not positive, V_reset not below V_th, ...
 Model make_model(std::string_view name, const Parameters& parameters, double dt);

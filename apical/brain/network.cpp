@@ -52,6 +52,19 @@ std::vector<std::int64_t> grid_times(const std::vector<double>& times, double dt
 // What may be taken, 1e9 bytes; 0: nobody says.
 double memory_gb(const Options& options) { return options.memory_gb > 0 ? options.memory_gb : available_memory_mb() / 1000; }
 
+std::int64_t sampling_steps(double interval, double dt) {
+  const std::int64_t every = grid(interval, dt, "interval");
+  if (every < 1 || every == kNever) throw usage_error("interval must be a step or more", number(interval) + " ms");
+  return every;
+}
+
+// A model whose spikes a synapse learns from.
+void check_traces(const Model& m, double dt) {
+  for (const double tau : {m.tau_minus, m.tau_minus_triplet})
+    if (tau / dt > kLongestTau)
+      throw usage_error("tau_minus is at most " + number(kLongestTau) + " steps", m.name + ": " + number(tau) + " ms");
+}
+
 void check_weight(double weight) {
   if (!std::isfinite(weight)) throw usage_error("weight is not a finite number");
 }
@@ -70,6 +83,11 @@ const Group& Network::Impl::group(const Population& p) const {
   if (p.index >= circuit.groups.size() || p.begin > circuit.groups[p.index].n || p.size > circuit.groups[p.index].n - p.begin)
     throw usage_error("this population is of another network");
   return circuit.groups[p.index];
+}
+
+const Connection& Network::Impl::connection(Projection p) const {
+  if (p.index >= circuit.connections.size()) throw usage_error("this projection is of another network");
+  return circuit.connections[p.index];
 }
 
 Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
@@ -101,7 +119,7 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
   return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
 }
 
-void Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
+Projection Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
   Circuit& c = impl_->circuit;
   if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
   const Group& source = impl_->group(from);
@@ -111,10 +129,13 @@ void Network::connect(Population from, Population to, const Rule& rule, const Sy
                         .rule = rule,
                         .synapses = synapses,
                         .first_source = source.first + from.begin,
-                        .stream = stream_id("connection") + 4 * c.connections.size()};
+                        .stream = stream_id("connection") + 4 * c.connections.size(),
+                        .plasticity = make_plasticity(synapses.model, synapses.parameters, c.options.dt)};
   check_connection(connection, c.options.dt);
+  if (connection.plasticity.most() > 0) check_traces(c.groups[to.index].model, c.options.dt);
   share_total(connection, c.options.seed);
   c.connections.push_back(std::move(connection));
+  return {static_cast<std::uint32_t>(c.connections.size() - 1)};
 }
 
 void Network::connect(const PoissonGenerator& device, Population to, double weight, double delay) {
@@ -193,10 +214,8 @@ const Multimeter& Network::record(Population population, std::vector<std::string
   Circuit& c = impl_->circuit;
   const Group& g = impl_->group(population);
   if (variables.empty() || population.size == 0) throw usage_error("nothing to record");
-  const std::int64_t every =
-      grid(interval, c.options.dt, "interval");  // not within the braces: gcc 12 destroys `data` twice when it throws
+  const std::int64_t every = sampling_steps(interval, c.options.dt);  // not within the braces: gcc 12 destroys `data` twice when it throws
   Recording r{.data = {population, variables, interval, 0, {}}, .every = every, .next = 0, .states = {}};
-  if (r.every < 1 || r.every == kNever) throw usage_error("interval must be a step or more", number(interval) + " ms");
   for (const auto& name : variables) {
     const auto i = std::find(g.model.variables.begin(), g.model.variables.end(), name);
     if (i == g.model.variables.end())
@@ -207,6 +226,23 @@ const Multimeter& Network::record(Population population, std::vector<std::string
   r.data.first = static_cast<double>(r.next) * c.options.dt;
   c.recordings.push_back(std::move(r));
   return c.recordings.back().data;
+}
+
+const WeightRecord& Network::record_weights(Projection projection, double interval, std::size_t count) {
+  Circuit& c = impl_->circuit;
+  const Connection& connection = impl_->connection(projection);
+  if (connection.plasticity.most() == 0) throw usage_error("the weights of a projection that does not learn do not change");
+  if (count == 0) throw usage_error("nothing to record");
+  const std::int64_t every = sampling_steps(interval, c.options.dt);
+  const std::int64_t next = (c.step / every + 1) * every;
+  c.weight_samplings.push_back({{projection, interval, static_cast<double>(next) * c.options.dt, {}, {}, {}}, count, every, next, {}});
+  return c.weight_samplings.back().data;
+}
+
+SynapseTable Network::synapses(Projection projection) {
+  impl_->connection(projection);
+  build();
+  return impl_->engine->table(projection.index);
 }
 
 void Network::build() {
@@ -253,7 +289,11 @@ void Network::simulate(double ms) {
   if (c.options.progress) progress.emplace("simulate", static_cast<std::uint64_t>(ms), "ms");
   const double start = now();
   while (c.step < end) {
-    impl_->stretch(std::min(impl_->stretch_steps, end - c.step));
+    std::int64_t until = std::min(end, c.step + impl_->stretch_steps);
+    for (const auto& s : c.weight_samplings) until = std::min(until, s.next);
+    impl_->stretch(until - c.step);
+    for (auto& s : c.weight_samplings)
+      if (s.next == c.step) impl_->engine->sample(s), s.next += s.every;
     const double done = static_cast<double>(c.step - begin) * c.options.dt;
     if (progress) {
       progress->note("real-time factor " + number((now() - start) * 1000 / done, 3));

@@ -42,7 +42,7 @@ class Network {
   /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
   Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
-  void connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
+  Projection connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
   /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.
   void connect(const PoissonGenerator& device, Population to, double weight = 1, double delay = 1);
   void connect(const SpikeGenerator& device, Population to, double weight = 1, double delay = 1);
@@ -52,6 +52,12 @@ class Network {
   /// What is recorded from here on; the reference stays good as long as the network.
   const SpikeRecord& record_spikes(Population population);
   const Multimeter& record(Population population, std::vector<std::string> variables = {"V_m"}, double interval = 1);
+  /// Weights of at most `count` synapses, evenly from all of synapses(projection), at times interval, 2 interval, ...
+  const WeightRecord& record_weights(Projection projection, double interval, std::size_t count = 1000);
+
+  /// All synapses of a projection as they are now. Spikes of the targets count from when they are at the synapse, a delay after they
+  /// were sent; NEST shows a weight as of the last spike of its source.
+  SynapseTable synapses(Projection projection);
 
   /// Draws the synapses; simulate() does it where it was not done. Usage error when they would not fit in memory.
   void build();

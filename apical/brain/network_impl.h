@@ -10,6 +10,7 @@ struct Network::Impl {
   std::int64_t stretch_steps = 256;  ///< between two looks at Ctrl-C and the progress line: about a fifth of a second
 
   const Group& group(const Population& p) const;  ///< usage error when it is of another network
+  const Connection& connection(Projection p) const;
   void stretch(std::int64_t steps);
 };
 

@@ -23,14 +23,17 @@ class SynapseLists {
  public:
   using Synapse = kernels::Synapse<T>;
 
-  /// Draws them twice: to count, and to fill what was counted for, so that nothing is held but the result.
-  void build(const Circuit& circuit, const std::vector<Slice>& slices, std::size_t row_size) {
+  /// Draws those of some connections, whose sources are first_source and those after it. Twice: to count, and to fill what was counted for,
+  /// so that nothing is held but the result.
+  void build(const Circuit& circuit, const std::vector<const Connection*>& connections, std::uint32_t first_source, std::uint32_t sources,
+             const std::vector<Slice>& slices, std::size_t row_size) {
     while ((std::size_t{1} << shift_) < row_size) ++shift_;
-    first_.assign(circuit.neurons + 1, 0);
-    for (const Connection& c : circuit.connections)
+    base_ = first_source;
+    first_.assign(sources + std::size_t{1}, 0);
+    for (const Connection* c : connections)
       each(
-          c, slices, circuit.options.seed, [](std::uint32_t) {},
-          [&](std::uint32_t source, std::uint32_t, bool mine) { first_[source] += mine; });
+          *c, slices, circuit.options.seed, [](std::uint32_t) {},
+          [&](std::uint32_t source, std::uint32_t, bool mine) { first_[source - base_] += mine; });
     std::uint64_t at = 0;
     for (auto& f : first_) {
       const std::uint64_t count = f;
@@ -38,20 +41,41 @@ class SynapseLists {
       at += count + 1;  // one that ends the list
     }
     count_ = at - first_.size();
-    synapses_.resize(at);
-    for (const Connection& c : circuit.connections) fill(circuit, c, slices);
+    synapses_.resize(at + kernels::kListMargin);
+    for (const Connection* c : connections) fill(circuit, *c, slices);
     for (std::size_t s = 0; s < first_.size(); ++s) synapses_.data()[first_[s]] = {0, kernels::kListEnd};
     for (std::size_t s = first_.size(); s-- > 1;) first_[s] = first_[s - 1] + 1;
     first_[0] = 0;
     if (count_ > 0 && min_delay_ != max_delay_) sort();
   }
 
-  const Synapse* list(std::uint32_t source) const noexcept { return synapses_.data() + first_[source]; }
-  std::uint64_t size(std::uint32_t source) const noexcept { return first_[source + 1] - first_[source] - 1; }
+  const Synapse* list(std::uint32_t source) const noexcept { return synapses_.data() + first_[source - base_]; }
+  Synapse* list(std::uint32_t source) noexcept { return synapses_.data() + first_[source - base_]; }
+  std::uint64_t size(std::uint32_t source) const noexcept { return first_[source - base_ + 1] - first_[source - base_] - 1; }
   std::uint64_t size() const noexcept { return count_; }
   std::int64_t min_delay() const noexcept { return min_delay_; }  ///< steps; of no synapse: beyond max_delay()
   std::int64_t max_delay() const noexcept { return max_delay_; }
   int shift() const noexcept { return shift_; }
+
+  /// Calls visit(source, target, delay in steps, weight, mine) as each_synapse() does. Usage error: a delay below the step or above
+  /// most_delay, a weight that a rule cannot have.
+  template <class Visit>
+  static void draw(const Connection& c, const Options& options, std::uint32_t begin, std::uint32_t end, std::int64_t most_delay,
+                   Visit visit) {
+    Draws weights(options.seed, c.stream + 1), delays(options.seed, c.stream + 2);
+    const double most_weight = c.plasticity.most();
+    const bool fixed = c.synapses.delay.constant();
+    std::int64_t delay = fixed ? steps(c.synapses.delay.a, options.dt, most_delay) : 0;
+    each_synapse(
+        c, begin, end, options.seed, [&](std::uint32_t row) { weights.start(row), delays.start(row); },
+        [&](std::uint32_t source, std::uint32_t target, bool mine) {
+          const double weight = weights.draw(c.synapses.weight);
+          if (!fixed) delay = steps(delays.draw(c.synapses.delay), options.dt, most_delay);
+          if (most_weight > 0 && !(weight >= 0 && weight <= most_weight))
+            throw usage_error("a weight that learns must be 0 to Wmax", number(weight), "Bound what it is drawn from: redrawn(0, Wmax).");
+          visit(source, target, delay, weight, mine);
+        });
+  }
 
  private:
   template <class Unit, class Visit>
@@ -60,23 +84,16 @@ class SynapseLists {
   }
 
   void fill(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices) {
-    const Options& options = circuit.options;
     const Slice& slice = slices[c.to.index];
-    Draws weights(options.seed, c.stream + 1), delays(options.seed, c.stream + 2);
-    const std::int64_t most = (std::int64_t{1} << (32 - shift_)) - 2;
-    const bool fixed = c.synapses.delay.constant(), two = circuit.groups[c.to.index].model.ports == 2;
-    std::int64_t delay = fixed ? steps(c.synapses.delay.a, options.dt, most) : 0;
-    each(
-        c, slices, options.seed, [&](std::uint32_t row) { weights.start(row), delays.start(row); },
-        [&](std::uint32_t source, std::uint32_t target, bool mine) {
-          const double weight = weights.draw(c.synapses.weight);
-          if (!fixed) delay = steps(delays.draw(c.synapses.delay), options.dt, most);
-          if (!mine) return;
-          min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
-          const std::size_t place = slice.row[two && weight < 0] + (target - slice.begin);
-          synapses_.data()[first_[source]++] = {static_cast<T>(weight),
-                                                static_cast<std::uint32_t>(delay << shift_ | static_cast<std::int64_t>(place))};
-        });
+    const bool two = circuit.groups[c.to.index].model.ports == 2;
+    draw(c, circuit.options, slice.begin, slice.end, (std::int64_t{1} << (32 - shift_)) - 2,
+         [&](std::uint32_t source, std::uint32_t target, std::int64_t delay, double weight, bool mine) {
+           if (!mine) return;
+           min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
+           const std::size_t place = slice.row[two && weight < 0] + (target - slice.begin);
+           synapses_.data()[first_[source - base_]++] = {static_cast<T>(weight),
+                                                         static_cast<std::uint32_t>(delay << shift_ | static_cast<std::int64_t>(place))};
+         });
   }
 
   static std::int64_t steps(double ms, double dt, std::int64_t most) {
@@ -109,6 +126,7 @@ class SynapseLists {
   HugeArray<Synapse> synapses_;
   std::vector<std::uint64_t> first_;  // of each source, and of one past the last
   std::uint64_t count_ = 0;
+  std::uint32_t base_ = 0;
   int shift_ = 0;
   std::int64_t min_delay_ = std::numeric_limits<std::int64_t>::max(), max_delay_ = 0;
 };

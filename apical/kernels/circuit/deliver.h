@@ -15,6 +15,7 @@ struct Synapse {
 };
 static_assert(sizeof(Synapse<float>) == 8);
 inline constexpr std::uint32_t kListEnd = ~std::uint32_t{0};
+inline constexpr std::size_t kListMargin = 12;  ///< synapses that can be read behind the end of any list
 
 /// A spike on its way: the synapses it has not reached yet.
 template <class T>

@@ -1,5 +1,6 @@
 // Our side of the workload `circuits`: builds a published network, lets it run, prints one JSON line: times of the build and of `--runs`
-// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates and CV of populations, memory,
+// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates and CV of populations, weights
+// of synapses that learn after the first stretch, memory,
 // and the limit: how many floats a second as many threads add to random places of a ring buffer of all delays.
 // --out FILE.npz takes the recorded spikes up to the end of the first stretch: <population>.times (ms), <population>.neurons.
 #include <CLI/CLI.hpp>
@@ -30,7 +31,8 @@ struct Recorded {
 struct Workload {
   Network net;
   std::vector<Recorded> recorded{};
-  double longest_delay = 0.1;  // ms
+  std::vector<Projection> learns{};  // at most one
+  double longest_delay = 0.1;        // ms
   int ports = 1;
   std::uint32_t neurons = 0;
 
@@ -90,11 +92,28 @@ Workload cuba_nest(const Options& options, double) { return cuba(options, -139.5
 // Brian2's CUBA.py; its weights are mV of a current variable: 1.62 mV = 16.2 pA * tau_m / C_m.
 Workload cuba_brian(const Options& options, double) { return cuba(options, -90.0, cuba_neuron(Value::uniform(-60, -50)), false, true); }
 
+// NEST's brette_et_al_2007/cuba_stdp.py.
+Workload cuba_stdp(const Options& options, double) {
+  Workload w{Network(options)};
+  const Parameters p{{"E_L", 0.0},   {"V_th", 20.0},  {"V_reset", 0.0},
+                     {"C_m", 250.0}, {"tau_m", 20.0}, {"V_m", Value::normal(7, 5).clipped(-kForever, 19.9)}};
+  const auto e = w.add("E", "iaf_psc_exp", 9000, p, 500), i = w.add("I", "iaf_psc_exp", 2250, p, 500);
+  for (const auto to : {e, i}) w.net.connect(PoissonGenerator{.rate = 4050}, to, 35, 1.5);
+  const Rule excitatory = Rule::fixed_indegree(900), inhibitory = Rule::fixed_indegree(225);
+  w.learns.push_back(w.net.connect(
+      e, e, excitatory,
+      {.weight = Value::normal(35, 3), .delay = 1.5, .model = "stdp_synapse", .parameters = {{"alpha", 1.05}, {"Wmax", 70}}}));
+  w.net.connect(e, i, excitatory, {.weight = 35, .delay = 1.5});
+  for (const auto to : {e, i}) w.net.connect(i, to, inhibitory, {.weight = -175, .delay = 1.5});
+  w.longest_delay = 1.5;
+  return w;
+}
+
 // Potjans and Diesmann 2014. Below full scale, neurons and in-degrees are times `scale`, weights over its root, and a current keeps the
 // mean of the input at the published rates (as in their downscaling).
 Workload microcircuit(const Options& options, double scale) {
   Workload w{Network(options)};
-  static constexpr const char* names[] = {"L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I"};
+  static constexpr const char* names[] = {"23E", "23I", "4E", "4I", "5E", "5I", "6E", "6I"};
   static constexpr double N[] = {20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948},
                           external[] = {1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100},
                           rates[] = {.971, 2.868, 4.746, 5.396, 8.142, 9.078, .991, 7.523};
@@ -121,12 +140,26 @@ Workload microcircuit(const Options& options, double scale) {
       const double mean = weight(t, s) / std::sqrt(scale), sd = std::fabs(mean) * (t == 0 && s == 2 ? 0.05 : 0.1);
       w.net.connect(pop[s], pop[t], Rule::fixed_total_number(static_cast<std::uint64_t>(std::llround(synapses(t, s) * scale * scale))),
                     {.weight = s % 2 ? Value::normal(mean, sd).redrawn(-kForever, 0) : Value::normal(mean, sd).redrawn(0, kForever),
-                     .delay = (s % 2 ? Value::normal(0.75, 0.375) : Value::normal(1.5, 0.75)).redrawn(options.dt, kForever)});
+                     // from half a step on: a delay is rounded to the grid, and the least is one step
+                     .delay = (s % 2 ? Value::normal(0.75, 0.375) : Value::normal(1.5, 0.75)).redrawn(options.dt / 2, kForever)});
     }
     w.net.connect(PoissonGenerator{.rate = background * std::round(external[t] * scale)}, pop[t], J / std::sqrt(scale), 1.5);
   }
   w.longest_delay = 5;  // of nearly all
   return w;
+}
+
+// Weights (pA) of the synapses of the first 100 sources: what nest_cuba_stdp.py looks at too.
+nlohmann::ordered_json describe_weights(Workload& w) {
+  const SynapseTable t = w.net.synapses(w.learns[0]);
+  std::vector<double> all;
+  double sum = 0, square = 0;
+  for (std::size_t i = 0; i < t.source.size() && t.source[i] < 100; ++i) all.push_back(t.weight[i]), sum += t.weight[i];
+  const double n = static_cast<double>(all.size()), mean = sum / n;
+  for (const double v : all) square += (v - mean) * (v - mean);
+  std::sort(all.begin(), all.end());
+  const auto quantile = [&](double q) { return all[static_cast<std::size_t>(q * (n - 1))]; };
+  return {{"mean", mean}, {"sd", std::sqrt(square / n)}, {"q10", quantile(0.1)}, {"q90", quantile(0.9)}};
 }
 
 // Mean CV of the intervals of neurons with at least three spikes; -1: none.
@@ -206,11 +239,13 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
   std::vector<std::uint64_t> spikes;
   for (const auto& r : w.recorded) spikes.push_back(w.net.spikes(r.all));
   std::vector<double> seconds;
+  nlohmann::ordered_json weights;
   for (int i = 0; i < args.runs; ++i) {
     const double s = bench::now();
     w.net.simulate(args.time);
     seconds.push_back(bench::now() - s);
     if (i == 0 && !args.out.empty()) write_spikes(w, args.out);
+    if (i == 0 && !w.learns.empty()) weights = describe_weights(w);
   }
   const Timing& t = w.net.timing();
   const double runs = args.runs, delivery = t.delivery - before.delivery, passed = static_cast<double>(w.net.events() - events);
@@ -242,6 +277,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
                                     {"limit_events_per_s", limit},
                                     {"rates", rates},
                                     {"cv", cvs},
+                                    {"weights", weights},
                                     {"rss_bytes", rss}};
   std::printf("%s\n", line.dump().c_str());
   return 0;
@@ -249,7 +285,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
 
 int run(int argc, char** argv) {
   const std::map<std::string, Workload (*)(const Options&, double)> workloads{
-      {"brunel", brunel}, {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian}, {"microcircuit", microcircuit}};
+      {"brunel", brunel}, {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
   CLI::App app("published circuits");
   Arguments args;
   app.add_option("workload", args.workload)->required()->check(CLI::IsMember(workloads));

@@ -25,9 +25,9 @@ def record(args, populations):
     return out
 
 
-def simulate(args, start, recorders, duration, devices=0):
+def simulate(args, start, recorders, duration, devices=0, more=dict):
     """Prepares (counted as building), then after the warm-up times --runs intervals of `duration` ms in one go. `devices`: connections that are not
-    synapses among neurons."""
+    synapses among neurons. `more`: gives what else to report."""
     duration = args.time or duration
     nest.Prepare()
     build_s = time.perf_counter() - start
@@ -42,4 +42,4 @@ def simulate(args, start, recorders, duration, devices=0):
     nest.Cleanup()
     # The last step's spikes reach a recorder in the next slice: at most one slice is missing.
     recorded = {name: (recorder.events["times"], recorder.events["senders"], size) for name, (recorder, size) in recorders.items()}
-    peer.report(args, build_s, times, sum(spikes) / args.runs, synapses, recorded, args.warmup + args.runs * duration)
+    peer.report(args, build_s, times, sum(spikes) / args.runs, synapses, recorded, args.warmup + args.runs * duration, **more())

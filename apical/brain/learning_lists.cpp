@@ -1,0 +1,247 @@
+#include "apical/brain/learning_lists.h"
+
+#include <bit>
+#include <cmath>
+
+#include "apical/kernels/circuit/plasticity.h"
+
+namespace apical::brain {
+namespace {
+
+template <class T, class Rule>
+class LearningListsOf final : public LearningLists<T> {
+ public:
+  using Base = LearningLists<T>;
+  using Synapse = kernels::Synapse<T>;
+  LearningListsOf(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices, std::size_t row_size, Rule rule)
+      : Base(circuit, c, slices, row_size),
+        learning_{rule, {}, {}},
+        sources_(c.from.size),
+        nearest_(c.plasticity.kind == SynapseKind::nearest) {
+    const Model& model = circuit.groups[c.to.index].model;
+    if constexpr (Rule::kLearns) {
+      learning_.plus = {c.plasticity["tau_plus"], dt_}, learning_.minus = {model.tau_minus, dt_};
+      posts_ = PostSpikes(slice_.padded());
+      targets_.resize(slice_.padded());
+    }
+    if constexpr (Rule::kTriplet) slow_plus_ = dt_ / c.plasticity["tau_plus_triplet"], slow_minus_ = dt_ / model.tau_minus_triplet;
+  }
+
+  void prepare(std::int64_t longest) override {
+    longest_ = longest;
+    flight_.resize(static_cast<std::size_t>(longest));
+    if (!Rule::kLearns) return;
+    silent_ = std::max<std::int64_t>(learning_.plus.reach(), longest) + 1;
+    settle_every_ = std::max<std::int64_t>(64, silent_ / 4);
+  }
+  void begin_step(std::int64_t step) override { flight_[slot(step)].clear(); }
+  void end_step(std::int64_t step) override {
+    for (auto& spike : flight_[slot(step)]) spike.at = spike.next->at;
+  }
+
+  void send(std::int64_t step, std::uint32_t source) override {
+    if (!this->has(source)) return;
+    Source& s = sources_[source - c_.first_source];
+    const std::uint32_t sent = at(step), lag = sent - s.last;
+    Spike spike{lists_.list(source), 0, sent, s.trace > 0 ? s.last : sent - 1, static_cast<T>(s.trace), 0};
+    if constexpr (Rule::kLearns) {
+      if constexpr (Rule::kTriplet) {
+        const double slow = s.slow * std::exp(-(lag * slow_plus_));
+        spike.before = static_cast<T>(slow), s.slow = slow + 1;
+      }
+      s.trace = nearest_ ? 1 : s.trace * learning_.plus.exact(lag) + 1;
+    } else {  // NEST's tsodyks2_synapse: trace is x, slow is u
+      const double U = c_.plasticity["U"], tau_fac = c_.plasticity["tau_fac"];
+      if (s.last == 0) {
+        s.trace = 1, s.slow = U;
+      } else {
+        s.trace = 1 + (s.trace - s.trace * s.slow - 1) * std::exp(-(lag * dt_ / c_.plasticity["tau_rec"]));
+        s.slow = U + s.slow * (1 - U) * (tau_fac > 0 ? std::exp(-(lag * dt_ / tau_fac)) : 0);
+      }
+      spike.pre = static_cast<T>(s.trace * s.slow);
+    }
+    s.last = sent;
+    flight_[slot(step)].push_back(spike);
+  }
+
+  void deliver(std::int64_t step, T* row) override {
+    for (std::int64_t delay = std::min(lists_.max_delay(), step); delay >= lists_.min_delay(); --delay) {
+      auto& spikes = flight_[slot(step - delay)];
+      kernels::deliver_learning(learning_, spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), lists_.shift(), posts_,
+                                slice_.row[0], row);
+    }
+  }
+
+  void post(std::int64_t step, const std::uint64_t* bits) override {
+    if constexpr (Rule::kLearns) {
+      const std::uint32_t begin = std::max(slice_.begin, c_.to.begin), end = std::min(slice_.end, c_.to.begin + c_.to.size);
+      for (std::uint32_t w = begin / 64; w * 64 < end; ++w)
+        for (std::uint64_t word = bits[w]; word; word &= word - 1) {
+          const std::uint32_t i = 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
+          if (i < begin || i >= end) continue;
+          Source& t = targets_[i - slice_.begin];
+          const std::uint32_t lag = at(step) - t.last;
+          t.trace = nearest_ ? 1 : t.trace * learning_.minus.exact(lag) + 1;
+          t.last = at(step);
+          PostSpike spike{at(step), static_cast<T>(t.trace)};
+          if constexpr (Rule::kTriplet) {
+            const double slow = t.slow * std::exp(-(lag * slow_minus_));
+            spike.before = static_cast<T>(slow), t.slow = slow + 1;
+          }
+          posts_.add(i - slice_.begin, spike, no_longer_asked(step));
+        }
+    }
+  }
+
+  void settle(std::int64_t step) override {
+    if constexpr (Rule::kLearns)
+      for (std::uint32_t i = 0; i < c_.from.size; ++i) {
+        Source& s = sources_[i];
+        if (s.trace == 0 || at(step) - s.last <= silent_) continue;
+        Synapse* const list = lists_.list(c_.first_source + i);
+        for (std::size_t k = 0; k < lists_.size(c_.first_source + i); ++k) list[k].weight = caught_up(list[k].weight, list[k], s, step);
+        s.trace = 0;
+      }
+  }
+
+  std::vector<double> now(std::uint32_t source, const std::vector<Synapse*>& synapses, std::int64_t step) const override {
+    std::vector<double> weights;
+    std::vector<const Spike*> flying;
+    const Synapse *const list = lists_.list(source), *const end = list + lists_.size(source);
+    if (Rule::kLearns)
+      for (std::int64_t sent = std::max<std::int64_t>(0, step - longest_); sent < step; ++sent)
+        for (const Spike& spike : flight_[slot(sent)])
+          if (spike.next >= list && spike.next < end) flying.push_back(&spike);
+    for (const Synapse* s : synapses) {
+      T weight = s->weight;
+      if constexpr (Rule::kLearns) {
+        for (const Spike* spike : flying)  // has come to the list, not yet to its place in it
+          if (spike->next <= s) weight = kernels::learn(learning_, weight, posts_of(*s), *spike, this->delay(*s));
+        const Source& state = sources_[source - c_.first_source];
+        if (state.trace > 0) weight = caught_up(weight, *s, state, step);
+      }
+      weights.push_back(static_cast<double>(weight));
+    }
+    return weights;
+  }
+
+  void get_sources(LearnedState& state, std::int64_t step) const override {
+    for (const Source& s : sources_)
+      state.source_last.push_back(s.last), state.source_trace.insert(state.source_trace.end(), {s.trace, s.slow});
+    for (std::int64_t sent = std::max<std::int64_t>(0, step - longest_); sent < step; ++sent)
+      for (const Spike& spike : flight_[slot(sent)])
+        state.flight_last.push_back(spike.last), state.flight_trace.insert(state.flight_trace.end(), {spike.pre, spike.before});
+  }
+  void get_targets(LearnedState& state) const override {
+    if constexpr (Rule::kLearns)
+      for (std::uint32_t i = std::max(slice_.begin, c_.to.begin); i < std::min(slice_.end, c_.to.begin + c_.to.size); ++i) {
+        const Source& t = targets_[i - slice_.begin];
+        state.target_last.push_back(t.last), state.target_trace.insert(state.target_trace.end(), {t.trace, t.slow});
+        const PostSpike* spike = posts_.of(i - slice_.begin);
+        std::uint32_t count = 0;
+        for (; count < posts_.size() && spike[count].step > 0; ++count) {
+          state.post_step.push_back(spike[count].step);
+          double before = 0;
+          if constexpr (Rule::kTriplet) before = static_cast<double>(spike[count].before);
+          state.post_trace.insert(state.post_trace.end(), {static_cast<double>(spike[count].trace), before});
+        }
+        state.post_count.push_back(count);
+      }
+  }
+  void set(const LearnedState& state, std::int64_t step, const std::vector<PastSpike>& past) override {
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      sources_[i] = {state.source_last[i], state.source_trace[2 * i], state.source_trace[2 * i + 1]};
+    for (auto& list : flight_) list.clear();
+    std::size_t n = 0;
+    for (const auto& [sent, source] : past) {
+      if (!this->has(source)) continue;
+      const std::size_t k = n++;
+      if (sent < step - longest_) continue;
+      Synapse* s = lists_.list(source);
+      while (s->at != kernels::kListEnd && sent + this->delay(*s) < step) ++s;
+      flight_[slot(sent)].push_back({s, s->at, at(sent), state.flight_last[k], static_cast<T>(state.flight_trace[2 * k]),
+                                     static_cast<T>(state.flight_trace[2 * k + 1])});
+    }
+    if constexpr (Rule::kLearns) {
+      posts_ = PostSpikes(slice_.padded());
+      std::size_t first = 0;
+      for (std::size_t i = 0; i < c_.to.size; first += state.post_count[i++]) {
+        const std::uint32_t neuron = c_.to.begin + static_cast<std::uint32_t>(i);
+        if (neuron < slice_.begin || neuron >= slice_.end) continue;
+        targets_[neuron - slice_.begin] = {state.target_last[i], state.target_trace[2 * i], state.target_trace[2 * i + 1]};
+        for (std::size_t k = first + state.post_count[i]; k-- > first;) {
+          PostSpike spike{state.post_step[k], static_cast<T>(state.post_trace[2 * k])};
+          if constexpr (Rule::kTriplet) spike.before = static_cast<T>(state.post_trace[2 * k + 1]);
+          posts_.add(neuron - slice_.begin, spike, no_longer_asked(step));
+        }
+      }
+    }
+  }
+
+ private:
+  using Base::c_, Base::dt_, Base::lists_, Base::longest_, Base::settle_every_, Base::slice_;
+  struct Source {  // or target: its last spike, and traces after that
+    std::uint32_t last = 0;
+    double trace = 0, slow = 0;
+  };
+  using Spike = kernels::LearningSpike<T>;
+  using PostSpike = kernels::PostSpike<T, Rule::kTriplet>;
+  using PostSpikes = kernels::PostSpikes<T, Rule::kTriplet>;
+
+  static std::uint32_t at(std::int64_t step) noexcept { return kernels::kFirstStep + static_cast<std::uint32_t>(step); }
+  std::size_t slot(std::int64_t step) const noexcept { return static_cast<std::size_t>(step % longest_); }
+  // A source is settled at the latest so long after its last spike; spikes on their way ask for what was between the two before them.
+  std::uint32_t no_longer_asked(std::int64_t step) const noexcept {
+    return static_cast<std::uint32_t>(std::max<std::int64_t>(0, at(step) - (silent_ + settle_every_ + 256 + 3 * longest_)));
+  }
+  const PostSpike* posts_of(const Synapse& s) const noexcept { return posts_.of(this->target(s) - slice_.begin); }
+  T caught_up(T weight, const Synapse& synapse, const Source& s, std::int64_t step) const noexcept {
+    const std::uint32_t delay = this->delay(synapse);
+    const PostSpike* spikes = posts_of(synapse);
+    return kernels::catch_up(learning_, weight, spikes, s.last - delay, at(step - 1) - delay, static_cast<T>(s.trace));
+  }
+
+  kernels::Learning<T, Rule> learning_;
+  std::vector<Source> sources_, targets_;
+  bool nearest_;
+  PostSpikes posts_;
+  std::vector<std::vector<Spike>> flight_;  // [longest], of the step modulo that
+  double slow_plus_ = 0, slow_minus_ = 0;   // a step's share of the time constants of a triplet rule
+  std::int64_t silent_ = 0;                 // steps after which a source's trace is 0 and its spikes have arrived
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<LearningLists<T>> make_learning_lists(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices,
+                                                      std::size_t row_size) {
+  const Plasticity& p = c.plasticity;
+  const auto make = [&](auto rule) -> std::unique_ptr<LearningLists<T>> {
+    return std::make_unique<LearningListsOf<T, decltype(rule)>>(circuit, c, slices, row_size, rule);
+  };
+  const auto t = [&](const char* name) { return static_cast<T>(p[name]); };
+  switch (p.kind) {
+    case SynapseKind::fixed:
+      return nullptr;
+    case SynapseKind::stdp:
+    case SynapseKind::nearest: {
+      const double up = p["lambda"] * p["Wmax"];
+      return make(kernels::StdpRule<T>{static_cast<T>(up), static_cast<T>(p["alpha"] * up), t("Wmax"), static_cast<T>(1 / p["Wmax"]),
+                                       t("mu_plus"), t("mu_minus")});
+    }
+    case SynapseKind::power_law:
+      return make(kernels::PowerLawRule<T>{t("lambda"), static_cast<T>(p["alpha"] * p["lambda"]), t("mu")});
+    case SynapseKind::triplet:
+      return make(kernels::TripletRule<T>{t("Aplus"), t("Aminus"), t("Aplus_triplet"), t("Aminus_triplet"), t("Wmax")});
+    case SynapseKind::depressing:
+      return make(kernels::DepressingRule<T>{});
+  }
+  return nullptr;
+}
+
+template std::unique_ptr<LearningLists<float>> make_learning_lists(const Circuit&, const Connection&, const std::vector<Slice>&,
+                                                                   std::size_t);
+template std::unique_ptr<LearningLists<double>> make_learning_lists(const Circuit&, const Connection&, const std::vector<Slice>&,
+                                                                    std::size_t);
+
+}  // namespace apical::brain

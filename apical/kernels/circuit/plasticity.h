@@ -1,0 +1,200 @@
+#pragma once
+// Synapses that learn. As in deliver.h a spike walks through its source's list as time passes; on its way it brings the weight of each
+// synapse up to date: first what the target's spikes since the source's last one have done, then what this spike does. Delays are
+// dendritic, as in NEST: a spike of the source is at the synapse when it is sent, one of the target a delay after it.
+//
+// So a weight is touched when it is read anyway, and nothing is stored at a synapse but its weight: the trace of a source is the same at
+// all its synapses, that of a target at all of its own. Between the spikes of its source, a weight is as of the last of them.
+//
+// Steps of spikes are counted from kFirstStep, so that a delay can be taken from them; 0 is never.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "apical/base/huge_array.h"
+#include "apical/kernels/circuit/deliver.h"
+
+namespace apical::kernels {
+
+inline constexpr std::uint32_t kFirstStep = std::uint32_t{1} << 26;  ///< above any delay
+
+/// exp(-lag dt/tau), and 0 from `reach` on, where it is below 1e-9 (float: a weight does not show it) or 1e-17 (double).
+template <class T>
+class Decay {
+ public:
+  static constexpr double kLeast = sizeof(T) == 4 ? 1e-9 : 1e-17;
+  Decay() = default;
+  Decay(double tau, double dt) : per_step_(dt / tau), table_() {
+    for (std::uint32_t n = 0; n * per_step_ <= -std::log(kLeast); ++n) table_.push_back(static_cast<T>(std::exp(-(n * per_step_))));
+    table_.push_back(0);
+  }
+  std::uint32_t reach() const noexcept { return static_cast<std::uint32_t>(table_.size() - 1); }
+  T operator()(std::uint32_t lag) const noexcept { return table_[std::min(lag, reach())]; }
+  double exact(std::uint32_t lag) const noexcept { return lag < reach() ? std::exp(-(lag * per_step_)) : 0; }
+
+ private:
+  double per_step_ = 1;
+  std::vector<T> table_{0};
+};
+
+/// A spike of a target: `trace` is the sum over its spikes up to this one, each decayed (nearest neighbour: 1); `before`, of a triplet
+/// rule, a slower sum without this one.
+template <class T, bool kTriplet>
+struct PostSpike {
+  std::uint32_t step = 0;
+  T trace = 0;
+};
+template <class T>
+struct PostSpike<T, true> {
+  std::uint32_t step = 0;
+  T trace = 0, before = 0;
+};
+
+/// Of each target the newest spikes, the newest first: as many for all, more when one of them needs more.
+template <class T, bool kTriplet>
+class PostSpikes {
+ public:
+  using Spike = PostSpike<T, kTriplet>;
+  explicit PostSpikes(std::size_t targets = 0) : targets_(targets), spikes_(targets * size_) {}
+  const Spike* of(std::size_t target) const noexcept { return spikes_.data() + target * size_; }
+  /// Asks for what of() gives; any number will do.
+  void fetch(std::size_t target) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(spikes_.data()) + target * size_ * sizeof(Spike);
+    __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 3);
+  }
+  std::size_t size() const noexcept { return size_; }
+  /// Spikes up to step `old` are no longer asked for; one of them (or never) stays as the end of the list.
+  void add(std::size_t target, const Spike& spike, std::uint32_t old) {
+    if (of(target)[size_ - 2].step > old) grow();
+    Spike* first = spikes_.data() + target * size_;
+    std::copy_backward(first, first + size_ - 1, first + size_);
+    *first = spike;
+  }
+
+ private:
+  void grow() {
+    HugeArray<Spike> wider(targets_ * size_ * 2);
+    for (std::size_t i = 0; i < targets_; ++i) std::copy_n(of(i), size_, wider.data() + 2 * i * size_);
+    spikes_ = std::move(wider), size_ *= 2;
+  }
+  std::size_t targets_, size_ = 8;
+  HugeArray<Spike> spikes_;
+};
+
+/// A spike of a source on its way.
+template <class T>
+struct LearningSpike {
+  Synapse<T>* next;
+  std::uint32_t at;          ///< next->at
+  std::uint32_t sent, last;  ///< steps of this spike and of the source's last one; where pre is 0, last is sent - 1
+  T pre;                     ///< trace of the source after its last spike; of tsodyks2: x u, what the weight is multiplied by
+  T before;                  ///< of a triplet rule: a slower trace just before this spike
+};
+
+// Rules: post(w, k, spike) the weight after a spike of the target, with the source's trace k; pre(w, k, before) after one of the source,
+// with the target's trace k. With k = 0 both are w, bit for bit. Weights are 0 to Wmax.
+
+template <class T>
+T power(T x, T mu) {
+  return mu == 1 ? x : mu == 0 ? T{1} : std::pow(x, mu);
+}
+
+/// w += lambda Wmax (1 - w/Wmax)^mu_plus k, at most Wmax; w -= alpha lambda Wmax (w/Wmax)^mu_minus k, at least 0.
+/// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
+template <class T>
+struct StdpRule {
+  static constexpr bool kLearns = true, kTriplet = false;
+  T up, down, Wmax, inverse, mu_plus, mu_minus;
+  T post(T w, T k, const PostSpike<T, false>&) const noexcept {
+    return std::min(w + up * power(std::max(1 - w * inverse, T{0}), mu_plus) * k, Wmax);
+  }
+  T pre(T w, T k, T) const noexcept { return std::max(w - down * power(w * inverse, mu_minus) * k, T{0}); }
+};
+
+/// w += lambda w^mu k; w -= lambda alpha w k, at least 0. Source: Morrison, Aertsen, Diesmann, Neural Comput. 19 (2007) 1437-1467, eq. 5;
+/// NEST stdp_pl_synapse_hom.
+template <class T>
+struct PowerLawRule {
+  static constexpr bool kLearns = true, kTriplet = false;
+  T lambda, down, mu;
+  T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power(w, mu) * k; }
+  T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
+};
+
+/// w += k (Aplus + Aplus_triplet before), at most Wmax; w -= k (Aminus + Aminus_triplet before), at least 0.
+/// Source: Pfister, Gerstner, J. Neurosci. 26 (2006) 9673-9682, eqs. 3, 4; NEST stdp_triplet_synapse.
+template <class T>
+struct TripletRule {
+  static constexpr bool kLearns = true, kTriplet = true;
+  T Aplus, Aminus, Aplus_triplet, Aminus_triplet, Wmax;
+  T post(T w, T k, const PostSpike<T, true>& spike) const noexcept {
+    return std::min(w + k * (Aplus + Aplus_triplet * spike.before), Wmax);
+  }
+  T pre(T w, T k, T before) const noexcept { return std::max(w - k * (Aminus + Aminus_triplet * before), T{0}); }
+};
+
+/// Weights stay; what arrives is x u times them.
+template <class T>
+struct DepressingRule {
+  static constexpr bool kLearns = false, kTriplet = false;
+};
+
+/// A rule with the traces of its sources (plus) and targets (minus).
+template <class T, class RuleOf>
+struct Learning {
+  using Rule = RuleOf;
+  Rule rule;
+  Decay<T> plus, minus;
+};
+
+/// Brings a weight up to date: the target's spikes after step `from` up to `upto` (both less the delay), with the source's trace `pre` at
+/// `from`. spikes is left at the newest of those not after `upto`.
+template <class T, class L, class Spike>
+inline T catch_up(const L& learning, T weight, const Spike*& spikes, std::uint32_t from, std::uint32_t upto, T pre) noexcept {
+  while (spikes->step > upto) ++spikes;
+  const Spike* oldest = spikes;
+  while (oldest->step > from) ++oldest;
+  while (oldest != spikes) {
+    --oldest;
+    weight = learning.rule.post(weight, pre * learning.plus(oldest->step - from), *oldest);
+  }
+  return weight;
+}
+
+/// The weight after a spike of the source, `delay` steps from the target.
+template <class T, class L, class Spike>
+inline T learn(const L& learning, T weight, const Spike* spikes, const LearningSpike<T>& spike, std::uint32_t delay) noexcept {
+  const std::uint32_t upto = spike.sent - delay;
+  weight = catch_up(learning, weight, spikes, spike.last - delay, upto, spike.pre);
+  spikes += spikes->step == upto;  // a pair at once is no pair
+  return learning.rule.pre(weight, spikes->trace * learning.minus(upto - spikes->step), spike.before);
+}
+
+/// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on. posts: of the target at `origin` of
+/// the row and of those after it.
+template <class T, class L>
+void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t count, std::uint32_t delay, int shift,
+                      const PostSpikes<T, L::Rule::kTriplet>& posts, std::size_t origin, T* row) noexcept {
+  const std::uint32_t first = delay << shift, size = std::uint32_t{1} << shift;
+  for (std::size_t i = 0; i < count; ++i) {
+    LearningSpike<T>& spike = spikes[i];
+    if (spike.at - first >= size) continue;
+    if (i + 1 < count)  // lists lie anywhere in memory; from the fourth line on the processor sees for itself
+      for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(spikes[i + 1].next + line * (64 / sizeof(Synapse<T>)), 1, 2);
+    Synapse<T>* s = spike.next;
+    for (std::uint32_t place; (place = s->at - first) < size; ++s) {
+      if constexpr (L::Rule::kLearns) {
+        // targets lie anywhere too; behind the end of a list this is of another, or nowhere
+        posts.fetch(std::size_t{s[kListMargin].at & (size - 1)} - origin);
+        s->weight = learn(learning, s->weight, posts.of(place - origin), spike, delay);
+        row[place] = row[place] + s->weight;
+      } else {
+        row[place] = row[place] + s->weight * spike.pre;
+      }
+    }
+    spike.next = s, spike.at = s->at;
+  }
+}
+
+}  // namespace apical::kernels
