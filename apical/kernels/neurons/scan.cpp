@@ -16,23 +16,6 @@
 #include "apical/kernels/neurons/scan_tile.h"
 #include "apical/kernels/simd.h"
 
-// Every member of the family: reset none never reads reset_at (the driver sets same_step).
-#define APICAL_FORMS(F)          \
-  F(hard, ge, same_step)         \
-  F(hard, gt, same_step)         \
-  F(hard, ge, next_step)         \
-  F(hard, gt, next_step)         \
-  F(hard, ge, next_step_decayed) \
-  F(hard, gt, next_step_decayed) \
-  F(soft, ge, same_step)         \
-  F(soft, gt, same_step)         \
-  F(soft, ge, next_step)         \
-  F(soft, gt, next_step)         \
-  F(soft, ge, next_step_decayed) \
-  F(soft, gt, next_step_decayed) \
-  F(none, ge, same_step)         \
-  F(none, gt, same_step)
-
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
 namespace {
@@ -173,7 +156,7 @@ void forward_tile(const scan::Forward& f, size_t begin, size_t end) {
 #define APICAL_CASE(R, C, A)                                                                  \
   if (f.lif.reset == Reset::R && f.lif.compare == Compare::C && f.lif.reset_at == ResetAt::A) \
     return forward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(f, begin, end - begin);
-  APICAL_FORMS(APICAL_CASE)
+  APICAL_LIF_FORMS(APICAL_CASE)
 #undef APICAL_CASE
 }
 
@@ -184,7 +167,7 @@ void backward_tile(const scan::Backward& b, size_t begin, size_t end, float* scr
 #define APICAL_CASE(R, C, A)                                                                  \
   if (b.lif.reset == Reset::R && b.lif.compare == Compare::C && b.lif.reset_at == ResetAt::A) \
     return backward_form<LifForm<Reset::R, Compare::C, ResetAt::A>>(b, begin, n, scratch, lane_decay);
-  APICAL_FORMS(APICAL_CASE)
+  APICAL_LIF_FORMS(APICAL_CASE)
 #undef APICAL_CASE
 }
 
@@ -201,21 +184,18 @@ HWY_EXPORT(backward_tile);
 
 using scan::kTile;
 
-// Whether rows [T, N] that a scan writes go past the caches, without being fetched first: from 16 MiB on, which with as much that is read
-// fills the last cache of most machines, so that they would be gone from it before anybody reads them (a fifth of the time at 4 Mi neuron
-// steps). Vectors must lie on their alignment.
-bool past_caches(const float* rows, std::size_t T, std::size_t N) noexcept {
+}  // namespace
+
+bool scan::past_caches(const float* rows, std::size_t T, std::size_t N) noexcept {
   constexpr std::size_t alignment = 64;
   return rows && T * N * sizeof(float) >= (std::size_t{16} << 20) && N % (alignment / sizeof(float)) == 0 &&
          reinterpret_cast<std::uintptr_t>(rows) % alignment == 0;
 }
 
-Lif normal(Lif lif) {
+Lif scan::normal(Lif lif) noexcept {
   if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;
   return lif;
 }
-
-}  // namespace
 
 float* scan::scratch_of(std::size_t floats) {
   thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
@@ -229,7 +209,7 @@ float* scan::scratch_of(std::size_t floats) {
 
 void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const float* x, std::size_t T, std::size_t N,
                  const float* v0, float* v, std::uint64_t* spikes, float* spikes_f, float* h_saved, bool constant_x) noexcept {
-  const scan::Forward f{normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N, past_caches(spikes_f, T, N)};
+  const scan::Forward f{scan::normal(lif), decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N, scan::past_caches(spikes_f, T, N)};
   const bool plain_level = scalar_level();
   parallel_for(0, (N + kTile - 1) / kTile, scan::tiles_a_task(T), [&](std::size_t first, std::size_t last) {
     for (std::size_t tile = first; tile < last; ++tile) {
@@ -247,7 +227,7 @@ void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay
                   const float* grad_s, const float* grad_v_last, std::size_t T, std::size_t N, float* grad_x, float* grad_v0,
                   double* grad_decay, bool constant_x, const Pool2d* pool) noexcept {
   const bool each = decay && decay_n > 1;
-  const scan::Backward b{normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N, pool, past_caches(constant_x ? nullptr : grad_x, T, N)};
+  const scan::Backward b{scan::normal(lif), surrogate, decay, each, x, v0, grad_s, grad_v_last, T, N, grad_x, grad_v0, constant_x ? 0 : N, pool, scan::past_caches(constant_x ? nullptr : grad_x, T, N)};
   const bool plain_level = scalar_level();
   const std::size_t tiles = (N + kTile - 1) / kTile;
   std::vector<double> sums(grad_decay && !each ? tiles : 0);
