@@ -19,23 +19,32 @@ namespace apical::kernels {
 
 inline constexpr std::uint32_t kFirstStep = std::uint32_t{1} << 26;  ///< above any delay
 
-/// exp(-lag dt/tau), and 0 from `reach` on, where it is below 1e-9 (float: a weight does not show it) or 1e-17 (double).
+/// exp(-lag dt/tau) for lag >= 1, and 0 from `reach` on, where it is below 1e-9 (float: a weight does not show it) or 1e-17 (double). Also
+/// 0 for lags of 0 and below. The product of two tables: both stay in the first level cache.
 template <class T>
 class Decay {
  public:
   static constexpr double kLeast = sizeof(T) == 4 ? 1e-9 : 1e-17;
   Decay() = default;
-  Decay(double tau, double dt) : per_step_(dt / tau), table_() {
-    for (std::uint32_t n = 0; n * per_step_ <= -std::log(kLeast); ++n) table_.push_back(static_cast<T>(std::exp(-(n * per_step_))));
-    table_.push_back(0);
+  Decay(double tau, double dt) : per_step_(dt / tau), coarse_() {
+    for (std::uint32_t n = 0; n < kFine; ++n) fine_[n] = static_cast<T>(std::exp(-((n + 1) * per_step_)));
+    for (std::uint32_t n = 0; n * kFine * per_step_ <= -std::log(kLeast); ++n)
+      coarse_.push_back(static_cast<T>(std::exp(-(n * kFine * per_step_))));
+    coarse_.push_back(0);
   }
-  std::uint32_t reach() const noexcept { return static_cast<std::uint32_t>(table_.size() - 1); }
-  T operator()(std::uint32_t lag) const noexcept { return table_[std::min(lag, reach())]; }
+  std::uint32_t reach() const noexcept { return last() * kFine + 1; }
+  T operator()(std::uint32_t lag) const noexcept {
+    const std::uint32_t n = lag - 1;
+    return coarse_[std::min(n / kFine, last())] * fine_[n % kFine];
+  }
   double exact(std::uint32_t lag) const noexcept { return lag < reach() ? std::exp(-(lag * per_step_)) : 0; }
 
  private:
+  static constexpr std::uint32_t kFine = 64;
+  std::uint32_t last() const noexcept { return static_cast<std::uint32_t>(coarse_.size() - 1); }
   double per_step_ = 1;
-  std::vector<T> table_{0};
+  T fine_[kFine] = {};
+  std::vector<T> coarse_{0};
 };
 
 /// A spike of a target: `trace` is the sum over its spikes up to this one, each decayed (nearest neighbour: 1); `before`, of a triplet
@@ -64,9 +73,10 @@ class PostSpikes {
     __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 3);
   }
   std::size_t size() const noexcept { return size_; }
-  /// Spikes up to step `old` are no longer asked for; one of them (or never) stays as the end of the list.
+  static constexpr std::size_t kAtOnce = 2;  ///< spikes that can be looked at without asking whether they are old
+  /// Spikes up to step `old` are no longer asked for; the first of them (or never), and kAtOnce more, stay.
   void add(std::size_t target, const Spike& spike, std::uint32_t old) {
-    if (of(target)[size_ - 2].step > old) grow();
+    if (of(target)[size_ - 2 - kAtOnce].step > old) grow();
     Spike* first = spikes_.data() + target * size_;
     std::copy_backward(first, first + size_ - 1, first + size_);
     *first = spike;
@@ -74,9 +84,10 @@ class PostSpikes {
 
  private:
   void grow() {
-    HugeArray<Spike> wider(targets_ * size_ * 2);
-    for (std::size_t i = 0; i < targets_; ++i) std::copy_n(of(i), size_, wider.data() + 2 * i * size_);
-    spikes_ = std::move(wider), size_ *= 2;
+    const std::size_t wide = 2 * size_ + 8;  // an odd number of lines: the newest spikes of all targets spread over the whole cache
+    HugeArray<Spike> wider(targets_ * wide);
+    for (std::size_t i = 0; i < targets_; ++i) std::copy_n(of(i), size_, wider.data() + i * wide);
+    spikes_ = std::move(wider), size_ = wide;
   }
   std::size_t targets_, size_ = 8;
   HugeArray<Spike> spikes_;
@@ -95,21 +106,23 @@ struct LearningSpike {
 // Rules: post(w, k, spike) the weight after a spike of the target, with the source's trace k; pre(w, k, before) after one of the source,
 // with the target's trace k. With k = 0 both are w, bit for bit. Weights are 0 to Wmax.
 
-template <class T>
-T power(T x, T mu) {
-  return mu == 1 ? x : mu == 0 ? T{1} : std::pow(x, mu);
+// x^mu, or anything finite where it is multiplied by a k of 0. Any: not only 0 and 1, for which there is no call that costs all registers.
+template <bool kAny, class T>
+T power(T x, T mu, T k) {
+  if constexpr (kAny) return k == 0 ? T{0} : std::pow(x, mu);
+  return mu == 1 ? x : T{1};
 }
 
 /// w += lambda Wmax (1 - w/Wmax)^mu_plus k, at most Wmax; w -= alpha lambda Wmax (w/Wmax)^mu_minus k, at least 0.
 /// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
-template <class T>
+template <class T, bool kAnyMu>
 struct StdpRule {
   static constexpr bool kLearns = true, kTriplet = false;
   T up, down, Wmax, inverse, mu_plus, mu_minus;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept {
-    return std::min(w + up * power(std::max(1 - w * inverse, T{0}), mu_plus) * k, Wmax);
+    return std::min(w + up * power<kAnyMu>(std::max(1 - w * inverse, T{0}), mu_plus, k) * k, Wmax);
   }
-  T pre(T w, T k, T) const noexcept { return std::max(w - down * power(w * inverse, mu_minus) * k, T{0}); }
+  T pre(T w, T k, T) const noexcept { return std::max(w - down * power<kAnyMu>(w * inverse, mu_minus, k) * k, T{0}); }
 };
 
 /// w += lambda w^mu k; w -= lambda alpha w k, at least 0. Source: Morrison, Aertsen, Diesmann, Neural Comput. 19 (2007) 1437-1467, eq. 5;
@@ -118,7 +131,7 @@ template <class T>
 struct PowerLawRule {
   static constexpr bool kLearns = true, kTriplet = false;
   T lambda, down, mu;
-  T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power(w, mu) * k; }
+  T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power<true>(w, mu, k) * k; }
   T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
 };
 
@@ -144,6 +157,7 @@ struct DepressingRule {
 template <class T, class RuleOf>
 struct Learning {
   using Rule = RuleOf;
+  static constexpr std::size_t kAtOnce = PostSpikes<T, Rule::kTriplet>::kAtOnce;
   Rule rule;
   Decay<T> plus, minus;
 };
@@ -153,12 +167,13 @@ struct Learning {
 template <class T, class L, class Spike>
 inline T catch_up(const L& learning, T weight, const Spike*& spikes, std::uint32_t from, std::uint32_t upto, T pre) noexcept {
   while (spikes->step > upto) ++spikes;
-  const Spike* oldest = spikes;
+  // Most often there are a few: as many are taken always, those before `from` with a trace of 0. No branch depends on how many there are.
+  const Spike* oldest = spikes + L::kAtOnce;
   while (oldest->step > from) ++oldest;
-  while (oldest != spikes) {
+  do {
     --oldest;
     weight = learning.rule.post(weight, pre * learning.plus(oldest->step - from), *oldest);
-  }
+  } while (oldest != spikes);
   return weight;
 }
 
