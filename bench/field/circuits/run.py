@@ -23,7 +23,7 @@ SCRIPTS = {w: {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"} for 
     "cuba_stdp": {"nest-simulator": "nest_cuba_stdp.py"}, "brunel": {"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"},
     "microcircuit": {"nest-simulator": "nest_microcircuit.py"}}
 TIMES = {w: m["time"] for w, m in models.VOGELS_ABBOTT.items()} | {"cuba_stdp": models.STDP["time"], "brunel": 1000.0, "microcircuit": 1000.0}
-NOT_YET = ("coba", "hh_coba", "cuba_stdp", "microcircuit")  # of Apical; the microcircuit at full scale takes NEST 7 GB and an hour
+NOT_YET = ("cuba_stdp", "microcircuit")  # of Apical; the microcircuit at full scale takes NEST 7 GB and an hour
 SEEDS, QUICK_SEEDS, QUICK_MS = 10, 3, 300.0
 
 
