@@ -72,14 +72,16 @@ Workload brunel(const Options& options, double) {
   return w;
 }
 
-Workload cuba(const Options& options, double w_in, const Parameters& p, bool kick, bool bernoulli) {
+// The network of Vogels and Abbott, in the variants of Brette et al. 2007.
+Workload vogels_abbott(const Options& options, const char* model, double w_ex, double w_in, const Parameters& p, bool kick,
+                       bool bernoulli = false) {
   Workload w{Network(options)};
-  const auto e = w.add("E", "iaf_psc_exp", 3200, p, 500), i = w.add("I", "iaf_psc_exp", 800, p, 500);
+  const auto e = w.add("E", model, 3200, p, 500), i = w.add("I", model, 800, p, 500);
   for (const auto to : {e, i}) {
-    w.net.connect(e, to, bernoulli ? Rule::pairwise_bernoulli(0.02) : Rule::fixed_indegree(64), {.weight = 16.2, .delay = 0.1});
+    w.net.connect(e, to, bernoulli ? Rule::pairwise_bernoulli(0.02) : Rule::fixed_indegree(64), {.weight = w_ex, .delay = 0.1});
     w.net.connect(i, to, bernoulli ? Rule::pairwise_bernoulli(0.02) : Rule::fixed_indegree(16), {.weight = w_in, .delay = 0.1});
   }
-  if (kick) w.net.connect(PoissonGenerator{.rate = 300, .start = 1, .stop = 51}, e.slice(0, 50), 16.2, 0.1);
+  if (kick) w.net.connect(PoissonGenerator{.rate = 300, .start = 1, .stop = 51}, e.slice(0, 50), w_ex, 0.1);
   w.ports = 2;
   return w;
 }
@@ -88,9 +90,28 @@ Parameters cuba_neuron(Value V_m) {
           {"tau_m", 20.0}, {"tau_syn_ex", 5.0}, {"tau_syn_in", 10.0}, {"t_ref", 5.0}};
 }
 // NEST's brette_et_al_2007/cuba.py.
-Workload cuba_nest(const Options& options, double) { return cuba(options, -139.5, cuba_neuron(-49.0), true, false); }
+Workload cuba_nest(const Options& options, double) { return vogels_abbott(options, "iaf_psc_exp", 16.2, -139.5, cuba_neuron(-49.0), true); }
 // Brian2's CUBA.py; its weights are mV of a current variable: 1.62 mV = 16.2 pA * tau_m / C_m.
-Workload cuba_brian(const Options& options, double) { return cuba(options, -90.0, cuba_neuron(Value::uniform(-60, -50)), false, true); }
+Workload cuba_brian(const Options& options, double) {
+  return vogels_abbott(options, "iaf_psc_exp", 16.2, -90.0, cuba_neuron(Value::uniform(-60, -50)), false, true);
+}
+// coba.py and hh_coba.py beside it.
+Workload coba(const Options& options, double) {
+  return vogels_abbott(options, "iaf_cond_exp", 6, -67,
+                       {{"E_L", -60.0},
+                        {"V_m", -60.0},
+                        {"V_th", -50.0},
+                        {"V_reset", -60.0},
+                        {"C_m", 200.0},
+                        {"g_L", 10.0},
+                        {"E_ex", 0.0},
+                        {"E_in", -80.0},
+                        {"tau_syn_ex", 5.0},
+                        {"tau_syn_in", 10.0},
+                        {"t_ref", 5.0}},
+                       true);
+}
+Workload hh_coba(const Options& options, double) { return vogels_abbott(options, "hh_cond_exp_traub", 6, -67, {}, true); }
 
 // NEST's brette_et_al_2007/cuba_stdp.py.
 Workload cuba_stdp(const Options& options, double) {
@@ -285,7 +306,8 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
 
 int run(int argc, char** argv) {
   const std::map<std::string, Workload (*)(const Options&, double)> workloads{
-      {"brunel", brunel}, {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
+      {"brunel", brunel},   {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian},    {"coba", coba},
+      {"hh_coba", hh_coba}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
   CLI::App app("published circuits");
   Arguments args;
   app.add_option("workload", args.workload)->required()->check(CLI::IsMember(workloads));

@@ -20,7 +20,7 @@ VOGELS_ABBOTT = {
     "cuba_brian": {"model": "iaf_psc_exp", "rule": "pairwise", "kick": False, "time": 1000.0, "weights": (16.2, -90.0),
                    "parameters": {"E_L": -49.0, "V_th": -50.0, "V_reset": -60.0, "C_m": 200.0, "tau_m": 20.0, "tau_syn_ex": 5.0, "tau_syn_in": 10.0, "t_ref": 5.0}},
     "coba": {"model": "iaf_cond_exp", "rule": "fixed_indegree", "kick": True, "time": 1000.0, "weights": (6.0, -67.0),
-             "parameters": {"E_L": -60.0, "V_th": -50.0, "V_reset": -60.0, "C_m": 200.0, "g_L": 10.0, "E_ex": 0.0, "E_in": -80.0, "tau_syn_ex": 5.0,
+             "parameters": {"E_L": -60.0, "V_m": -60.0, "V_th": -50.0, "V_reset": -60.0, "C_m": 200.0, "g_L": 10.0, "E_ex": 0.0, "E_in": -80.0, "tau_syn_ex": 5.0,
                             "tau_syn_in": 10.0, "t_ref": 5.0}},
     "hh_coba": {"model": "hh_cond_exp_traub", "rule": "fixed_indegree", "kick": True, "time": 1000.0, "weights": (6.0, -67.0),
                 "parameters": {"g_Na": 20000.0, "g_K": 6000.0, "g_L": 10.0, "C_m": 200.0, "E_Na": 50.0, "E_K": -90.0, "E_L": -60.0, "E_ex": 0.0, "E_in": -80.0,

@@ -23,7 +23,6 @@ SCRIPTS = {w: {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"} for 
     "cuba_stdp": {"nest-simulator": "nest_cuba_stdp.py"}, "brunel": {"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"},
     "microcircuit": {"nest-simulator": "nest_microcircuit.py"}}
 TIMES = {w: m["time"] for w, m in models.VOGELS_ABBOTT.items()} | {"cuba_stdp": models.STDP["time"], "brunel": 1000.0, "microcircuit": 1000.0}
-NOT_YET = ("coba", "hh_coba")  # of Apical
 SEEDS, QUICK_SEEDS, QUICK_MS = 10, 3, 300.0
 
 
@@ -92,7 +91,7 @@ def measure(args, workload):
 
 def main():
     args = field.arguments(__doc__)
-    rows = [row for workload in SCRIPTS if workload not in NOT_YET for row in measure(args, workload)]
+    rows = [row for workload in SCRIPTS for row in measure(args, workload)]
     field.publish(args, "circuits", rows, ["workload", "threads", "bio", "rates", "built in", "delivery"], __doc__)
 
 
