@@ -12,6 +12,7 @@
 #include "apical/base/units.h"
 #include "apical/brain/description.h"
 #include "apical/brain/fi.h"
+#include "apical/brain/plasticity.h"
 #include "cli/verbs.h"
 
 namespace apical::cli {
@@ -39,36 +40,39 @@ Json to_json(const ModelInfo& m, bool neuron) {
 }
 
 void add_models(CLI::App& brain) {
-  auto* sub = brain.add_subcommand("models", "The neuron models and devices");
+  auto* sub = brain.add_subcommand("models", "The neuron models, synapses and devices");
   auto json = std::make_shared<bool>(false);
   sub->add_flag("--json", *json, "Print one JSON document with all parameters");
   sub->callback([=] {
-    Json neurons = Json::array(), devices = Json::array();
+    Json neurons = Json::array(), synapses = Json::array(), devices = Json::array();
     std::vector<std::vector<std::string>> rows;
     for (const auto& m : brain::models()) neurons.push_back(to_json(m, true)), rows.push_back({m.name, m.text});
     rows.push_back({"", ""});
+    for (const auto& m : brain::synapse_models()) synapses.push_back(to_json(m, false)), rows.push_back({m.name, m.text});
+    rows.push_back({"", ""});
     for (const auto& m : brain::device_models()) devices.push_back(to_json(m, false)), rows.push_back({m.name, m.text});
-    if (*json) return print({{"models", neurons}, {"devices", devices}});
+    if (*json) return print({{"models", neurons}, {"synapses", synapses}, {"devices", devices}});
     std::fputs(aligned(rows).c_str(), stdout);
     std::printf("\nParameters and equations: apical brain model NAME\n");
   });
 }
 
-const ModelInfo& neuron_or_device(const std::string& name, bool& neuron) {
-  for (const auto& m : brain::device_models())
-    if (m.name == name) return neuron = false, m;
+const ModelInfo& any_model(const std::string& name, bool& neuron) {
+  for (const auto* others : {&brain::device_models(), &brain::synapse_models()})
+    for (const auto& m : *others)
+      if (m.name == name) return neuron = false, m;
   return neuron = true, brain::model_info(name);
 }
 
 void add_model(CLI::App& brain) {
-  auto* sub = brain.add_subcommand("model", "Equations and parameters of a model or device");
+  auto* sub = brain.add_subcommand("model", "Equations and parameters of a neuron model, synapse or device");
   auto name = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   sub->add_option("NAME", *name, "Its name; apical brain models lists them")->required();
   sub->add_flag("--json", *json, "Print one JSON document");
   sub->callback([=] {
     bool neuron = true;
-    const ModelInfo& m = neuron_or_device(*name, neuron);
+    const ModelInfo& m = any_model(*name, neuron);
     if (*json) return print(to_json(m, neuron));
     std::printf("%s: %s\n", m.name.c_str(), m.text.c_str());
     if (neuron)

@@ -7,6 +7,7 @@
 #include "apical/base/log.h"
 #include "apical/base/text.h"
 #include "apical/base/units.h"
+#include "apical/brain/plasticity.h"
 
 namespace apical::brain {
 namespace {
@@ -282,12 +283,18 @@ class Reader {
 
   void connect(Described& d, const std::string& name) const {
     const Table t(c_, "connection." + name);
-    std::vector<std::string> keys{"from", "to", "rule", "weight", "delay", "allow_autapses", "allow_multapses"};
+    std::vector<std::string> keys{"from", "to", "rule", "weight", "delay", "allow_autapses", "allow_multapses", "synapse_model"};
     const Rule r = rule(t, keys);
-    t.allow_only(keys);
-    for (const Range& to : ranges(d, t, "to"))
-      for (const Range& from : ranges(d, t, "from"))
-        located(t.where(), [&] { d.network.connect(from.neurons, to.neurons, r, synapses(d, t, to.index, false)); });
+    const ModelInfo learns = located(t.where("synapse_model"), [&] { return synapse_info(t.text("synapse_model", "static_synapse")); });
+    t.allow_only(keys_of(learns, keys));
+    for (const Range& to : ranges(d, t, "to")) {
+      Synapses s = synapses(d, t, to.index, false);
+      s.model = learns.name;
+      for (const auto& p : learns.parameters)  // those in pA are weights
+        if (t.has(p.name))
+          s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? model_info(d.populations[to.index].model).weight_unit : p.unit);
+      for (const Range& from : ranges(d, t, "from")) located(t.where(), [&] { d.network.connect(from.neurons, to.neurons, r, s); });
+    }
   }
 
   const ModelInfo& device_info(const Table& t, bool recorder) const {

@@ -126,6 +126,22 @@ TEST(Description, WithoutRecordsEverySpikeIsRecorded) {
   EXPECT_EQ(d.spikes[1].record->population.size, 5u);
 }
 
+TEST(Description, SynapsesLearn) {
+  Described d = from(
+      "[simulation]\nseed = 5\n[population.x]\nmodel = \"iaf_psc_exp\"\nn = 20\n[device.p]\nmodel = \"poisson_generator\"\n"
+      "rate = \"16 kHz\"\nto = \"x\"\nweight = 60\n[connection.c]\nfrom = \"x\"\nto = \"x\"\nrule = \"fixed_indegree\"\nindegree = 5\n"
+      "weight = 35\nsynapse_model = \"stdp_synapse\"\nlambda = 0.05\nWmax = \"0.07 nA\"\n");
+  Network net({.seed = 5});
+  const auto x = net.create("iaf_psc_exp", 20);
+  const auto c =
+      net.connect(x, x, Rule::fixed_indegree(5), {.weight = 35, .model = "stdp_synapse", .parameters = {{"lambda", 0.05}, {"Wmax", 70}}});
+  net.connect(PoissonGenerator{.rate = 16000}, x, 60);
+  net.simulate(200), d.network.simulate(200);
+  const auto want = net.synapses(c).weight, got = d.network.synapses(c).weight;
+  EXPECT_EQ(got, want);
+  EXPECT_NE(got, std::vector<double>(want.size(), 35.0)) << "nothing was learnt";
+}
+
 TEST(Description, ACheckpointGoesOnBitForBit) {
   const auto path = std::filesystem::temp_directory_path() / "apical_circuit_checkpoint";
   Described whole = from(small), first = from(small), second = from(small, {"simulation.time=1s"});
@@ -181,6 +197,8 @@ TEST(Description, WhatCannotBeIsNamedByFileAndKey) {
       {"connection.all.to=e[90:101]", "'e[90:101]' are no neurons of 'e'", "connection.all.to", "e[0:100]"},
       {"connection.all.to=e[5:5]", "are no neurons", "connection.all.to", ""},
       {"connection.some.from=a", "one_to_one needs as many sources as targets", "connection.some: 40 and 10", ""},
+      {"connection.some.synapse_model=stdp_synapsis", "no synapse model", "connection.some.synapse_model", "Did you mean 'stdp_synapse'"},
+      {"connection.some.lambda=0.1", "unknown key 'lambda'", "connection.some", ""},
       {"device.drive.model=poison_generator", "no device", "device.drive.model", "Did you mean 'poisson_generator'"},
       {"device.drive.model=multimeter", "no device", "device.drive.model", ""},
       {"device.drive.rate=15 mV", "'rate' must be in Hz, not in mV", "device.drive.rate", ""},

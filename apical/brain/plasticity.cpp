@@ -51,17 +51,22 @@ const std::vector<ModelInfo>& synapse_models() {
   return all;
 }
 
+const ModelInfo& synapse_info(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& m : synapse_models()) {
+    if (m.name == name) return m;
+    names.push_back(m.name);
+  }
+  throw usage_error("no synapse model is called '" + std::string(name) + "'", {}, did_you_mean(name, names));
+}
+
 Plasticity make_plasticity(std::string_view model, const std::map<std::string, double>& parameters, double dt) {
   static constexpr SynapseKind kinds[] = {SynapseKind::fixed,     SynapseKind::stdp,    SynapseKind::nearest,
                                           SynapseKind::power_law, SynapseKind::triplet, SynapseKind::depressing};
+  const ModelInfo& info = synapse_info(model);
+  Plasticity p{.kind = kinds[&info - synapse_models().data()], .parameters = {}};
   std::vector<std::string> names;
-  for (const auto& m : synapse_models()) names.push_back(m.name);
-  const auto found = std::find(names.begin(), names.end(), model);
-  if (found == names.end()) throw usage_error("no synapse model is called '" + std::string(model) + "'", {}, did_you_mean(model, names));
-  const auto index = static_cast<std::size_t>(found - names.begin());
-  Plasticity p{.kind = kinds[index], .parameters = {}};
-  for (const auto& info : synapse_models()[index].parameters) p.parameters[info.name] = info.standard;
-  names.clear();
+  for (const auto& parameter : info.parameters) p.parameters[parameter.name] = parameter.standard;
   for (const auto& [name, value] : p.parameters) names.push_back(name);
   for (const auto& [name, value] : parameters) {
     if (!p.parameters.count(name))

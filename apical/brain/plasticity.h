@@ -15,6 +15,8 @@ namespace apical::brain {
 /// stdp_triplet_synapse, tsodyks2_synapse (short-term depression and facilitation). Weights of those that learn are 0 to Wmax.
 /// The time constants of a target's traces, tau_minus and tau_minus_triplet, are parameters of the target's population.
 const std::vector<ModelInfo>& synapse_models();
+/// Usage error with a did-you-mean.
+const ModelInfo& synapse_info(std::string_view name);
 
 inline constexpr double kLongestTau = 1e5;  ///< steps: decays are tables
 
