@@ -35,7 +35,7 @@ Json to_json(const ModelInfo& m, bool neuron) {
   if (neuron) j["weight_unit"] = m.weight_unit, j["equations"] = m.equations, j["variables"] = brain::make_model(m.name, {}, 0.1).variables;
   j["parameters"] = Json::array();
   for (const auto& p : m.parameters)
-    j["parameters"].push_back({{"name", p.name}, {"unit", p.unit}, {"default", or_null(p.standard)}, {"text", p.text}});
+    j["parameters"].push_back({{"name", p.name}, {"unit", p.unit}, {"default", p.list ? Json::array() : or_null(p.standard)}, {"text", p.text}});
   return j;
 }
 
@@ -79,7 +79,7 @@ void add_model(CLI::App& brain) {
       std::printf("\n%s\n\nw, the weight of a synapse: %s. Recorded: %s.\n", m.equations.c_str(), m.weight_unit.c_str(),
                   join(brain::make_model(m.name, {}, 0.1).variables, ", ").c_str());
     std::vector<std::vector<std::string>> rows{{"parameter", "default", "unit", "meaning"}};
-    for (const auto& p : m.parameters) rows.push_back({p.name, number(p.standard, 6), p.unit, p.text});
+    for (const auto& p : m.parameters) rows.push_back({p.name, p.list ? "[]" : number(p.standard, 6), p.unit, p.text});
     if (rows.size() > 1) std::printf("\n%s", aligned(rows).c_str());
   });
 }

@@ -126,8 +126,10 @@ void read_parameters(const Table& t, const ModelInfo& info, std::vector<std::str
   const std::size_t others = known.size();
   for (const auto& p : info.parameters) known.push_back(p.name);
   t.allow_only(known);
-  for (std::size_t i = others; i < known.size(); ++i)
-    if (t.has(known[i])) parameters.insert_or_assign(known[i], t.value(known[i], info.parameters[i - others].unit));
+  for (std::size_t i = others; i < known.size(); ++i) {
+    const ParameterInfo& p = info.parameters[i - others];
+    if (t.has(p.name)) parameters.insert_or_assign(p.name, p.list ? Value(t.reals(p.name, p.unit)) : t.value(p.name, p.unit));
+  }
 }
 
 class Reader {

@@ -126,6 +126,17 @@ TEST(Description, WithoutRecordsEverySpikeIsRecorded) {
   EXPECT_EQ(d.spikes[1].record->population.size, 5u);
 }
 
+TEST(Description, ParametersThatAreLists) {
+  const auto spikes = [](const std::string& lists) {
+    Described d = from("[population.x]\nmodel = \"gif_psc_exp\"\nn = 3\nI_e = \"0.2 nA\"\n" + lists);
+    d.network.simulate(300);
+    return d.network.spikes(d.populations[0].population);
+  };
+  EXPECT_GT(spikes(""), 10u);
+  EXPECT_LT(spikes("tau_sfa = [100, \"0.2 s\"]\nq_sfa = [\"5 mV\", 10]\n"), spikes("")) << "the threshold grows at each spike";
+  EXPECT_THROW(spikes("tau_sfa = 100\nq_sfa = [5]\n"), Error);
+}
+
 TEST(Description, SynapsesLearn) {
   Described d = from(
       "[simulation]\nseed = 5\n[population.x]\nmodel = \"iaf_psc_exp\"\nn = 20\n[device.p]\nmodel = \"poisson_generator\"\n"

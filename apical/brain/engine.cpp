@@ -7,6 +7,7 @@
 #include <chrono>
 #include <tuple>
 
+#include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/learning_lists.h"
 
@@ -30,6 +31,8 @@ struct Part {
   std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
   std::vector<std::vector<double>> current;                    // of each group; empty: no device
+  std::vector<std::uint32_t> words;                            // random ones of a step
+  std::vector<double> chances;
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
@@ -287,10 +290,20 @@ class EngineOf final : public Engine {
       }
       a.current = current.data();
     }
+    if (std::holds_alternative<kernels::GifPscExp>(g.model.step)) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
     a.spikes = bits + g.first_word + slice.begin / 64;
     const bool good = std::visit([&](const auto& m) { return kernels::neuron_step(m, a); }, g.model.step);
     if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
     return good;
+  }
+
+  // Numbers in (0, 1) for n neurons from word `first` of the group on: functions of seed, group, step and neuron.
+  const double* chances(Part<T>& part, std::size_t index, std::int64_t step, std::size_t first, std::size_t n) {
+    part.words.resize(std::max(part.words.size(), n)), part.chances.resize(part.words.size());
+    kernels::random_words(c_.options.seed, stream_id("fires") + index, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(first),
+                          n / 64, part.words.data());
+    for (std::size_t i = 0; i < n; ++i) part.chances[i] = (part.words[i] + 0.5) * 0x1p-32;
+    return part.chances.data();
   }
 
   void drive(Part<T>& part, const SpikeDevice& d, std::int64_t step) {

@@ -53,6 +53,11 @@ class Given {
     for (const auto& [name, value] : given) {
       if (std::find(known.begin(), known.end(), name) == known.end())
         throw usage_error(info.name + " has no parameter '" + name + "'", {}, did_you_mean(name, known));
+      const auto& info_of = *std::find_if(info.parameters.begin(), info.parameters.end(), [&](const auto& p) { return p.name == name; });
+      if (info_of.list) {
+        if (value.kind != Value::Kind::list) throw usage_error(name + " is a list", info.name);
+        continue;
+      }
       if (!value.constant() && name != "V_m")
         throw usage_error(name + " is the same for all neurons of a population", info.name, "Only V_m, where neurons start, may be drawn.");
       if (name != "V_min") value.check(name);
@@ -63,6 +68,10 @@ class Given {
     for (const auto& p : info_.parameters)
       if (p.name == name) return p.standard;
     throw internal_error(info_.name + " has no parameter " + name);
+  }
+  std::vector<double> list(const std::string& name) const {
+    const auto i = given_.find(name);
+    return i == given_.end() ? std::vector<double>{} : i->second.list;
   }
   bool has(const std::string& name) const { return given_.count(name) > 0; }
   double positive(const std::string& name) const {
@@ -260,6 +269,35 @@ void make_izhikevich(Model& model, const Given& given, double dt) {
   model.variables.push_back("U_m"), model.variable_state.push_back(1);
 }
 
+void make_gif(Model& model, const Given& given, double dt) {
+  const double C_m = given.positive("C_m"), g_L = given.positive("g_L"), E_L = given("E_L"), tau_m = C_m / g_L;
+  kernels::GifPscExp m{};
+  m.P33 = std::exp(-dt / tau_m), m.P30 = -std::expm1(-dt / tau_m) / g_L;
+  for (int k = 0; k < 2; ++k) {
+    const double tau = given.positive(k == 0 ? "tau_syn_ex" : "tau_syn_in");
+    m.P11[k] = std::exp(-dt / tau), m.P21[k] = propagators(tau, tau_m, C_m, dt).P32;
+  }
+  const auto elements = [&](const std::string& kind, int& count, double* decay, double* q) {
+    const auto taus = given.list("tau_" + kind), qs = given.list("q_" + kind);
+    if (taus.size() != qs.size() || taus.size() > m.kElements)
+      throw usage_error("tau_" + kind + " and q_" + kind + " need as many numbers as each other, at most " + std::to_string(m.kElements),
+                        std::to_string(taus.size()) + " and " + std::to_string(qs.size()));
+    for (const double tau : taus)
+      if (!(tau > 0 && std::isfinite(tau))) throw usage_error("tau_" + kind + " must be positive", number(tau) + " ms");
+    for (const double x : qs)
+      if (!std::isfinite(x)) throw usage_error("q_" + kind + " is not a finite number");
+    count = static_cast<int>(taus.size());
+    for (std::size_t k = 0; k < taus.size(); ++k) decay[k] = std::exp(-dt / taus[k]), q[k] = qs[k];
+  };
+  elements("stc", m.stc, m.P_stc, m.q_stc), elements("sfa", m.sfa, m.P_sfa, m.q_sfa);
+  m.I_e = given("I_e"), m.threshold = given("V_T_star") - E_L, m.v_reset = given("V_reset") - E_L,
+  m.per_Delta_V = 1 / given.positive("Delta_V");
+  m.lambda_h = given.not_negative("lambda_0") / 1000 * dt, m.refractory = refractory_steps(given, dt);
+  model.step = m, model.states = 5 + m.stc + m.sfa, model.ports = 2;
+  model.variables.insert(model.variables.end(), {"I_syn_ex", "I_syn_in", "E_sfa", "I_stc"});
+  model.variable_state.insert(model.variable_state.end(), {1, 2, 3, 4});
+}
+
 void make_parrot(Model& model, const Given&, double) { model.step = kernels::Parrot{}; }
 
 struct Entry {
@@ -373,6 +411,32 @@ const std::vector<Entry>& entries() {
           "dV_m/dt = 0.04 V_m^2 + 5 V_m + 140 - U_m + I_e + I (V_m in mV, t in ms)\ndU_m/dt = a (b V_m - U_m)\n"
           "spike that arrives: V_m += w\nV_m >= V_th: a spike; V_m = c, U_m += d"},
          make_izhikevich},
+        {{"gif_psc_exp",
+          "generalised integrate and fire: spikes by chance, spike-triggered currents and threshold; synaptic currents jump by the weight "
+          "(pA)",
+          with_defaults({{"E_L", -70},
+                         {"C_m", 80},
+                         {"g_L", 4},
+                         {"t_ref", 4},
+                         {"V_reset", -55},
+                         {"tau_syn_ex", 2},
+                         {"tau_syn_in", 2},
+                         {"I_e", 0},
+                         {"V_m", -70}},
+                        {{"V_T_star", "mV", "the threshold without spikes", -35},
+                         {"Delta_V", "mV", "how soft the threshold is", 0.5},
+                         {"lambda_0", "1/s", "spikes a second where the membrane is at the threshold", 1},
+                         {"tau_stc", "ms", "time constants of the spike-triggered currents", 0, true},
+                         {"q_stc", "pA", "how much each of them grows at a spike", 0, true},
+                         {"tau_sfa", "ms", "time constants of the parts of the threshold", 0, true},
+                         {"q_sfa", "mV", "how much each of them grows at a spike", 0, true}}),
+          "pA",
+          "C_m dV_m/dt = -g_L (V_m - E_L) - sum stc_i + I_syn_ex + I_syn_in + I_e + I\n"
+          "dI_syn_x/dt = -I_syn_x / tau_syn_x\nspike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w\n"
+          "dstc_i/dt = -stc_i / tau_stc_i, dsfa_i/dt = -sfa_i / tau_sfa_i\n"
+          "a spike by chance, lambda_0 exp((V_m - V_T_star - sum sfa_i) / Delta_V) a second; V_m = V_reset for t_ref, stc_i += q_stc_i, "
+          "sfa_i += q_sfa_i"},
+         make_gif},
         {{"parrot_neuron",
           "sends a spike in each step in which anything arrives, whatever its weight; V_m has no meaning",
           {},

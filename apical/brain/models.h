@@ -8,6 +8,7 @@
 
 #include "apical/brain/values.h"
 #include "apical/kernels/circuit/aeif.h"
+#include "apical/kernels/circuit/gif.h"
 #include "apical/kernels/circuit/hh.h"
 #include "apical/kernels/circuit/iaf.h"
 
@@ -18,6 +19,7 @@ using Parameters = std::map<std::string, Value>;
 struct ParameterInfo {
   std::string name, unit, text;
   double standard;
+  bool list = false;  ///< several numbers, none by default
 };
 struct ModelInfo {
   std::string name, text;
@@ -33,7 +35,7 @@ const ModelInfo& model_info(std::string_view name);
 struct Model {
   std::string name;
   std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
-               kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot>
+               kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp>
       step;
   double E_L;                          ///< mV: membranes in memory are relative to it; 0: they are as they are
   Value V_m;                           ///< mV, absolute: where neurons start

@@ -30,6 +30,7 @@ const Layers layers;
 }  // namespace
 
 void Value::check(const std::string& what) const {
+  if (kind == Kind::list) throw usage_error(what + " is one number, not a list");
   if (!std::isfinite(a) || !std::isfinite(b)) throw usage_error(what + " is not a finite number");
   if ((kind == Kind::normal || kind == Kind::lognormal) && b < 0) throw usage_error(what + " has a negative deviation", number(b));
   if (kind == Kind::uniform && !(a <= b)) throw usage_error(what + " is drawn from an empty range", number(a) + " to " + number(b));
@@ -69,6 +70,7 @@ double Draws::draw(const Value& v) {
     double x = v.a;
     switch (v.kind) {
       case Value::Kind::constant:
+      case Value::Kind::list:
         break;
       case Value::Kind::uniform:
         x = v.a + (v.b - v.a) * uniform();

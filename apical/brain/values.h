@@ -4,18 +4,22 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace apical::brain {
 
 /// A constant (a plain number converts), or what to draw it from.
 struct Value {
-  enum class Kind : std::uint8_t { constant, uniform, normal, lognormal };
+  enum class Kind : std::uint8_t { constant, uniform, normal, lognormal, list };
   Kind kind = Kind::constant;
   double a = 0, b = 0;  ///< constant a; uniform in [a, b); normal of mean a and deviation b; exp of such a normal
   double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
-  bool clip = false;  ///< outside [min, max]: to the nearest bound, else drawn again
+  bool clip = false;           ///< outside [min, max]: to the nearest bound, else drawn again
+  std::vector<double> list{};  ///< for the few parameters that are several numbers
 
   Value(double constant) : a(constant) {}
+  Value(std::vector<double> numbers) : kind(Kind::list), list(std::move(numbers)) {}
   static Value uniform(double low, double high) { return {Kind::uniform, low, high}; }
   static Value normal(double mean, double sd) { return {Kind::normal, mean, sd}; }
   static Value lognormal(double mean, double sd) { return {Kind::lognormal, mean, sd}; }

@@ -9,6 +9,7 @@
 #include "apical/kernels/circuit/aeif.h"
 #include "apical/kernels/circuit/deliver.h"
 #include "apical/kernels/circuit/draws.h"
+#include "apical/kernels/circuit/gif.h"
 #include "apical/kernels/circuit/hh.h"
 #include "apical/kernels/circuit/iaf.h"
 #include "apical/kernels/simd.h"
@@ -129,6 +130,25 @@ AeifCondExp model(int ports) {
           .refractory = 20};
 }
 template <>
+GifPscExp model(int ports) {
+  return {.stc = ports,
+          .sfa = 3 - ports,
+          .P33 = 0.99,
+          .P30 = 0.0004,
+          .P11 = {0.95, 0.9},
+          .P21 = {0.0003, 0.0002},
+          .P_stc = {0.9, 0.99},
+          .q_stc = {10, 4},
+          .P_sfa = {0.95, 0.995},
+          .q_sfa = {2, 1},
+          .I_e = 200,
+          .threshold = 10,
+          .v_reset = -1,
+          .per_Delta_V = 0.5,
+          .lambda_h = 0.1,
+          .refractory = 20};
+}
+template <>
 Izhikevich model(int ports) {
   return {.consistent = ports == 1,
           .dt = 0.1,
@@ -149,8 +169,8 @@ std::vector<double> course(int ports, bool with_current) {
   const auto m = model<Model>(ports);
   constexpr std::size_t kStates = NeuronArrays<Row>::kMostStates;
   constexpr bool traub = std::is_same_v<Model, HhCondExpTraub>, aeif = std::is_same_v<Model, AeifCondExp>,
-                 conductances = traub || aeif || std::is_same_v<Model, IafCond>;
-  std::vector<double> states(kStates * n), current(n), all;
+                 gif = std::is_same_v<Model, GifPscExp>, conductances = traub || aeif || std::is_same_v<Model, IafCond>;
+  std::vector<double> states(kStates * n), current(n), uniform(n), all;
   std::vector<float> refractory(n);
   std::vector<Row> in(2 * n);
   std::uint64_t spikes[n / 64];
@@ -160,8 +180,8 @@ std::vector<double> course(int ports, bool with_current) {
   std::size_t fired = 0;
   for (int t = 0; t < 400; ++t) {
     for (std::size_t i = 0; i < n; ++i) {
-      current[i] = random.uniform(-100, 500);
-      for (int k = 0; k < (conductances ? 2 : ports); ++k)
+      current[i] = random.uniform(-100, 500), uniform[i] = random.uniform(1e-9f, 1);
+      for (int k = 0; k < (conductances || gif ? 2 : ports); ++k)
         in[i + static_cast<std::size_t>(k) * n] = conductances          ? random.uniform(k ? -3 : 0, k ? 0 : 9)
                                                   : Model::kStates == 2 ? random.uniform(-1, 1.5)
                                                                         : random.uniform(k ? -50 : -20, k ? 0 : 90);
@@ -171,6 +191,7 @@ std::vector<double> course(int ports, bool with_current) {
                         .refractory = refractory.data(),
                         .in = {in.data(), in.data() + n},
                         .current = with_current ? current.data() : nullptr,
+                        .uniform = uniform.data(),
                         .spikes = spikes};
     for (std::size_t k = 0; k < kStates; ++k) a.state[k] = states.data() + k * n;
     EXPECT_TRUE(neuron_step(m, a));
@@ -182,7 +203,7 @@ std::vector<double> course(int ports, bool with_current) {
       all.push_back(s);
       fired += s;
       EXPECT_TRUE(!s || refractory[i] == 20);
-      if constexpr (!traub && !aeif) {
+      if constexpr (!traub && !aeif && !gif) {
         EXPECT_TRUE(!s || states[i] == m.v_reset);
       }
     }
@@ -204,6 +225,8 @@ TEST(Neurons, SameBitsAtEveryLevel) {
       same_at_every_level([&] { return course<IafCond, double>(ports, current); });
       same_at_every_level([&] { return course<Izhikevich, float>(ports, current); });
       same_at_every_level([&] { return course<Izhikevich, double>(ports, current); });
+      same_at_every_level([&] { return course<GifPscExp, float>(ports, current); });
+      same_at_every_level([&] { return course<GifPscExp, double>(ports, current); });
       same_at_every_level([&] { return course<AeifCondExp, float>(ports, current); });
       same_at_every_level([&] { return course<AeifCondExp, double>(ports, current); });
       same_at_every_level([&] { return course<HhCondExpTraub, float>(ports, current); });
@@ -219,8 +242,13 @@ TEST(Neurons, TellMembranesThatAreNoNumbers) {
       std::vector<double> v(64);
       std::vector<float> refractory(64), in(64);
       std::uint64_t spikes = 0;
-      const NeuronArrays<float> a{
-          .n = 64, .state = {v.data()}, .refractory = refractory.data(), .in = {in.data()}, .current = nullptr, .spikes = &spikes};
+      const NeuronArrays<float> a{.n = 64,
+                                  .state = {v.data()},
+                                  .refractory = refractory.data(),
+                                  .in = {in.data()},
+                                  .current = nullptr,
+                                  .uniform = nullptr,
+                                  .spikes = &spikes};
       EXPECT_TRUE(neuron_step(model<IafPscDelta>(1), a));
       in[37] = static_cast<float>(wrong);
       EXPECT_FALSE(neuron_step(model<IafPscDelta>(1), a)) << level;
