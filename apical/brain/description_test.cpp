@@ -133,7 +133,7 @@ TEST(Description, ParametersThatAreLists) {
     return d.network.spikes(d.populations[0].population);
   };
   EXPECT_GT(spikes(""), 10u);
-  EXPECT_LT(spikes("tau_sfa = [100, \"0.2 s\"]\nq_sfa = [\"5 mV\", 10]\n"), spikes("")) << "the threshold grows at each spike";
+  EXPECT_LT(spikes("tau_sfa = [\"100 ms\", \"0.2 s\"]\nq_sfa = [5, 10]\n"), spikes("")) << "the threshold grows at each spike";
   EXPECT_THROW(spikes("tau_sfa = 100\nq_sfa = [5]\n"), Error);
 }
 

@@ -63,7 +63,7 @@ TEST(Models, TheTableIsWhole) {
     for (const auto& p : m.parameters) {
       EXPECT_TRUE(parse_unit(p.unit)) << m.name << " " << p.name << " " << p.unit;
       EXPECT_FALSE(p.text.empty()) << m.name << " " << p.name;
-      standard.insert_or_assign(p.name, p.standard);
+      standard.insert_or_assign(p.name, p.list ? Value(std::vector<double>{}) : Value(p.standard));
     }
     EXPECT_NO_THROW(make_model(m.name, standard, 0.1)) << m.name;
   }
