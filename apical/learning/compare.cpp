@@ -1,5 +1,6 @@
 #include "apical/learning/compare.h"
 
+#include <cmath>
 #include <limits>
 
 namespace apical::learning {
@@ -67,11 +68,16 @@ std::vector<GradientComparison> compare_gradients(nn::Network& network, const nn
     c.norm_b = gb.norm().item<double>();
     const double both = c.norm_a * c.norm_b;
     c.cosine = both > 0 ? (ga * gb).sum().item<double>() / both : std::numeric_limits<double>::quiet_NaN();
-    c.largest_difference = (ga - gb).abs().max().item<double>();
-    c.largest = ga.abs().max().item<double>();
+    c.norm_of_difference = (ga - gb).norm().item<double>();
     all.push_back(std::move(c));
   }
   return all;
+}
+
+double relative_difference(const std::vector<GradientComparison>& all) {
+  double difference = 0, norm = 0;
+  for (const auto& g : all) difference += g.norm_of_difference * g.norm_of_difference, norm += g.norm_a * g.norm_a;
+  return norm > 0 ? std::sqrt(difference / norm) : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace apical::learning

@@ -104,12 +104,9 @@ double growth_alone(const RunContext& c, const Arm& arm, std::int64_t T) {
   return recipe::read_result(out / "result.json").get("rss_growth_mb").value_or(std::nan(""));
 }
 
-// Largest difference between the two gradients, relative to the largest entry.
 double difference(const Study& s, std::int64_t T, double tau) {
   Steps steps(s, {Rule::bptt}, T, tau, 1);
-  double worst = 0, largest = 0;
-  for (const auto& g : steps.compare(steps.batch(0))) worst = std::max(worst, g.largest_difference), largest = std::max(largest, g.largest);
-  return largest > 0 ? worst / largest : std::nan("");
+  return learning::relative_difference(steps.compare(steps.batch(0)));
 }
 
 // While SLTT trains.
