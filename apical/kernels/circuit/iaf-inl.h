@@ -181,3 +181,13 @@ APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O:
   r = O::select(fired, cell.refractory, O::max(O::sub(r, O::set(1)), O::set(0)));
   return fired;
 }
+
+// Whether a model takes its second form, kPorts == 2 (each cell says what that is).
+APICAL_FN bool second_form(const IafPscDelta& m) { return m.refractory_input; }
+APICAL_FN bool second_form(const IafCond& m) { return m.alpha; }
+APICAL_FN bool second_form(const Izhikevich& m) { return !m.consistent; }
+APICAL_FN bool second_form(const Parrot&) { return false; }
+template <class Model>
+APICAL_FN bool second_form(const Model& m) {
+  return m.ports == 2;
+}

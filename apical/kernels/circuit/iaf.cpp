@@ -17,14 +17,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/exp-inl.h"
 #include "apical/kernels/circuit/iaf-inl.h"
 
-bool second_form(const IafPscDelta& m) { return m.refractory_input; }
-bool second_form(const IafCond& m) { return m.alpha; }
-bool second_form(const Izhikevich& m) { return !m.consistent; }
-template <class Model>
-bool second_form(const Model& m) {
-  return m.ports == 2;
-}
-
 template <class Model, int kPorts, class Row>
 bool step(const Model& model, const NeuronArrays<Row>& a) {
   using O = Doubles;
@@ -67,8 +59,8 @@ bool cond_float(const IafCond& m, const NeuronArrays<float>& a) { return any_ste
 bool cond_double(const IafCond& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool izhikevich_float(const Izhikevich& m, const NeuronArrays<float>& a) { return any_step(m, a); }
 bool izhikevich_double(const Izhikevich& m, const NeuronArrays<double>& a) { return any_step(m, a); }
-bool parrot_float(const Parrot& m, const NeuronArrays<float>& a) { return step<Parrot, 1>(m, a); }
-bool parrot_double(const Parrot& m, const NeuronArrays<double>& a) { return step<Parrot, 1>(m, a); }
+bool parrot_float(const Parrot& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool parrot_double(const Parrot& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -114,18 +106,9 @@ bool reference(const Model& model, const NeuronArrays<Row>& a) {
   return strange == 0;
 }
 
-bool second_form(const IafPscDelta& m) { return m.refractory_input; }
-bool second_form(const IafCond& m) { return m.alpha; }
-bool second_form(const Izhikevich& m) { return !m.consistent; }
-bool second_form(const Parrot&) { return false; }
-template <class Model>
-bool second_form(const Model& m) {
-  return m.ports == 2;
-}
-
 template <class Model, class Row>
 bool reference(const Model& m, const NeuronArrays<Row>& a) {
-  return second_form(m) ? reference<Model, 2>(m, a) : reference<Model, 1>(m, a);
+  return plain::detail::second_form(m) ? reference<Model, 2>(m, a) : reference<Model, 1>(m, a);
 }
 
 }  // namespace
