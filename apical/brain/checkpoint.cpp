@@ -31,9 +31,9 @@ std::vector<double> description(const Circuit& c, const Engine& engine) {
   return d;
 }
 
-template <class T>
-Array column(const std::vector<T>& values) {
-  return Array::of<T>({values.size()}, {values.data(), values.size()});
+template <class Values>
+Array column(const Values& values) {
+  return Array::of<typename Values::value_type>({values.size()}, {values.data(), values.size()});
 }
 
 template <class T>
@@ -163,8 +163,9 @@ void Network::set_state(const Npz& npz, const std::string& where) {
   }
   auto groups = c.groups;
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    groups[g].state = get<double>(npz, "state" + std::to_string(g), groups[g].state.size(), where);
-    groups[g].refractory = get<float>(npz, "refractory" + std::to_string(g), groups[g].refractory.size(), where);
+    const auto state = get<double>(npz, "state" + std::to_string(g), groups[g].state.size(), where);
+    const auto refractory = get<float>(npz, "refractory" + std::to_string(g), groups[g].refractory.size(), where);
+    groups[g].state.assign(state.begin(), state.end()), groups[g].refractory.assign(refractory.begin(), refractory.end());
     groups[g].spikes = get<std::uint64_t>(npz, "spikes" + std::to_string(g), 1, where)[0];
   }
   Recorded recorded = read_recorded(c, npz, steps[0], where);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "apical/base/lines.h"
 #include "apical/brain/network.h"
 #include "apical/kernels/circuit/draws.h"
 
@@ -17,8 +18,8 @@ struct Group {
   std::uint32_t n, padded;
   std::uint32_t first;            ///< number of its first neuron in the network
   std::uint32_t first_word;       ///< of its spikes in a row of bits
-  std::vector<double> state;      ///< [model.states, padded]
-  std::vector<float> refractory;  ///< [padded]
+  Lines<double> state;            ///< [model.states, padded]
+  Lines<float> refractory;        ///< [padded]
   std::uint64_t spikes = 0;
   std::string name{};  ///< "": its number is
 };

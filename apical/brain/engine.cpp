@@ -30,9 +30,9 @@ struct Part {
   SynapseLists<T> lists;                                       // of all connections that do not learn
   std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
-  std::vector<std::vector<double>> current;                    // of each group; empty: no device
+  std::vector<Lines<double>> current;                          // of each group; empty: no device
   std::vector<std::uint32_t> words;                            // random ones of a step
-  std::vector<double> chances;
+  Lines<double> chances;
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number

@@ -3,12 +3,12 @@
 // last: element (c, y, x) of [C, H, W] lies at (y * W + x) * C + c, so that the outputs one event reaches are neighbours.
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "apical/base/lines.h"
 #include "apical/graph/graph.h"
 #include "apical/kernels/event_conv.h"
 #include "apical/kernels/event_pool.h"
@@ -23,23 +23,6 @@ enum class Kind : std::uint8_t {
 
 /// Graph index of each channel-last element of [C, H, W]; empty when the two orders are the same.
 std::vector<std::uint32_t> channel_last(const graph::Shape& shape);
-
-constexpr std::size_t cache_line = 64;
-
-/// std::vector's numbers from the start of a cache line on: rows of weights are read by whole lines, which would straddle two otherwise.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  LineAllocator() = default;
-  template <class U>
-  LineAllocator(const LineAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{cache_line})); }
-  void deallocate(T* p, std::size_t n) noexcept { ::operator delete(p, n * sizeof(T), std::align_val_t{cache_line}); }
-  template <class U>
-  bool operator==(const LineAllocator<U>&) const noexcept { return true; }
-};
-template <class T>
-using Lines = std::vector<T, LineAllocator<T>>;
 
 /// The memory of a session, laid out when a program is made: buffers one behind the other in one block, each at its own cache lines.
 /// None is used twice: a step may need any output of the step before (NodeSlot::changing).

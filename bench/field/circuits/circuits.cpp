@@ -1,5 +1,5 @@
 // Our side of the workload `circuits`: builds a published network, lets it run, prints one JSON line: times of the build and of `--runs`
-// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates and CV of populations, weights
+// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates, CV and correlation of populations, weights
 // of synapses that learn after the first stretch, memory,
 // and the limit: how many floats a second as many threads add to random places of a ring buffer of all delays.
 // --out FILE.npz takes the recorded spikes up to the end of the first stretch: <population>.times (ms), <population>.neurons.
@@ -14,6 +14,7 @@
 #include "apical/base/machine.h"
 #include "apical/base/philox.h"
 #include "apical/brain/network.h"
+#include "apical/brain/statistics.h"
 #include "apical/formats/npy.h"
 #include "apical/kernels/circuit/deliver.h"
 #include "bench/measure.h"
@@ -183,30 +184,6 @@ nlohmann::ordered_json describe_weights(Workload& w) {
   return {{"mean", mean}, {"sd", std::sqrt(square / n)}, {"q10", quantile(0.1)}, {"q90", quantile(0.9)}};
 }
 
-// Mean CV of the intervals of neurons with at least three spikes; -1: none.
-double mean_cv(const SpikeRecord& r) {
-  struct Sums {
-    std::int64_t last = -1;
-    double n = 0, sum = 0, square = 0;
-  };
-  std::vector<Sums> neurons(r.population.size);
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    Sums& s = neurons[r.neuron[i]];
-    if (s.last >= 0) {
-      const double gap = r.time(i) - static_cast<double>(s.last) * r.dt;
-      s.n += 1, s.sum += gap, s.square += gap * gap;
-    }
-    s.last = r.step[i];
-  }
-  double total = 0, count = 0;
-  for (const Sums& s : neurons) {
-    if (s.n < 2) continue;
-    const double mean = s.sum / s.n;
-    total += std::sqrt(std::max(0.0, s.square / s.n - mean * mean)) / mean, count += 1;
-  }
-  return count > 0 ? total / count : -1;
-}
-
 // Floats that `threads` threads add a second to random places of rings of so many floats each, synapses read one after the other.
 double random_adds_per_s(std::size_t floats, int threads) {
   constexpr std::size_t n = std::size_t{1} << 21;
@@ -244,7 +221,7 @@ void write_spikes(const Workload& w, const std::string& path) {
 struct Arguments {
   std::string workload, out;
   int threads = 2, runs = 5;
-  double time = 1000, warmup = 0, scale = 1;
+  double time = 1000, warmup = 100, scale = 1;  // warmup: as the peers'
   Options options;
 };
 
@@ -270,13 +247,15 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
   }
   const Timing& t = w.net.timing();
   const double runs = args.runs, delivery = t.delivery - before.delivery, passed = static_cast<double>(w.net.events() - events);
-  nlohmann::ordered_json rates, cvs;
+  nlohmann::ordered_json rates, cvs, correlations;
+  const double stop = w.net.time();
   double all = 0;
   for (std::size_t i = 0; i < w.recorded.size(); ++i) {
     const auto& r = w.recorded[i];
     const double n = static_cast<double>(w.net.spikes(r.all) - spikes[i]);
     all += n;
-    rates[r.name] = n / r.all.size / (runs * args.time / 1000), cvs[r.name] = mean_cv(*r.spikes);
+    const Activity a = activity(*r.spikes, 0, stop, 5);  // NaN, where there is none, is null in JSON
+    rates[r.name] = n / r.all.size / (runs * args.time / 1000), cvs[r.name] = a.cv, correlations[r.name] = a.correlation;
   }
   const double rss = peak_rss_mb() * 1e6;
   const auto ring =
@@ -298,6 +277,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
                                     {"limit_events_per_s", limit},
                                     {"rates", rates},
                                     {"cv", cvs},
+                                    {"correlation", correlations},
                                     {"weights", weights},
                                     {"rss_bytes", rss}};
   std::printf("%s\n", line.dump().c_str());

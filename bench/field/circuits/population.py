@@ -1,13 +1,13 @@
 """Statistics of spiking populations, and whether two simulators' seeds come from one distribution.
 
 rate: spikes a neuron and second. cv: standard deviation over mean of the intervals of a neuron, averaged over the neurons with at least 3 spikes.
-correlation: mean Pearson correlation of the spike counts in bins of 5 ms, over all pairs of the first 200 neurons that fire.
+correlation: mean Pearson correlation of the spike counts in bins of 5 ms, over all pairs of the first 100 neurons that fire.
 """
 import numpy as np
 from scipy import stats
 
 LEVEL = 0.01  # of the whole family of statistics compared for one workload
-BIN_MS, NEURONS = 5.0, 200
+BIN_MS, NEURONS = 5.0, 100
 
 
 def intervals_cv(times, neurons):
