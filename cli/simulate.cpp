@@ -5,6 +5,7 @@
 
 #include "apical/base/stop.h"
 #include "apical/base/text.h"
+#include "apical/brain/ranks.h"
 #include "apical/brain/recordings.h"
 #include "apical/brain/run.h"
 #include "cli/verbs.h"
@@ -18,6 +19,7 @@ constexpr const char* examples = R"(Examples:
   apical simulate examples/brunel.toml --set device.drive.rate="18 kHz" --set population.e.n=4000 --json
   apical simulate examples/brunel.toml --time 10s --out runs/long         # Ctrl-C keeps runs/long/checkpoint
   apical simulate examples/brunel.toml --time 10s --resume runs/long/checkpoint
+  mpirun -n 4 apical simulate examples/brunel.toml --out runs/brunel      # in a build with -DAPICAL_MPI=ON; the same spikes
 
 The file: docs/reference/circuits.md. Models and devices: apical brain models.)";
 
@@ -55,6 +57,7 @@ void add_simulate(CLI::App& app) {
     install_stop_handler();
     o->set.insert(o->set.begin(), set->begin(), set->end());  // --seed wins over --set simulation.seed
     const brain::Run run = brain::run(*o);
+    if (brain::Ranks::world().rank() != 0) return;
     const std::string text = *json ? to_json(run.circuit, run.outcome, run.files) + "\n"
                                    : to_text(run.circuit, run.outcome) + "written to " + run.out.string() + "\n";
     std::fputs(text.c_str(), stdout);

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Installs what Apical needs on Debian 12 or Ubuntu 22.04+. Says nothing when nothing is missing.
-#   tools/install_deps.sh [--no-torch] [--bench] [--list]
+#   tools/install_deps.sh [--no-torch] [--bench] [--mpi] [--list]
 # As root it calls apt-get; otherwise it prints the line to run and exits with 3.
 set -euo pipefail
 
-torch=1 bench=0 list=0
+torch=1 bench=0 mpi=0 list=0
 for arg in "$@"; do
   case "$arg" in
     --no-torch) torch=0 ;;  # only what -DAPICAL_TRAIN=OFF needs
     --bench) bench=1 ;;     # and what -DAPICAL_BENCH=ON needs
+    --mpi) mpi=1 ;;         # and what -DAPICAL_MPI=ON needs
     --list) list=1 ;;       # print the names and stop
-    *) echo "error: unknown option $arg (known: --no-torch, --bench, --list)" >&2; exit 2 ;;
+    *) echo "error: unknown option $arg (known: --no-torch, --bench, --mpi, --list)" >&2; exit 2 ;;
   esac
 done
 
@@ -55,6 +56,9 @@ if ((bench)); then
     libblas-dev             # its matrix product is linked with it and runs OpenBLAS
     python3-venv            # bench/field puts the peers into a virtual environment
   )
+fi
+if ((mpi)); then
+  packages+=(libopenmpi-dev)       # circuits on several processes (brain)
 fi
 if ((torch)); then
   packages+=(

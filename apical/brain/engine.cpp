@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <numeric>
 #include <tuple>
 
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/learning_lists.h"
+#include "apical/brain/ranks.h"
 
 namespace apical::brain {
 
@@ -43,6 +45,12 @@ template <class T>
 class EngineOf final : public Engine {
  public:
   explicit EngineOf(Circuit& circuit) : c_(circuit), parts_(static_cast<std::size_t>(thread_count())) {
+    const Ranks::Together together;
+    std::vector<std::uint64_t> threads(static_cast<std::size_t>(ranks_.count()));
+    threads[static_cast<std::size_t>(ranks_.rank())] = parts_.size();
+    ranks_.merge(threads.data(), threads.size());
+    first_part_ = std::accumulate(threads.begin(), threads.begin() + ranks_.rank(), std::uint64_t{0});
+    all_parts_ = std::accumulate(threads.begin(), threads.end(), std::uint64_t{0});
     for (std::size_t p = 0; p < parts_.size(); ++p) lay_out(p);
     parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) { draw(parts_[p]); });
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
@@ -54,6 +62,8 @@ class EngineOf final : public Engine {
       for (const auto& l : part.learning)
         if (l) look(l->lists());
     }
+    least = static_cast<std::int64_t>(ranks_.least(static_cast<std::uint64_t>(least)));
+    longest_ = static_cast<std::int64_t>(ranks_.greatest(static_cast<std::uint64_t>(longest_)));
     if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
     shortest_ = least;
     batch_ = std::min<std::int64_t>(least, 256);
@@ -64,9 +74,19 @@ class EngineOf final : public Engine {
     }
     past_.resize(static_cast<std::size_t>(longest_));
     for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
+    for (const auto& part : parts_) {
+      synapses_ += part.lists.size();
+      for (const auto& l : part.learning) synapses_ += l ? l->lists().size() : 0;
+    }
+    synapses_ = ranks_.sum(synapses_);
   }
 
   void run(std::int64_t steps) override {
+    simulate(steps);
+    complain();
+  }
+  void simulate(std::int64_t steps) {
+    const Ranks::Together together;
     for (auto& part : parts_) part.current.resize(c_.groups.size());
     for (const auto& device : c_.current_devices)
       for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
@@ -81,24 +101,13 @@ class EngineOf final : public Engine {
     finish();
   }
 
-  std::uint64_t synapses() const override {
-    std::uint64_t n = 0;
-    for (const auto& part : parts_) {
-      n += part.lists.size();
-      for (const auto& l : part.learning) n += l ? l->lists().size() : 0;
-    }
-    return n;
-  }
+  std::uint64_t synapses() const override { return synapses_; }
   std::uint64_t synapses(std::uint32_t connection) const override {
     std::uint64_t n = 0;
     for (const auto& part : parts_) n += part.learning[connection]->lists().size();
     return n;
   }
-  std::uint64_t events() const override {
-    std::uint64_t n = 0;
-    for (const auto& part : parts_) n += part.events;
-    return n;
-  }
+  std::uint64_t events() const override { return events_; }
 
   std::vector<PastSpike> past() const override {
     std::vector<PastSpike> all;
@@ -129,6 +138,7 @@ class EngineOf final : public Engine {
       t.delay.push_back(static_cast<double>(delay) * c_.options.dt), t.weight.push_back(weight);
     };
     if (parts_[0].learning[connection]) {
+      must_be_alone();
       for (std::uint32_t source = c.first_source; source < c.first_source + c.from.size; ++source)
         for (auto& part : parts_) {
           auto& l = *part.learning[connection];
@@ -156,6 +166,7 @@ class EngineOf final : public Engine {
   }
 
   void sample(WeightSampling& sampling) override {
+    must_be_alone();
     const std::uint32_t connection = sampling.data.projection.index;
     if (sampling.picks.empty()) {
       const std::uint64_t n = synapses(connection), wanted = std::min<std::uint64_t>(sampling.count, n);
@@ -175,6 +186,7 @@ class EngineOf final : public Engine {
   }
 
   LearnedState learned(std::uint32_t connection) override {
+    must_be_alone();
     LearnedState state;
     if (c_.connections[connection].plasticity.most() > 0)
       each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { state.weights.push_back(static_cast<double>(s.weight)); });
@@ -183,6 +195,7 @@ class EngineOf final : public Engine {
     return state;
   }
   void set_learned(std::uint32_t connection, const LearnedState& state, const std::vector<PastSpike>& past) override {
+    must_be_alone();
     std::size_t n = 0;
     if (!state.weights.empty())
       each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { s.weight = static_cast<T>(state.weights[n++]); });
@@ -190,6 +203,11 @@ class EngineOf final : public Engine {
   }
 
  private:
+  // Synapses that learn are not gathered.
+  void must_be_alone() const {
+    if (ranks_.count() > 1)
+      throw usage_error("weights that learn can be neither read nor kept while several processes simulate", {}, "Run it without mpirun.");
+  }
   // By source, then target, then delay: what no number of threads changes.
   template <class Visit>
   void each_learning(std::uint32_t connection, Visit visit) {
@@ -214,6 +232,10 @@ class EngineOf final : public Engine {
           for (std::int64_t b = 0; b < n; ++b)
             advance(parts_[p], first + done + b, bits_[odd].data() + static_cast<std::size_t>(b) * c_.words);
         if (members > 1) meeting.meet();
+        if (ranks_.count() > 1) {
+          if (member == 0) share(bits_[odd].data(), n);
+          if (members > 1) meeting.meet();
+        }
         for (std::size_t p = member; p < parts_.size(); p += members) exchange(p, first + done, n, bits_[odd].data());
         done += n;
       }
@@ -233,8 +255,8 @@ class EngineOf final : public Engine {
     std::size_t size = 0;
     for (const Group& g : c_.groups) {
       const std::size_t words = g.padded / 64;
-      const auto cut = [&](std::size_t k) { return std::min(g.n, static_cast<std::uint32_t>(words * k / parts_.size() * 64)); };
-      Slice slice{cut(p), cut(p + 1), {}};
+      const auto cut = [&](std::size_t k) { return std::min(g.n, static_cast<std::uint32_t>(words * k / all_parts_ * 64)); };
+      Slice slice{cut(first_part_ + p), cut(first_part_ + p + 1), {}};
       for (int port = 0; port < g.model.ports; ++port) slice.row[port] = size, size += slice.padded();
       part.slices.push_back(slice);
     }
@@ -387,27 +409,73 @@ class EngineOf final : public Engine {
       }
   }
 
-  void finish() {
-    const Part<T>* worst = nullptr;
-    for (auto& part : parts_) {
-      c_.timing.update += part.update / static_cast<double>(parts_.size()),
-          c_.timing.delivery += part.delivery / static_cast<double>(parts_.size());
-      part.update = part.delivery = 0;
-      if (part.strange_step >= 0 && (!worst || part.strange_step < worst->strange_step ||
-                                     (part.strange_step == worst->strange_step && part.strange_group < worst->strange_group)))
-        worst = &part;
+  // The first and the last neuron of a group that this process owns.
+  std::pair<std::uint32_t, std::uint32_t> own(std::size_t group) const {
+    return {parts_.front().slices[group].begin, parts_.back().slices[group].end};
+  }
+  // Everyone's spikes of n steps.
+  void share(std::uint64_t* bits, std::int64_t n) {
+    for (std::int64_t b = 0; b < n; ++b)
+      for (std::size_t g = 0; g < c_.groups.size(); ++g) {
+        const auto [begin, end] = own(g);
+        std::uint64_t* row = bits + static_cast<std::size_t>(b) * c_.words + c_.groups[g].first_word;
+        std::fill(row, row + begin / 64, 0), std::fill(row + (end + 63) / 64, row + c_.groups[g].padded / 64, 0);
+      }
+    ranks_.merge(bits, static_cast<std::size_t>(n) * c_.words);
+  }
+  // Everyone's states and samples: what is asked for between two calls of run() is here.
+  void share_state() {
+    if (ranks_.count() == 1) return;
+    for (std::size_t k = 0; k < c_.groups.size(); ++k) {
+      Group& g = c_.groups[k];
+      const auto [begin, end] = own(k);
+      const auto rows = [&](auto* values, std::size_t count) {  // bits, so that -0 stays
+        using V = std::remove_pointer_t<decltype(values)>;
+        for (std::size_t row = 0; row < count; ++row, values += g.padded)
+          std::fill(values, values + begin, V{0}), std::fill(values + (end + 63) / 64 * 64, values + g.padded, V{0});
+      };
+      rows(g.state.data(), static_cast<std::size_t>(g.model.states)), rows(g.refractory.data(), 1);
+      ranks_.merge(reinterpret_cast<std::uint64_t*>(g.state.data()), g.state.size());
+      ranks_.merge(reinterpret_cast<std::uint64_t*>(g.refractory.data()), g.refractory.size() / 2);
     }
-    if (!worst) return;
-    const Group& g = c_.groups[worst->strange_group];
+    for (Recording& r : c_.recordings) {  // fresh samples of others' neurons are 0
+      const std::size_t from = r.base * r.states.size() * r.data.population.size;
+      ranks_.merge(reinterpret_cast<std::uint64_t*>(r.data.values.data() + from), r.data.values.size() - from);
+    }
+  }
+
+  void finish() {
+    share_state();
+    std::uint64_t events = 0;
+    for (auto& part : parts_) {
+      const double n = static_cast<double>(parts_.size());
+      c_.timing.update += part.update / n, c_.timing.delivery += part.delivery / n;
+      part.update = part.delivery = 0;
+      events += part.events;
+      if (part.strange_step < 0) continue;
+      // the earliest, of these the first group: 32 bits each
+      strange_ = std::min(strange_, static_cast<std::uint64_t>(part.strange_step) << 32 | part.strange_group);
+    }
+    events_ = ranks_.sum(events), strange_ = ranks_.least(strange_);
+  }
+
+  void complain() const {
+    if (strange_ == kNothingStrange) return;
+    const std::size_t group = strange_ & 0xffffffffu;
+    const Group& g = c_.groups[group];
     throw data_error("a membrane is no finite number",
-                     "population " + (g.name.empty() ? std::to_string(worst->strange_group) : g.name) + " (" + g.model.name + ", " +
-                         std::to_string(g.n) + " neurons) at " + number(static_cast<double>(worst->strange_step + 1) * c_.options.dt, 9) +
-                         " ms",
+                     "population " + (g.name.empty() ? std::to_string(group) : g.name) + " (" + g.model.name + ", " + std::to_string(g.n) +
+                         " neurons) at " + number(static_cast<double>((strange_ >> 32) + 1) * c_.options.dt, 9) + " ms",
                      "Weights or currents have grown beyond all bounds.");
   }
 
+  static constexpr std::uint64_t kNothingStrange = ~std::uint64_t{0};
+  const Ranks& ranks_ = Ranks::world();
   Circuit& c_;
   std::vector<Part<T>> parts_;
+  std::uint64_t first_part_ = 0, all_parts_ = 0;  // of all processes
+  std::uint64_t synapses_ = 0, events_ = 0;       // of all processes; events: as of the end of run()
+  std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number
   std::vector<std::vector<std::uint32_t>> past_;  // sources of the spikes of the last steps
   std::vector<std::uint64_t> bits_[2];            // [batch, words]
   std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0;

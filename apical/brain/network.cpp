@@ -12,6 +12,7 @@
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/network_impl.h"
+#include "apical/brain/ranks.h"
 
 namespace apical::brain {
 namespace {
@@ -272,7 +273,8 @@ void Network::Impl::stretch(std::int64_t steps) {
   }
   const double start = now(), parts = circuit.timing.update + circuit.timing.delivery;
   engine->run(steps);
-  const double took = now() - start;
+  // Every process must cut time alike.
+  const double took = 1e-9 * static_cast<double>(Ranks::world().greatest(static_cast<std::uint64_t>(1e9 * (now() - start))));
   circuit.timing.simulate += took;
   circuit.timing.other += std::max(0.0, took - (circuit.timing.update + circuit.timing.delivery - parts));
   if (took < 0.1 && stretch_steps < (1 << 20)) stretch_steps *= 2;
@@ -286,7 +288,7 @@ void Network::simulate(double ms) {
   if (steps > 4000000000 - c.step) throw usage_error("a simulation has at most 4e9 steps", number(ms) + " ms more");
   const std::int64_t end = c.step + steps, begin = c.step;
   std::optional<Progress> progress;
-  if (c.options.progress) progress.emplace("simulate", static_cast<std::uint64_t>(ms), "ms");
+  if (c.options.progress && Ranks::world().rank() == 0) progress.emplace("simulate", static_cast<std::uint64_t>(ms), "ms");
   const double start = now();
   while (c.step < end) {
     std::int64_t until = std::min(end, c.step + impl_->stretch_steps);
@@ -299,7 +301,7 @@ void Network::simulate(double ms) {
       progress->note("real-time factor " + number((now() - start) * 1000 / done, 3));
       progress->advance_to(static_cast<std::uint64_t>(done));
     }
-    if (stop_requested() && c.step < end) throw Error(ExitCode::interrupted, "stopped at " + number(time(), 9) + " ms");
+    if (Ranks::world().any(stop_requested()) && c.step < end) throw Error(ExitCode::interrupted, "stopped at " + number(time(), 9) + " ms");
   }
 }
 

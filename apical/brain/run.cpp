@@ -1,11 +1,13 @@
 #include "apical/brain/run.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "apical/base/console.h"
 #include "apical/base/error.h"
 #include "apical/base/files.h"
 #include "apical/base/text.h"
+#include "apical/brain/ranks.h"
 #include "apical/brain/recordings.h"
 
 namespace apical::brain {
@@ -64,20 +66,25 @@ Run run(const RunOptions& o) {
   Described& d = run.circuit;
   if (!(d.time > 0)) throw usage_error("how long is not said", o.model, "Give --time 1s, or time in [simulation].");
   if (!o.resume.empty()) load_checkpoint(d, o.resume);
-  if (run.out.empty()) run.out = o.resume.empty() ? new_run_folder(d.name) : fs::absolute(o.resume).parent_path();
+  const bool writes = Ranks::world().rank() == 0;
+  if (run.out.empty() && writes) run.out = o.resume.empty() ? new_run_folder(d.name) : fs::absolute(o.resume).parent_path();
   const std::string command = command_of(o);
   const fs::path checkpoint = run.out / "checkpoint";
   d.network.build();
-  const Folder folder(run.out);
-  std::error_code ignored;
-  for (const char* old : {"result.json", "report.html"}) fs::remove(run.out / old, ignored);  // of an earlier run
+  std::optional<Folder> folder;
+  if (writes) {
+    folder.emplace(run.out);
+    std::error_code ignored;
+    for (const char* old : {"result.json", "report.html"}) fs::remove(run.out / old, ignored);  // of an earlier run
+  }
   try {
     d.network.simulate(std::max(0.0, d.time - d.network.time()));
   } catch (const Error& e) {
-    if (e.code() != ExitCode::interrupted) throw;
+    if (e.code() != ExitCode::interrupted || !writes) throw;
     throw Error(e.code(), e.message(), e.where(), keep(d, checkpoint, command));
   }
   run.outcome = outcome(d);
+  if (!writes) return run;
   try {
     run.files = write_recordings(d, run.out, o.format);
     if (o.report) write_report(d, run.outcome, run.out / "report.html", command), run.files.push_back(run.out / "report.html");

@@ -27,7 +27,7 @@ struct Run {
 };
 
 /// Simulates and writes. On Ctrl-C, and where results cannot be written, state and recordings go to out/checkpoint if that is possible, and
-/// the error says how to go on. A run that fails before leaves no folder behind.
+/// the error says how to go on. A run that fails before leaves no folder behind. Of several processes (ranks.h) the first one writes.
 Run run(const RunOptions& options);
 
 }  // namespace apical::brain
