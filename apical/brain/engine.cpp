@@ -90,14 +90,17 @@ class EngineOf final : public Engine {
     for (auto& part : parts_) part.current.resize(c_.groups.size());
     for (const auto& device : c_.current_devices)
       for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
-    // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways.
-    const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam, choose = small && steps >= 16 * kTrial;
-    bool team = !small;
-    if (choose) {
+    // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways now and then.
+    const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
+    if (!small) {
+      team_ = true;
+    } else if (steps >= 4 * kTrial && (runs_ < 3 || runs_ % kRunsBetweenTrials == 0)) {  // threads that have just started are slow
       const double alone = stretch(kTrial, false), together = stretch(kTrial, true);
-      team = together < alone;
+      team_ = together < alone;
+      steps -= 2 * kTrial;
     }
-    stretch(choose ? steps - 2 * kTrial : steps, team);
+    ++runs_;
+    stretch(steps, team_);
     finish();
   }
 
@@ -218,6 +221,7 @@ class EngineOf final : public Engine {
   }
 
   static constexpr std::int64_t kSurelyWorthATeam = 16384, kTrial = 64;  // steps of neurons between two meetings; steps
+  static constexpr int kRunsBetweenTrials = 8;
 
   // Seconds.
   double stretch(std::int64_t steps, bool team) {
@@ -473,6 +477,8 @@ class EngineOf final : public Engine {
   const Ranks& ranks_ = Ranks::world();
   Circuit& c_;
   std::vector<Part<T>> parts_;
+  bool team_ = false;
+  int runs_ = 0;
   std::uint64_t first_part_ = 0, all_parts_ = 0;  // of all processes
   std::uint64_t synapses_ = 0, events_ = 0;       // of all processes; events: as of the end of run()
   std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number

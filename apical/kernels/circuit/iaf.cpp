@@ -18,10 +18,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/iaf-inl.h"
 
 template <class Model, int kPorts, class Row>
-bool step(const Model& model, const NeuronArrays<Row>& a) {
+bool step(const Model& model, const NeuronArrays<Row>& arrays) {
   using O = Doubles;
   using Cell = IafCell<Model, O, kPorts>;
   const Cell cell(model);
+  const NeuronArrays<Row> a = arrays;  // a copy: what is stored does not change it
   const size_t L = hn::Lanes(O::D());
   const O::V rest = cell.drive(O::set(0));
   O::V strange = O::set(0);

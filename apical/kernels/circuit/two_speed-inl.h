@@ -33,7 +33,8 @@ HWY_INLINE void fast_steps(const Cell& cell, const NeuronArrays<Row>& a, const u
 }
 
 template <class Cell, class Row>
-bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& a) {
+bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& arrays) {
+  const NeuronArrays<Row> a = arrays;  // a copy: what is stored does not change it
   using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
   const size_t L = O::lanes();
