@@ -25,6 +25,7 @@ void check_connection(const Connection& c, double dt) {
     throw usage_error("a delay is below the step", number(delay.a) + " ms, step " + step);
   if (c.from.size == 0 || c.to.size == 0) throw usage_error("a population to connect is empty");
   const Rule& r = c.rule;
+  if (r.kind == Rule::Kind::listed && !c.edges) throw usage_error("which synapses is not said", {}, "Connect with a SynapseTable.");
   if (r.kernel) r.kernel->check("the probability"), c.space->check(r.mask);
   if (c.synapses.weight_by_distance) c.synapses.weight_by_distance->check("weight");
   if (c.synapses.delay_by_distance) c.synapses.delay_by_distance->check("delay");
