@@ -19,6 +19,7 @@ constexpr const char* examples = R"(Examples:
   apical simulate examples/brunel.toml --set device.drive.rate="18 kHz" --set population.e.n=4000 --json
   apical simulate examples/brunel.toml --time 10s --out runs/long         # Ctrl-C keeps runs/long/checkpoint
   apical simulate examples/brunel.toml --time 10s --resume runs/long/checkpoint
+  apical simulate examples/brunel.toml --time 100s --checkpoint-every 60s --out runs/night    # survives kill -9 and power cuts
   mpirun -n 4 apical simulate examples/brunel.toml --out runs/brunel      # in a build with -DAPICAL_MPI=ON; the same spikes
 
 The file: docs/reference/circuits.md. Models and devices: apical brain models.)";
@@ -49,9 +50,11 @@ void add_simulate(CLI::App& app) {
   sub->add_option("--out", o->out, "Folder for recordings, result.json, report.html, checkpoint (default: a new one below runs/)")
       ->type_name("DIR");
   sub->add_option("--format", o->format, "Of recordings")->check(CLI::IsMember(brain::recording_formats()))->capture_default_str();
-  sub->add_flag("--report", o->report, "Write report.html: raster, rates, CV of intervals, correlations, recorded variables");
+  sub->add_flag("--report", o->report, "Write report.html: raster, rates, CV of intervals, correlations, recorded variables and weights");
   sub->add_option("--resume", o->resume, "Go on from a checkpoint of the same circuit, bit for bit")->type_name("DIR/checkpoint");
   sub->add_flag("--checkpoint", o->checkpoint, "Keep a checkpoint at the end too, to go on with a longer --time");
+  sub->add_option("--checkpoint-every", o->checkpoint_every, "Keep a checkpoint again and again, after so much wall time: 60s")
+      ->type_name("TIME");
   sub->add_flag("--json", *json, "Print result.json");
   sub->callback([=] {
     install_stop_handler();

@@ -27,7 +27,10 @@ std::vector<double> description(const Circuit& c, const Engine& engine) {
   for (const Group& g : c.groups) {
     d.push_back(g.n), d.push_back(static_cast<double>(g.model.step.index())), d.push_back(g.model.ports);
   }
-  for (const Connection& connection : c.connections) d.push_back(static_cast<double>(connection.plasticity.kind));
+  for (const Connection& connection : c.connections) {
+    d.push_back(static_cast<double>(connection.plasticity.kind));
+    if (connection.edges) d.push_back(static_cast<double>(connection.edges->fingerprint >> 11));  // 53 bits: exact
+  }
   return d;
 }
 
@@ -52,15 +55,18 @@ std::vector<T> get(const Npz& npz, const std::string& name, std::size_t size, co
 // Recordings that a state has with it, none or all.
 struct Recorded {
   std::vector<SpikeRecord> spikes;
-  std::vector<std::vector<double>> values;
+  std::vector<std::vector<double>> values, weights;
 };
+std::size_t samples_until(std::int64_t now, std::int64_t next, std::int64_t every) {
+  return now < next ? 0 : static_cast<std::size_t>((now - next) / every) + 1;
+}
 Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const std::string& where) {
   Recorded all;
   const auto size = [&](const std::string& name) {
     const auto i = npz.find(name);
     return i == npz.end() ? 0 : static_cast<std::size_t>(i->second.size());
   };
-  if (!npz.contains("recorded_steps0") && !npz.contains("recorded_values0")) return all;
+  if (!npz.contains("recorded_steps0") && !npz.contains("recorded_values0") && !npz.contains("recorded_weights0")) return all;
   for (std::size_t k = 0; k < c.spike_records.size(); ++k) {
     const std::string steps = "recorded_steps" + std::to_string(k), neurons = "recorded_neurons" + std::to_string(k);
     SpikeRecord r = c.spike_records[k];
@@ -72,9 +78,13 @@ Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const
   }
   for (std::size_t k = 0; k < c.recordings.size(); ++k) {
     const Recording& r = c.recordings[k];
-    const std::int64_t samples = now < r.next ? 0 : (now - r.next) / r.every + 1;
     all.values.push_back(get<double>(npz, "recorded_values" + std::to_string(k),
-                                     static_cast<std::size_t>(samples) * r.states.size() * r.data.population.size, where));
+                                     samples_until(now, r.next, r.every) * r.states.size() * r.data.population.size, where));
+  }
+  for (std::size_t k = 0; k < c.weight_samplings.size(); ++k) {
+    const WeightSampling& s = c.weight_samplings[k];
+    all.weights.push_back(
+        get<double>(npz, "recorded_weights" + std::to_string(k), samples_until(now, s.next, s.every) * s.picks.size(), where));
   }
   return all;
 }
@@ -141,6 +151,8 @@ Npz Network::state(bool recordings) const {
     npz["recorded_neurons" + std::to_string(r)] = column(c.spike_records[r].neuron);
   }
   for (std::size_t r = 0; r < c.recordings.size(); ++r) npz["recorded_values" + std::to_string(r)] = column(c.recordings[r].data.values);
+  for (std::size_t r = 0; r < c.weight_samplings.size(); ++r)
+    npz["recorded_weights" + std::to_string(r)] = column(c.weight_samplings[r].data.values);
   return npz;
 }
 
@@ -168,6 +180,7 @@ void Network::set_state(const Npz& npz, const std::string& where) {
     groups[g].state.assign(state.begin(), state.end()), groups[g].refractory.assign(refractory.begin(), refractory.end());
     groups[g].spikes = get<std::uint64_t>(npz, "spikes" + std::to_string(g), 1, where)[0];
   }
+  for (WeightSampling& s : c.weight_samplings) impl_->engine->choose(s);
   Recorded recorded = read_recorded(c, npz, steps[0], where);
   std::map<std::uint32_t, LearnedState> learned;
   for (std::size_t k = 0; k < c.connections.size(); ++k) {
@@ -186,6 +199,7 @@ void Network::set_state(const Npz& npz, const std::string& where) {
   for (std::size_t k = 0; k < recorded.spikes.size(); ++k) c.spike_records[k] = std::move(recorded.spikes[k]);  // others refer to them
   impl_->engine->set_past(past);
   for (std::size_t k = 0; k < recorded.values.size(); ++k) c.recordings[k].data.values = std::move(recorded.values[k]);
+  for (std::size_t k = 0; k < recorded.weights.size(); ++k) c.weight_samplings[k].data.values = std::move(recorded.weights[k]);
   for (const auto& [k, state] : learned) impl_->engine->set_learned(k, state, past);
   for (Recording& r : c.recordings) {  // recordings go on from here
     r.next = (c.step / r.every + 1) * r.every;

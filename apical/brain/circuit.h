@@ -22,16 +22,25 @@ struct Group {
   Lines<float> refractory;        ///< [padded]
   std::uint64_t spikes = 0;
   std::string name{};  ///< "": its number is
+  std::shared_ptr<const Positions> positions{};
 };
 
 /// Poisson and given spikes, in steps.
 struct SpikeDevice {
   Population to;
   double weight;
-  std::int64_t delay, start, stop;  ///< sent in steps [start, stop)
-  std::optional<kernels::PoissonTable> poisson;
+  std::int64_t delay, start, stop;             ///< sent in steps [start, stop)
+  std::vector<std::int64_t> steps;             ///< ascending: those of given spikes; of Poisson spikes, those from which each rate holds
+  std::vector<kernels::PoissonTable> poisson;  ///< of each rate; none: the spikes are given
   std::uint64_t stream = 0;
-  std::vector<std::int64_t> steps;  ///< when not Poisson: ascending
+};
+/// White noise that a current device adds to its own.
+struct Noise {
+  double std, std_mod, omega, phase;  ///< pA; radians a step, radians
+  std::int64_t every;                 ///< steps
+  std::uint64_t stream;
+  /// pA: what standard normal numbers are multiplied by when they are drawn in this step.
+  double scale(std::int64_t step) const noexcept;
 };
 struct CurrentDevice {
   Population to;
@@ -39,7 +48,9 @@ struct CurrentDevice {
   std::int64_t delay, start, stop;  ///< sent in steps [start, stop)
   std::vector<std::int64_t> from;   ///< ascending: values[i] from step from[i] on
   std::vector<double> values;
-  double at(std::int64_t step) const noexcept;  ///< pA sent in this step, times weight
+  std::optional<Noise> noise{};
+  bool acts(std::int64_t step) const noexcept { return step >= start && step < stop; }
+  double at(std::int64_t step) const noexcept;  ///< pA sent in this step, times weight, but for the noise
 };
 
 struct Recording {
@@ -101,7 +112,8 @@ class Engine {
   virtual std::vector<PastSpike> past() const = 0;  ///< those that may still be on their way, in order
   virtual void set_past(const std::vector<PastSpike>& spikes) = 0;
   virtual SynapseTable table(std::uint32_t connection) = 0;
-  virtual void sample(WeightSampling& sampling) = 0;  ///< adds one sample; the first time chooses the synapses
+  virtual void choose(WeightSampling& sampling) = 0;  ///< the synapses, where that was not done
+  virtual void sample(WeightSampling& sampling) = 0;  ///< adds one sample
   virtual LearnedState learned(std::uint32_t connection) = 0;
   virtual void set_learned(std::uint32_t connection, const LearnedState& state, const std::vector<PastSpike>& past) = 0;
 };

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apical/base/error.h"
+
 namespace apical::brain {
 
 // Marks who was drawn already, and forgets it at little cost.
@@ -22,6 +24,67 @@ class Drawn {
  private:
   std::vector<bool> marked_;
   std::vector<std::uint32_t> list_;
+};
+
+// Visits source of each pair that pairwise_bernoulli makes with a target near it. Cell by cell: gaps between partners are geometric for the
+// largest probability in the cell, and partners are kept with what theirs is of that.
+template <class Visit>
+void each_near(const Space& space, const Kernel& p, const Mask& mask, std::uint32_t target, Draws& draws, Visit visit) {
+  space.each_cell(mask, target, [&](const std::uint32_t* sources, std::uint32_t n, double near, double far) {
+    const double most = std::min(p.most(near, far), 1.0);
+    if (!(most > 0)) return;
+    const double scale = most < 1 ? 1 / std::log1p(-most) : 0;
+    for (double k = 0;; k += 1) {
+      k += std::floor(std::log(1 - draws.uniform()) * scale);
+      if (!(k < n)) break;
+      const std::uint32_t s = sources[static_cast<std::size_t>(k)];
+      if (!space.within(mask, s, target)) continue;
+      const double here = p(space.distance(s, target));
+      if (here >= most || draws.uniform() * most < here) visit(s);
+    }
+  });
+}
+
+// Draws sources near a target, as likely as the kernel says.
+class NearSources {
+ public:
+  NearSources(const Space& space, const Rule& rule) : space_(space), rule_(rule) {}
+  template <class Self, class Visit>
+  void draw(std::uint32_t target, Draws& draws, Self self, Visit visit) {
+    sources_.clear(), likely_.clear();
+    double sum = 0;
+    space_.each_cell(rule_.mask, target, [&](const std::uint32_t* sources, std::uint32_t n, double, double) {
+      for (std::uint32_t k = 0; k < n; ++k) {
+        const double p = (*rule_.kernel)(space_.distance(sources[k], target));
+        if (p > 0 && space_.within(rule_.mask, sources[k], target) && !self(sources[k]))
+          sources_.push_back(sources[k]), likely_.push_back(rule_.options.allow_multapses ? sum += p : p);
+      }
+    });
+    if (rule_.number > 0 && (sources_.empty() || (!rule_.options.allow_multapses && rule_.number > sources_.size())))
+      throw usage_error("there are not " + std::to_string(rule_.number) + " sources near a target",
+                        "target " + std::to_string(target) + ": " + std::to_string(sources_.size()),
+                        "Ask for fewer, or widen mask or kernel.");
+    if (rule_.options.allow_multapses) {
+      for (std::uint64_t k = 0; k < rule_.number; ++k) {
+        const auto i = std::upper_bound(likely_.begin(), likely_.end() - 1, draws.uniform() * sum) - likely_.begin();
+        visit(sources_[static_cast<std::size_t>(i)]);
+      }
+      return;
+    }
+    // Those whose exponential waiting times of rate p are over first: the same as drawing one after the other without those drawn before
+    // (Efraimidis, Spirakis, Inf. Process. Lett. 97 (2006) 181).
+    order_.resize(sources_.size());
+    for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = {-std::log(1 - draws.uniform()) / likely_[i], sources_[i]};
+    std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(rule_.number), order_.end());
+    for (std::uint64_t k = 0; k < rule_.number; ++k) visit(order_[k].second);
+  }
+
+ private:
+  const Space& space_;
+  const Rule& rule_;
+  std::vector<std::uint32_t> sources_;
+  std::vector<double> likely_;  // added up when partners may come again
+  std::vector<std::pair<double, std::uint32_t>> order_;
 };
 
 template <class Unit, class Visit>
@@ -47,6 +110,17 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
       }
       return;
     case Rule::Kind::fixed_indegree:
+      if (c.rule.kernel) {
+        NearSources near(*c.space, c.rule);
+        for (std::uint32_t t = first; t < last; ++t) {
+          unit(t - c.to.begin);
+          draws.start(t - c.to.begin);
+          near.draw(
+              t - c.to.begin, draws, [&](std::uint32_t s) { return self(s, t); },
+              [&](std::uint32_t s) { synapse(c.first_source + s, t, true); });
+        }
+        return;
+      }
       for (std::uint32_t t = first; t < last; ++t) {
         unit(t - c.to.begin);
         draws.start(t - c.to.begin);
@@ -88,6 +162,17 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
       }
       return;
     case Rule::Kind::pairwise_bernoulli: {
+      if (c.rule.kernel) {
+        const Mask mask = c.rule.mask.reflected();
+        for (std::uint32_t t = first; t < last; ++t) {
+          unit(t - c.to.begin);
+          draws.start(t - c.to.begin);
+          each_near(*c.space, *c.rule.kernel, mask, t - c.to.begin, draws, [&](std::uint32_t s) {
+            if (!self(s, t)) synapse(c.first_source + s, t, true);
+          });
+        }
+        return;
+      }
       if (c.rule.p == 0) return;
       const double scale = c.rule.p < 1 ? 1 / std::log1p(-c.rule.p) : 0;  // gaps between partners are geometric
       for (std::uint32_t t = first; t < last; ++t) {
@@ -101,6 +186,13 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
       }
       return;
     }
+    case Rule::Kind::listed:
+      for (std::uint32_t t = first; t < last; ++t) {
+        unit(t - c.to.begin);
+        for (auto e = c.edges->first[t - c.to.begin]; e < c.edges->first[t - c.to.begin + 1]; ++e)
+          synapse(c.first_source + c.edges->source[e], t, true);
+      }
+      return;
   }
 }
 

@@ -25,6 +25,10 @@ void check_connection(const Connection& c, double dt) {
     throw usage_error("a delay is below the step", number(delay.a) + " ms, step " + step);
   if (c.from.size == 0 || c.to.size == 0) throw usage_error("a population to connect is empty");
   const Rule& r = c.rule;
+  if (r.kind == Rule::Kind::listed && !c.edges) throw usage_error("which synapses is not said", {}, "Connect with a SynapseTable.");
+  if (r.kernel) r.kernel->check("the probability"), c.space->check(r.mask);
+  if (c.synapses.weight_by_distance) c.synapses.weight_by_distance->check("weight");
+  if (c.synapses.delay_by_distance) c.synapses.delay_by_distance->check("delay");
   const bool same = c.from.index == c.to.index;
   switch (r.kind) {
     case Rule::Kind::one_to_one:
@@ -32,6 +36,7 @@ void check_connection(const Connection& c, double dt) {
         throw usage_error("one_to_one needs as many sources as targets", std::to_string(c.from.size) + " and " + std::to_string(c.to.size));
       return;
     case Rule::Kind::all_to_all:
+    case Rule::Kind::listed:
       return;
     case Rule::Kind::pairwise_bernoulli:
       if (!(r.p >= 0 && r.p <= 1)) throw usage_error("a probability must be 0 to 1", "p " + number(r.p));
@@ -62,10 +67,23 @@ double expected_synapses(const Connection& c) {
       return n * from;
     case Rule::Kind::fixed_total_number:
       return n;
+    case Rule::Kind::listed:
+      return static_cast<double>(c.edges->source.size());
     case Rule::Kind::pairwise_bernoulli:
-      return c.rule.p * from * to;
+      break;
   }
-  return 0;
+  if (!c.rule.kernel) return c.rule.p * from * to;
+  const std::uint32_t some = std::min(c.to.size, 64u);
+  double sum = 0;
+  for (std::uint32_t i = 0; i < some; ++i) {
+    const auto target = static_cast<std::uint32_t>(std::uint64_t{c.to.size} * i / some);
+    const Mask mask = c.rule.mask.reflected();
+    c.space->each_cell(mask, target, [&](const std::uint32_t* sources, std::uint32_t n, double, double) {
+      for (std::uint32_t k = 0; k < n; ++k)
+        if (c.space->within(mask, sources[k], target)) sum += std::clamp((*c.rule.kernel)(c.space->distance(sources[k], target)), 0.0, 1.0);
+    });
+  }
+  return sum / some * to;
 }
 
 void share_total(Connection& c, std::uint64_t seed) {

@@ -2,10 +2,13 @@
 // Who is connected to whom: rules by their names in NEST, drawn so that the result depends on the seed alone, not on threads.
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apical/brain/plasticity.h"
+#include "apical/brain/space.h"
 
 namespace apical::brain {
 
@@ -24,11 +27,21 @@ struct RuleOptions {
 
 /// How sources and targets are paired.
 struct Rule {
-  enum class Kind : std::uint8_t { one_to_one, all_to_all, fixed_indegree, fixed_outdegree, fixed_total_number, pairwise_bernoulli };
+  enum class Kind : std::uint8_t {
+    one_to_one,
+    all_to_all,
+    fixed_indegree,
+    fixed_outdegree,
+    fixed_total_number,
+    pairwise_bernoulli,
+    listed
+  };
   Kind kind;
   std::uint64_t number = 0;  ///< in-degree, out-degree or total
   double p = 0;              ///< of pairwise_bernoulli
   RuleOptions options{};
+  std::optional<Kernel> kernel{};  ///< what distance does to p; which sources fixed_indegree prefers
+  Mask mask{};                     ///< of pairwise_bernoulli and fixed_indegree
 
   static Rule one_to_one() { return {Kind::one_to_one}; }
   static Rule all_to_all(RuleOptions o = {}) { return {Kind::all_to_all, 0, 0, o}; }
@@ -38,6 +51,16 @@ struct Rule {
   static Rule pairwise_bernoulli(double p, RuleOptions o = {}) {
     return {Kind::pairwise_bernoulli, 0, p, o};
   }  ///< each pair with probability p
+  /// Of neurons that have positions (Network::place): each pair whose target lies in the mask around its source, with probability
+  /// p(distance) (below 0 is 0, above 1 is 1).
+  static Rule pairwise_bernoulli(const Kernel& p, const Mask& mask = {}, RuleOptions o = {}) {
+    return {Kind::pairwise_bernoulli, 0, 0, o, p, mask};
+  }
+  /// n sources of those in the mask around each target, each as likely as p(distance) is large beside that of the others. Usage error while
+  /// it is drawn: there are not so many.
+  static Rule fixed_indegree(std::uint64_t n, const Kernel& p, const Mask& mask = {}, RuleOptions o = {}) {
+    return {Kind::fixed_indegree, n, 0, o, p, mask};
+  }
 };
 
 /// What the synapses of a connection are. Delays are rounded to steps.
@@ -46,6 +69,23 @@ struct Synapses {
   Value delay = 1;                             ///< ms
   std::string model = "static_synapse";        ///< plasticity.h
   std::map<std::string, double> parameters{};  ///< of the model
+  /// Instead of weight and delay: what they are at a distance. Neurons need positions.
+  std::optional<Kernel> weight_by_distance{}, delay_by_distance{};
+};
+
+/// Synapses by source, then target, then delay; neurons are numbered as in their populations. Of those that are to be connected the order
+/// is free, and weight or delay may be empty.
+struct SynapseTable {
+  std::vector<std::uint32_t> source, target;
+  std::vector<double> weight, delay;  ///< delay: ms, as rounded
+};
+
+/// A table for a connection: by target, then as listed.
+struct Edges {
+  std::vector<std::uint64_t> first;   ///< of each target of `to`, and of one past the last
+  std::vector<std::uint32_t> source;  ///< among those of `from`
+  std::vector<double> weight, delay;  ///< empty: as the Synapses say
+  std::uint64_t fingerprint = 0;      ///< of all of them
 };
 
 struct Connection {
@@ -56,11 +96,13 @@ struct Connection {
   std::uint64_t stream = 0;                   ///< of its random numbers; + 1 the weights', + 2 the delays'
   std::vector<std::uint32_t> block_totals{};  ///< fixed_total_number: of each 64 targets
   Plasticity plasticity{};
+  std::shared_ptr<const Edges> edges{};  ///< of the rule `listed`
+  std::shared_ptr<const Space> space{};  ///< where something depends on distance
 };
 
 /// Checks what can be told before anything is drawn; usage errors. dt: ms.
 void check_connection(const Connection& c, double dt);
-/// Synapses this will have: exact, but for pairwise_bernoulli (mean).
+/// Synapses this will have: exact, but for pairwise_bernoulli (mean; where it depends on distance, from 64 targets).
 double expected_synapses(const Connection& c);
 /// Shares a fixed total among blocks of targets.
 void share_total(Connection& c, std::uint64_t seed);

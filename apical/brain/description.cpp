@@ -5,132 +5,24 @@
 
 #include "apical/base/error.h"
 #include "apical/base/log.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 #include "apical/base/units.h"
-#include "apical/brain/plasticity.h"
+#include "apical/brain/description_rules.h"
 
 namespace apical::brain {
 namespace {
 
 using Kind = Config::Kind;
 
-// Runs `f`; what goes wrong in it is said to be at `where`.
-template <class F>
-auto located(const std::string& where, F f) {
-  try {
-    return f();
-  } catch (const Error& e) {
-    throw Error(e.code(), e.message(), e.where().empty() ? where : where + ": " + e.where(), e.hint());
-  }
-}
-
-// A table of the file, e.g. population.e.
-class Table {
- public:
-  Table(const Config& config, std::string path) : c_(config), path_(std::move(path)) {
-    if (c_.kind(path_) != Kind::table && c_.kind(path_) != Kind::absent) throw usage_error("'" + path_ + "' must be a table", c_.where());
-  }
-  std::string at(const std::string& key) const { return path_ + "." + key; }
-  std::string where() const { return c_.where() + ": " + path_; }
-  std::string where(const std::string& key) const { return c_.where() + ": " + at(key); }
-  bool has(const std::string& key) const { return c_.has(at(key)); }
-  std::vector<std::string> keys() const { return c_.in_order(path_); }
-
-  void allow_only(const std::vector<std::string>& known) const {
-    for (const auto& key : keys())
-      if (std::find(known.begin(), known.end(), key) == known.end())
-        throw usage_error("unknown key '" + key + "'", where(), did_you_mean(key, known));
-  }
-  void need(const std::string& key) const {
-    if (!has(key)) throw usage_error("'" + key + "' is missing", where());
-  }
-  std::string text(const std::string& key) const {
-    need(key);
-    return c_.text(at(key));
-  }
-  std::string text(const std::string& key, const std::string& standard) const { return has(key) ? text(key) : standard; }
-  bool boolean(const std::string& key, bool standard) const { return has(key) ? c_.boolean(at(key)) : standard; }
-  std::uint64_t count(const std::string& key, std::int64_t most = std::numeric_limits<std::int64_t>::max()) const {
-    need(key);
-    const auto n = c_.integer(at(key));
-    if (n < 0 || n > most) throw usage_error("'" + key + "' must be 0 to " + std::to_string(most), where(key) + " = " + std::to_string(n));
-    return static_cast<std::uint64_t>(n);
-  }
-  // A number of `unit`.
-  double real(const std::string& key, const std::string& unit) const {
-    need(key);
-    switch (c_.kind(at(key))) {
-      case Kind::text:
-        return quantity(c_.text(at(key)), unit, key, where(key));
-      case Kind::boolean:
-        if (unit.empty()) return c_.boolean(at(key)) ? 1 : 0;
-        [[fallthrough]];
-      case Kind::number:
-        return c_.real(at(key));
-      default:
-        throw usage_error("'" + key + "' must be a number" + (unit.empty() ? "" : " of " + unit), where(key));
-    }
-  }
-  double real(const std::string& key, const std::string& unit, double standard) const { return has(key) ? real(key, unit) : standard; }
-  // A text, or a list of them.
-  std::vector<std::string> texts(const std::string& key) const {
-    need(key);
-    if (c_.kind(at(key)) == Kind::text) return {c_.text(at(key))};
-    auto all = c_.texts(at(key));
-    if (all.empty()) throw usage_error("'" + key + "' is empty", where(key));
-    return all;
-  }
-  // Numbers of `unit`: [1, 2], ["1 ms", "2 ms"].
-  std::vector<double> reals(const std::string& key, const std::string& unit) const {
-    need(key);
-    if (c_.kind(at(key)) != Kind::list) throw usage_error("'" + key + "' must be a list", where(key));
-    try {
-      return c_.reals(at(key));
-    } catch (const Error&) {
-      std::vector<double> all;
-      for (const auto& t : c_.texts(at(key))) all.push_back(quantity(t, unit, key, where(key)));
-      return all;
-    }
-  }
-  // A number, or a table {distribution = "normal", mean = ..., std = ...}.
-  Value value(const std::string& key, const std::string& unit) const {
-    if (c_.kind(at(key)) != Kind::table) return real(key, unit);
-    const Table t(c_, at(key));
-    const std::string kind = t.text("distribution");
-    Value v(0);
-    if (kind == "uniform") {
-      t.allow_only({"distribution", "min", "max"});
-      v = Value::uniform(t.real("min", unit), t.real("max", unit));
-    } else if (kind == "normal" || kind == "lognormal") {
-      t.allow_only({"distribution", "mean", "std", "min", "max", "clip"});
-      v = kind == "normal" ? Value::normal(t.real("mean", unit), t.real("std", unit))
-                           : Value::lognormal(t.real("mean", ""), t.real("std", ""));
-      const double low = t.real("min", unit, -kForever), high = t.real("max", unit, kForever);
-      v = t.boolean("clip", false) ? v.clipped(low, high) : v.redrawn(low, high);
-    } else {
-      throw usage_error("no distribution is called '" + kind + "'", t.where("distribution"),
-                        did_you_mean(kind, {"uniform", "normal", "lognormal"}));
-    }
-    located(t.where(), [&] { v.check(key); });
-    return v;
-  }
-
- private:
-  const Config& c_;
-  std::string path_;
-};
-
 // The parameters of a model that the table has, over `parameters`.
 void read_parameters(const Table& t, const ModelInfo& info, std::vector<std::string> other_keys, Parameters& parameters) {
-  std::vector<std::string> known = std::move(other_keys);
-  const std::size_t others = known.size();
-  for (const auto& p : info.parameters) known.push_back(p.name);
-  t.allow_only(known);
-  for (std::size_t i = others; i < known.size(); ++i) {
-    const ParameterInfo& p = info.parameters[i - others];
-    if (t.has(p.name)) parameters.insert_or_assign(p.name, p.list ? Value(t.reals(p.name, p.unit)) : t.value(p.name, p.unit));
-  }
+  each_given(t, info, std::move(other_keys), [&](const ParameterInfo& p) {
+    parameters.insert_or_assign(p.name, p.list ? Value(t.reals(p.name, p.unit)) : t.value(p.name, p.unit));
+  });
 }
+
+bool records(const ModelInfo& m) { return m.name.ends_with("recorder") || m.name == "multimeter"; }
 
 class Reader {
  public:
@@ -199,16 +91,9 @@ class Reader {
   };
   // A model of the file, or one of ours.
   Base base(const std::string& name, const std::string& where) const {
-    std::vector<std::string> known;
-    for (const auto& b : bases_) {
-      if (b.name == name) return b;
-      known.push_back(b.name);
-    }
-    for (const auto& m : models()) {
-      if (m.name == name) return {name, name, {}};
-      known.push_back(m.name);
-    }
-    throw usage_error("no neuron model is called '" + name + "'", where, did_you_mean(name, known));
+    std::vector<Base> all = bases_;
+    for (const auto& m : models()) all.push_back({m.name, m.name, {}});
+    return named(all, name, "no neuron model is called", where);
   }
 
   void add_model(const std::string& name) {
@@ -222,9 +107,14 @@ class Reader {
   void add_population(Described& d, const std::string& name) const {
     const Table t(c_, "population." + name);
     Base b = base(t.text("model"), t.where("model"));
-    const auto n = static_cast<std::uint32_t>(t.count("n", std::int64_t{1} << 31));
-    read_parameters(t, model_info(b.model), {"model", "n"}, b.parameters);
+    read_parameters(t, model_info(b.model), {"model", "n", "positions"}, b.parameters);
+    std::optional<Positions> positions;
+    if (t.has("positions")) positions = read_positions(t.table("positions"));
+    const bool counted = positions && !positions->points.empty() && !t.has("n");  // n may be left out
+    const auto n =
+        counted ? static_cast<std::uint32_t>(positions->points.size()) : static_cast<std::uint32_t>(t.count("n", std::int64_t{1} << 31));
     const auto p = located(t.where(), [&] { return d.network.create(b.model, n, b.parameters, name); });
+    if (positions) located(t.where("positions"), [&] { d.network.place(p, std::move(*positions)); });
     d.populations.push_back({name, b.model, p});
   }
 
@@ -236,22 +126,18 @@ class Reader {
   Range range(const Described& d, const std::string& text, const std::string& where) const {
     const auto open = text.find('[');
     const std::string name = text.substr(0, open);
-    std::vector<std::string> known;
-    for (std::size_t i = 0; i < d.populations.size(); ++i) {
-      known.push_back(d.populations[i].name);
-      if (known.back() != name) continue;
-      const Population all = d.populations[i].population;
-      if (open == std::string::npos) return {i, all};
-      const auto colon = text.find(':', open);
-      if (colon != std::string::npos && text.back() == ']') {
-        const std::string from = text.substr(open + 1, colon - open - 1), to = text.substr(colon + 1, text.size() - colon - 2);
-        const auto a = from.empty() ? 0u : as_number<std::uint32_t>(from), b = to.empty() ? all.size : as_number<std::uint32_t>(to);
-        if (a && b && *a < *b && *b <= all.size) return {i, all.slice(*a, *b - *a)};
-      }
-      throw usage_error("'" + text + "' are no neurons of '" + name + "'", where,
-                        "Write " + name + "[0:" + std::to_string(all.size) + "] for all " + std::to_string(all.size) + ".");
+    const auto& of = named(d.populations, name, "no population is called", where);
+    const auto i = static_cast<std::size_t>(&of - d.populations.data());
+    const Population all = of.population;
+    if (open == std::string::npos) return {i, all};
+    const auto colon = text.find(':', open);
+    if (colon != std::string::npos && text.back() == ']') {
+      const std::string from = text.substr(open + 1, colon - open - 1), to = text.substr(colon + 1, text.size() - colon - 2);
+      const auto a = from.empty() ? 0u : as_number<std::uint32_t>(from), b = to.empty() ? all.size : as_number<std::uint32_t>(to);
+      if (a && b && *a < *b && *b <= all.size) return {i, all.slice(*a, *b - *a)};
     }
-    throw usage_error("no population is called '" + name + "'", where, did_you_mean(name, known));
+    throw usage_error("'" + text + "' are no neurons of '" + name + "'", where,
+                      "Write " + name + "[0:" + std::to_string(all.size) + "] for all " + std::to_string(all.size) + ".");
   }
   std::vector<Range> ranges(const Described& d, const Table& t, const std::string& key) const {
     std::vector<Range> all;
@@ -259,76 +145,63 @@ class Reader {
     return all;
   }
 
-  // Synapses to neurons of this population.
-  Synapses synapses(const Described& d, const Table& t, std::size_t to, bool of_currents) const {
-    Synapses s;
-    const std::string unit = of_currents ? "" : model_info(d.populations[to].model).weight_unit;
-    if (t.has("weight")) s.weight = t.value("weight", unit);
-    if (t.has("delay")) s.delay = t.value("delay", "ms");
-    return s;
-  }
+  const std::string& weight_unit(const Described& d, std::size_t to) const { return model_info(d.populations[to].model).weight_unit; }
 
-  Rule rule(const Table& t, std::vector<std::string>& keys) const {
-    const std::string name = t.text("rule");
-    RuleOptions o{t.boolean("allow_autapses", true), t.boolean("allow_multapses", true)};
-    const auto needs = [&](const char* key) { return keys.push_back(key), t.count(key); };
-    if (name == "one_to_one") return Rule::one_to_one();
-    if (name == "all_to_all") return Rule::all_to_all(o);
-    if (name == "fixed_indegree") return Rule::fixed_indegree(needs("indegree"), o);
-    if (name == "fixed_outdegree") return Rule::fixed_outdegree(needs("outdegree"), o);
-    if (name == "fixed_total_number") return Rule::fixed_total_number(needs("N"), o);
-    if (name == "pairwise_bernoulli") return keys.push_back("p"), Rule::pairwise_bernoulli(t.real("p", ""), o);
-    throw usage_error(
-        "no connection rule is called '" + name + "'", t.where("rule"),
-        did_you_mean(name, {"one_to_one", "all_to_all", "fixed_indegree", "fixed_outdegree", "fixed_total_number", "pairwise_bernoulli"}));
-  }
-
-  void connect(Described& d, const std::string& name) const {
+  void connect(Described& d, const std::string& name) {
     const Table t(c_, "connection." + name);
-    std::vector<std::string> keys{"from", "to", "rule", "weight", "delay", "allow_autapses", "allow_multapses", "synapse_model"};
-    const Rule r = rule(t, keys);
+    DescribedRule r = read_rule(t);
+    r.keys.insert(r.keys.end(), {"from", "to", "rule", "weight", "delay", "synapse_model"});
     const ModelInfo learns = located(t.where("synapse_model"), [&] { return synapse_info(t.text("synapse_model", "static_synapse")); });
-    t.allow_only(keys_of(learns, keys));
-    for (const Range& to : ranges(d, t, "to")) {
-      Synapses s = synapses(d, t, to.index, false);
+    const auto from = ranges(d, t, "from"), to = ranges(d, t, "to");
+    if (r.rule.kind == Rule::Kind::listed && from.size() * to.size() != 1)
+      throw usage_error("a file has the synapses of one population to one", t.where(), "Write a [connection] for each.");
+    Connected& made = connections_.emplace_back(Connected{name, {}});
+    for (const Range& target : to) {
+      const std::string& unit = weight_unit(d, target.index);
+      Synapses s = read_synapses(t, unit);
       s.model = learns.name;
-      for (const auto& p : learns.parameters)  // those in pA are weights
-        if (t.has(p.name))
-          s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? model_info(d.populations[to.index].model).weight_unit : p.unit);
-      for (const Range& from : ranges(d, t, "from")) located(t.where(), [&] { d.network.connect(from.neurons, to.neurons, r, s); });
+      each_given(t, learns, r.keys, [&](const ParameterInfo& p) {  // those in pA are weights
+        s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? unit : p.unit);
+      });
+      for (const Range& source : from)
+        made.projections.push_back(located(t.where(), [&] {
+          if (r.rule.kind != Rule::Kind::listed) return d.network.connect(source.neurons, target.neurons, r.rule, s);
+          return d.network.connect(source.neurons, target.neurons, read_edges(t, {source.neurons, target.neurons, d.options.dt}), s);
+        }));
     }
   }
 
   const ModelInfo& device_info(const Table& t, bool recorder) const {
-    const std::string name = t.text("model");
-    std::vector<std::string> known;
-    for (const auto& m : device_models()) {
-      if ((m.name == "spike_recorder" || m.name == "multimeter") != recorder) continue;
-      if (m.name == name) return m;
-      known.push_back(m.name);
-    }
-    throw usage_error("no " + std::string(recorder ? "recorder" : "device") + " is called '" + name + "'", t.where("model"),
-                      did_you_mean(name, known));
-  }
-  static std::vector<std::string> keys_of(const ModelInfo& info, std::vector<std::string> keys) {
-    for (const auto& p : info.parameters) keys.push_back(p.name);
-    return keys;
+    std::vector<const ModelInfo*> all;
+    for (const auto& m : device_models())
+      if (records(m) == recorder) all.push_back(&m);
+    return *named(all, t.text("model"), recorder ? "no recorder is called" : "no device is called", t.where("model"),
+                  [](const ModelInfo* m) -> const std::string& { return m->name; });
   }
 
   void add_device(Described& d, const std::string& name) const {
     const Table t(c_, "device." + name);
-    const std::string model = device_info(t, false).name;
-    t.allow_only(keys_of(device_info(t, false), {"model", "to", "weight", "delay"}));
-    const bool current = model == "dc_generator" || model == "step_current_generator";
+    const ModelInfo& info = device_info(t, false);
+    const std::string& model = info.name;
+    each_given(t, info, {"model", "to", "weight", "delay"}, [](const ParameterInfo&) {});
+    const bool current = model == "dc_generator" || model == "step_current_generator" || model == "noise_generator";
     const double start = t.real("start", "ms", 0), stop = t.real("stop", "ms", kForever);
     for (const Range& to : ranges(d, t, "to")) {
-      const Synapses s = synapses(d, t, to.index, current);
-      if (!s.weight.constant() || !s.delay.constant())
+      const Synapses s = read_synapses(t, current ? "" : weight_unit(d, to.index));
+      if (!s.weight.constant() || !s.delay.constant() || s.weight_by_distance || s.delay_by_distance)
         throw usage_error("weight and delay of a device are the same for all", t.where(), "Write plain numbers.");
       const auto connect = [&](const auto& device) {
         located(t.where(), [&] { d.network.connect(device, to.neurons, s.weight.a, s.delay.a); });
       };
       if (model == "poisson_generator") connect(PoissonGenerator{t.real("rate", "Hz"), start, stop});
+      if (model == "inhomogeneous_poisson_generator")
+        connect(InhomogeneousPoissonGenerator{t.reals("rate_times", "ms"), t.reals("rate_values", "Hz"), start, stop});
+      if (model == "noise_generator") {
+        const auto real = [&](const char* key, const char* unit) { return t.real(key, unit, 0); };
+        if (t.has("dt") && !(t.real("dt", "ms") > 0)) throw usage_error("an interval must be a step or more", t.where("dt"));
+        connect(NoiseGenerator{real("mean", "pA"), real("std", "pA"), real("dt", "ms"), real("std_mod", "pA"), real("frequency", "Hz"),
+                               real("phase", ""), start, stop});
+      }
       if (model == "dc_generator") connect(DcGenerator{t.real("amplitude", "pA"), start, stop});
       if (model == "step_current_generator")
         connect(StepCurrentGenerator{t.reals("amplitude_times", "ms"), t.reals("amplitude_values", "pA"), start, stop});
@@ -339,7 +212,8 @@ class Reader {
   void add_record(Described& d, const std::string& name) const {
     const Table t(c_, "record." + name);
     const ModelInfo& info = device_info(t, true);
-    t.allow_only(keys_of(info, {"model", "from"}));
+    each_given(t, info, {"model", "from"}, [](const ParameterInfo&) {});
+    if (info.name == "weight_recorder") return add_weight_record(d, name, t);
     const auto all = ranges(d, t, "from");
     for (const Range& from : all) {
       const std::string full = all.size() == 1 ? name : name + "_" + d.populations[from.index].name;
@@ -354,8 +228,27 @@ class Reader {
     }
   }
 
+  void add_weight_record(Described& d, const std::string& name, const Table& t) const {
+    std::vector<Projection> all;
+    for (const auto& text : t.texts("from")) {
+      const auto& made = named(connections_, text, "no connection is called", t.where("from")).projections;
+      all.insert(all.end(), made.begin(), made.end());
+    }
+    const double interval = t.real("interval", "ms", 1);
+    const std::size_t count = t.has("count") ? t.count("count", std::int64_t{1} << 31) : 1000;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      located(t.where(), [&] {
+        d.weights.push_back({all.size() == 1 ? name : name + "_" + std::to_string(i), &d.network.record_weights(all[i], interval, count)});
+      });
+  }
+
   const Config& c_;
   std::vector<Base> bases_;
+  struct Connected {
+    std::string name;
+    std::vector<Projection> projections;
+  };
+  std::vector<Connected> connections_;
 };
 
 }  // namespace
@@ -365,6 +258,12 @@ const std::vector<ModelInfo>& device_models() {
   static const std::vector<ModelInfo> all{
       {"poisson_generator", "Poisson spikes, drawn anew for each neuron", {{"rate", "Hz", "spikes a second, needed", 0}, start, stop}},
       {"spike_generator", "spikes at given times, the same for all neurons", {{"spike_times", "ms", "a list, ascending, needed", 0}}},
+      {"inhomogeneous_poisson_generator",
+       "Poisson spikes of a rate that changes at given times, drawn anew for each neuron",
+       {{"rate_times", "ms", "a list, ascending, needed", 0},
+        {"rate_values", "Hz", "the rates from these times on, needed", 0},
+        start,
+        stop}},
       {"dc_generator", "a constant current", {{"amplitude", "pA", "the current, needed", 0}, start, stop}, ""},
       {"step_current_generator",
        "a current that changes at given times",
@@ -373,10 +272,25 @@ const std::vector<ModelInfo>& device_models() {
         start,
         stop},
        ""},
+      {"noise_generator",
+       "white noise, drawn anew for each neuron",
+       {{"mean", "pA", "of the current", 0},
+        {"std", "pA", "its standard deviation", 0},
+        {"dt", "ms", "a new value after this time; default ten steps", 0},
+        {"std_mod", "pA", "modulation of std: sqrt(std^2 + std_mod^2 sin(2 pi frequency t + phase))", 0},
+        {"frequency", "Hz", "of the modulation", 0},
+        {"phase", "", "of the modulation, degrees", 0},
+        start,
+        stop},
+       ""},
       {"spike_recorder", "records spikes", {}, ""},
       {"multimeter",
        "records variables of neurons",
        {{"variables", "", "a list of names; default [\"V_m\"]", 0}, {"interval", "ms", "time between two samples", 1}},
+       ""},
+      {"weight_recorder",
+       "records weights of a connection that learns",
+       {{"interval", "ms", "time between two samples", 1}, {"count", "", "of so many synapses at most, evenly from all", 1000}},
        ""}};
   return all;
 }

@@ -2,7 +2,7 @@
 // A circuit described in a TOML or JSON file: what `apical simulate` runs. docs/reference/circuits.md has every key.
 //   [simulation]      time dt seed precision memory
 //   [model.NAME]      copy = a model, and parameters: a model of one's own for [population]
-//   [population.NAME] model n, and parameters: numbers of the model's unit, or texts with any unit of that kind ("20 ms")
+//   [population.NAME] model n positions, and parameters: numbers of the model's unit, or texts with any unit of that kind ("20 ms")
 //   [connection.NAME] from to rule weight delay, ...
 //   [device.NAME]     model to weight delay, ...
 //   [record.NAME]     model from, ...
@@ -31,6 +31,10 @@ struct Described {
     std::size_t population;
     const Multimeter* record;
   };
+  struct Weights {
+    std::string name;
+    const WeightRecord* record;
+  };
   std::string name, toml;  ///< toml: the settings in use, but for the time
   double time;             ///< ms to simulate, from 0
   double from = 0;         ///< ms: of the checkpoint it goes on from
@@ -40,6 +44,7 @@ struct Described {
   std::vector<Neurons> populations{};
   std::vector<Spikes> spikes{};  ///< of all populations when the file has no [record]
   std::vector<Traces> traces{};
+  std::vector<Weights> weights{};
 };
 
 /// Usage error that names file and key for what cannot be: an unknown key, model or parameter (did-you-mean), a wrong unit, a delay below

@@ -7,6 +7,7 @@
 #include "apical/base/files.h"
 #include "apical/brain/outcome.h"
 #include "apical/brain/recordings.h"
+#include "apical/formats/hdf5_arrays.h"
 
 namespace apical::brain {
 namespace {
@@ -151,6 +152,171 @@ TEST(Description, SynapsesLearn) {
   const auto want = net.synapses(c).weight, got = d.network.synapses(c).weight;
   EXPECT_EQ(got, want);
   EXPECT_NE(got, std::vector<double>(want.size(), 35.0)) << "nothing was learnt";
+}
+
+// What the C++ interface makes of the same thing.
+TEST(Description, SpaceFilesAndDevices) {
+  const auto folder = std::filesystem::temp_directory_path() / "apical_described";
+  make_folder(folder);
+  write_file(folder / "edges.csv", "target,source,weight\n3,1,25\n0,3,-40\n2,2,10\n");
+  formats::Npz sonata;
+  const std::vector<std::uint32_t> ids{0, 1, 2};
+  for (const char* end : {"source", "target"})
+    sonata["edges/x_x/" + std::string(end) + "_node_id"] = formats::Array::of<std::uint32_t>({3}, ids);
+  sonata["edges/x_x/edge_type_id"] = formats::Array::of<std::uint32_t>({3}, ids);
+  formats::write_hdf5_arrays(folder / "edges.h5", sonata);
+  write_file(folder / "types.csv", "edge_type_id syn_weight\n0 5\n1 6\n2 7\n");
+  write_file(folder / "net.toml", R"(
+[population.x]
+model = "iaf_psc_exp"
+positions = {grid = [2, 2], extent = ["1 mm", "500 um"], edge_wrap = true}
+[population.y]
+model = "iaf_psc_exp"
+n = 300
+positions = {distribution = "uniform", extent = [1, 0.5], edge_wrap = true}
+[population.z]
+model = "iaf_psc_exp"
+positions = {x = [0, "0.1 mm"], y = [0.2, 0]}
+[connection.csv]
+from = "x"
+to = "x"
+rule = "file"
+file = "edges.csv"
+delay = "2 ms"
+[connection.sonata]
+from = "x"
+to = "x"
+rule = "file"
+file = "edges.h5"
+edge_population = "x_x"
+edge_types = "types.csv"
+[connection.near]
+from = "y"
+to = "y"
+rule = "pairwise_bernoulli"
+p = {kernel = "gaussian", std = "100 um", factor = 0.5}
+mask = {circular = {radius = 0.2}}
+weight = {kernel = "exponential", beta = 0.3, factor = "20 pA", offset = 1}
+delay = {kernel = "linear", factor = "3 ms/mm", offset = "0.5 ms"}
+[connection.box]
+from = "y"
+to = "x"
+rule = "fixed_indegree"
+indegree = 7
+mask = {rectangular = {lower_left = [-0.3, -0.1], upper_right = [0.2, 0.1]}}
+synapse_model = "stdp_synapse"
+weight = 30
+[device.noise]
+model = "noise_generator"
+to = "y"
+mean = "0.4 nA"
+std = 300
+dt = 0.5
+std_mod = 100
+frequency = "0.02 kHz"
+phase = 90
+[device.rates]
+model = "inhomogeneous_poisson_generator"
+to = "x"
+rate_times = ["5 ms", "20 ms"]
+rate_values = ["10 kHz", "5 kHz"]
+weight = 40
+[record.w]
+model = "weight_recorder"
+from = "box"
+interval = 10
+count = 5
+[record.s]
+model = "spike_recorder"
+from = "y"
+)");
+  Described d = describe(folder / "net.toml");
+  Network net;
+  const auto x = net.create("iaf_psc_exp", 4), y = net.create("iaf_psc_exp", 300);
+  net.create("iaf_psc_exp", 2);
+  net.place(x, Positions::grid(2, 2, {1, 0.5}, {0, 0}, true));
+  net.place(y, {.points = {}, .extent = {1, 0.5}, .center = {0, 0}, .edge_wrap = true});
+  net.connect(x, x, SynapseTable{{1, 3, 2}, {3, 0, 2}, {25, -40, 10}, {}}, {.delay = 2});
+  net.connect(x, x, SynapseTable{{0, 1, 2}, {0, 1, 2}, {5, 6, 7}, {}});
+  const auto near = net.connect(y, y, Rule::pairwise_bernoulli(Kernel::gaussian(0.1, 0, 0.5), Mask::circular(0.2)),
+                                {.weight_by_distance = Kernel::exponential(0.3, 20, 1), .delay_by_distance = Kernel::linear(3, 0.5)});
+  const auto box = net.connect(y, x, Rule::fixed_indegree(7, Kernel::constant(1), Mask::rectangular({-0.3, -0.1}, {0.2, 0.1})),
+                               {.weight = 30, .model = "stdp_synapse"});
+  net.connect(NoiseGenerator{.mean = 400, .std = 300, .dt = 0.5, .std_mod = 100, .frequency = 20, .phase = 90}, y);
+  net.connect(InhomogeneousPoissonGenerator{{5, 20}, {10000, 5000}}, x, 40);
+  const WeightRecord& w = net.record_weights(box, 10, 5);
+  const SpikeRecord& s = net.record_spikes(y);
+  net.simulate(50), d.network.simulate(50);
+  EXPECT_GT(s.size(), 100u);
+  EXPECT_EQ(d.spikes[0].record->step, s.step);
+  EXPECT_EQ(d.spikes[0].record->neuron, s.neuron);
+  ASSERT_EQ(d.weights.size(), 1u);
+  EXPECT_EQ(d.weights[0].name, "w");
+  EXPECT_EQ(d.weights[0].record->values, w.values);
+  EXPECT_EQ(w.values.size(), 25u);
+  const SynapseTable a = net.synapses(near), b = d.network.synapses(near);
+  EXPECT_GT(a.source.size(), 1000u);
+  EXPECT_TRUE(a.source == b.source && a.target == b.target && a.weight == b.weight && a.delay == b.delay);
+  for (const Projection p : {Projection{0}, Projection{1}}) EXPECT_EQ(d.network.synapses(p).weight, net.synapses(p).weight);
+  EXPECT_EQ(d.network.positions(d.populations[2].population).points, (std::vector<Point>{{0, 0.2}, {0.1, 0}}));
+
+  // Weights and positions are written.
+  write_recordings(d, folder, "npz");
+  const auto weights = formats::read_npz(folder / "weights.npz"), positions = formats::read_npz(folder / "positions.npz");
+  EXPECT_EQ(weights.at("w.weight").shape, (std::vector<std::uint64_t>{5, 5}));
+  EXPECT_EQ(weights.at("w.times").as<double>()[4], 50);
+  EXPECT_EQ(positions.at("z.y").as<double>()[0], 0.2);
+  write_recordings(d, folder, "csv");
+  EXPECT_THAT(read_text(folder / "weights_w.csv"), HasSubstr("time_ms,source,target,weight\n10,"));
+  EXPECT_THAT(read_text(folder / "positions.csv"), HasSubstr("z,1,0.10000000000000001,0\n"));
+  write_report(d, outcome(d), folder / "report.html", "apical simulate");
+  EXPECT_THAT(read_text(folder / "report.html"), AllOf(HasSubstr("Weights of w"), HasSubstr("Distribution of w")));
+
+  // A checkpoint has the weights recorded so far.
+  Described first = describe(folder / "net.toml"), second = describe(folder / "net.toml");
+  first.network.simulate(25);
+  save_checkpoint(first, folder / "checkpoint");
+  load_checkpoint(second, folder / "checkpoint");
+  second.network.simulate(25);
+  EXPECT_EQ(second.weights[0].record->values, w.values);
+  EXPECT_EQ(second.weights[0].record->source, w.source);
+  EXPECT_EQ(second.spikes[0].record->step, s.step);
+
+  const auto words = [&](const std::string& set) -> std::string {
+    try {
+      describe(folder / "net.toml", {set});
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "taken";
+  };
+  const struct {
+    const char *set, *what, *where;
+  } wrong[] = {
+      {"connection.csv.weight=3", "the file says 'weight' of each synapse", "connection.csv.weight"},
+      {"connection.csv.file=none.csv", "none.csv", "connection.csv"},
+      {"connection.csv.to=x[1:4]", "target 0 is not among neurons 1 to 3", "edges.csv, line 3"},
+      {"connection.csv.from=[\"x\", \"y\"]", "one population to one", "connection.csv"},
+      {"connection.csv.edge_population=p", "a CSV file has no edge populations", "edges.csv"},
+      {"connection.csv.indegree=3", "unknown key 'indegree'", "connection.csv"},
+      {"connection.sonata.edge_population=y_y", "no 'edges/y_y/source_node_id'", "edges.h5"},
+      {"connection.near.p.kernel=gausian", "no kernel is called 'gausian'", "connection.near.p.kernel"},
+      {"connection.near.p.std=1 ms", "'std' must be in mm, not in ms", "connection.near.p.std"},
+      {"connection.near.mask.circular.radius=0", "a mask is empty", "connection.near"},
+      {"connection.near.mask.circular.radius=0.4", "larger than a sheet", "connection.near"},
+      {"connection.near.from=z", "different sheets", "connection.near"},
+      {"connection.box.mask.circular.radius=1", "circular or rectangular", "connection.box.mask"},
+      {"population.x.n=5", "as many positions as neurons", "population.x.positions"},
+      {"population.x.positions.grid=[2]", "so many columns and rows", "population.x.positions.grid"},
+      {"population.z.positions.y=[1]", "a number for each neuron", "population.z.positions.y"},
+      {"population.z.positions.extent=[1]", "two lengths", "population.z.positions.extent"},
+      {"device.noise.dt=0", "a step or more", "device.noise.dt"},
+      {"device.noise.weight.kernel=linear", "the same for all", "device.noise"},
+      {"record.w.from=boxx", "no connection is called 'boxx'", "record.w.from"},
+      {"record.w.from=near", "does not learn", "record.w"},
+  };
+  for (const auto& k : wrong) EXPECT_THAT(words(k.set), AllOf(HasSubstr(k.what), HasSubstr(k.where))) << k.set;
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Description, ACheckpointGoesOnBitForBit) {

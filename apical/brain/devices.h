@@ -16,6 +16,11 @@ inline constexpr double kForever = std::numeric_limits<double>::infinity();
 struct PoissonGenerator {
   double rate, start = 0, stop = kForever;
 };
+/// Poisson spikes whose rate becomes rate_values[i] (Hz) with the spikes at rate_times[i] (ms, > 0, ascending), and is 0 before.
+struct InhomogeneousPoissonGenerator {
+  std::vector<double> rate_times, rate_values;
+  double start = 0, stop = kForever;
+};
 /// A constant current (pA).
 struct DcGenerator {
   double amplitude, start = 0, stop = kForever;
@@ -23,6 +28,17 @@ struct DcGenerator {
 /// A current that becomes values[i] at times[i] (ms, > 0, ascending).
 struct StepCurrentGenerator {
   std::vector<double> times, values;
+  double start = 0, stop = kForever;
+};
+/// White noise: a current mean + N sqrt(std^2 + std_mod^2 sin(2 pi frequency t + phase)) (pA), N standard normal, drawn anew for each
+/// neuron at the end of step start (t there) and every `dt` ms from there on. What a membrane does with it depends on dt: halve dt and
+/// multiply std by sqrt(2) for the same effect. Source: NEST's noise_generator.
+struct NoiseGenerator {
+  double mean = 0, std = 0;  ///< pA
+  double dt = 0;             ///< ms, a multiple of the step; 0: ten steps
+  double std_mod = 0;        ///< pA, at most std
+  double frequency = 0;      ///< Hz
+  double phase = 0;          ///< degrees
   double start = 0, stop = kForever;
 };
 /// Spikes at given times (ms, > 0, ascending), the same for all neurons.
@@ -54,12 +70,6 @@ struct Multimeter {
 /// What one call of Network::connect() has made.
 struct Projection {
   std::uint32_t index = 0;
-};
-
-/// Synapses by source, then target, then delay; neurons are numbered as in their populations.
-struct SynapseTable {
-  std::vector<std::uint32_t> source, target;
-  std::vector<double> weight, delay;  ///< delay: ms, as rounded
 };
 
 /// Weights of some synapses of a projection at times interval, 2 interval, ...

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
+#include <numbers>
 #include <numeric>
 #include <tuple>
 
@@ -16,9 +18,13 @@
 namespace apical::brain {
 
 double CurrentDevice::at(std::int64_t step) const noexcept {
-  if (step < start || step >= stop) return 0;
+  if (!acts(step)) return 0;
   const auto next = std::upper_bound(from.begin(), from.end(), step);
   return next == from.begin() ? 0 : weight * values[static_cast<std::size_t>(next - from.begin() - 1)];
+}
+
+double Noise::scale(std::int64_t step) const noexcept {
+  return std::sqrt(std::max(0.0, std * std + std_mod * std_mod * std::sin(omega * static_cast<double>(step + 1) + phase)));
 }
 
 namespace {
@@ -33,7 +39,12 @@ struct Part {
   std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
   std::vector<Lines<double>> current;                          // of each group; empty: no device
-  std::vector<std::uint32_t> words;                            // random ones of a step
+  struct Drawn {
+    std::int64_t interval = -1;
+    std::vector<double> values;  // of each neuron of the slice
+  };
+  std::vector<Drawn> noise;          // of each current device, as of its present interval
+  std::vector<std::uint32_t> words;  // random ones of a step
   Lines<double> chances;
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
@@ -87,7 +98,7 @@ class EngineOf final : public Engine {
   }
   void simulate(std::int64_t steps) {
     const Ranks::Together together;
-    for (auto& part : parts_) part.current.resize(c_.groups.size());
+    for (auto& part : parts_) part.current.resize(c_.groups.size()), part.noise.resize(c_.current_devices.size());
     for (const auto& device : c_.current_devices)
       for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
     // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways now and then.
@@ -168,22 +179,24 @@ class EngineOf final : public Engine {
     return t;
   }
 
-  void sample(WeightSampling& sampling) override {
+  void choose(WeightSampling& sampling) override {
     must_be_alone();
+    if (!sampling.picks.empty()) return;
     const std::uint32_t connection = sampling.data.projection.index;
-    if (sampling.picks.empty()) {
-      const std::uint64_t n = synapses(connection), wanted = std::min<std::uint64_t>(sampling.count, n);
-      std::uint64_t at = 0, taken = 0;
-      each_learning(connection, [&](std::size_t p, std::uint32_t source, auto& s) {
-        if (taken == wanted || at++ < taken * (n / wanted)) return;
-        ++taken;
-        sampling.picks.push_back({p, source, &s - parts_[p].learning[connection]->lists().list(source)});
-        sampling.data.source.push_back(source - c_.groups[c_.connections[connection].from.index].first);
-        sampling.data.target.push_back(parts_[p].learning[connection]->target(s));
-      });
-    }
+    const std::uint64_t n = synapses(connection), wanted = std::min<std::uint64_t>(sampling.count, n);
+    std::uint64_t at = 0, taken = 0;
+    each_learning(connection, [&](std::size_t p, std::uint32_t source, auto& s) {
+      if (taken == wanted || at++ < taken * (n / wanted)) return;
+      ++taken;
+      sampling.picks.push_back({p, source, &s - parts_[p].learning[connection]->lists().list(source)});
+      sampling.data.source.push_back(source - c_.groups[c_.connections[connection].from.index].first);
+      sampling.data.target.push_back(parts_[p].learning[connection]->target(s));
+    });
+  }
+  void sample(WeightSampling& sampling) override {
+    choose(sampling);
     for (const auto& pick : sampling.picks) {
-      auto& l = *parts_[pick.part].learning[connection];
+      auto& l = *parts_[pick.part].learning[sampling.data.projection.index];
       sampling.data.values.push_back(l.now(pick.source, {l.list(pick.source) + pick.at}, c_.step)[0]);
     }
   }
@@ -308,11 +321,16 @@ class EngineOf final : public Engine {
     auto& current = part.current[index];
     if (!current.empty()) {
       std::fill(current.begin(), current.end(), 0.0);
-      for (const auto& d : c_.current_devices) {
-        if (d.to.index != index) continue;
-        const double amount = d.at(step - 1 - d.delay);  // arrived in the step before
+      for (std::size_t k = 0; k < c_.current_devices.size(); ++k) {
+        const CurrentDevice& d = c_.current_devices[k];
+        const std::int64_t sent = step - 1 - d.delay;  // arrived in the step before
+        if (d.to.index != index || !d.acts(sent)) continue;
+        const double amount = d.at(sent);
         const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
         for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += amount;
+        if (!d.noise) continue;
+        const double* noise = drawn_noise(part, k, slice, sent);
+        for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += noise[i - slice.begin];
       }
       a.current = current.data();
     }
@@ -332,22 +350,46 @@ class EngineOf final : public Engine {
     return part.chances.data();
   }
 
+  // pA that a device adds to each neuron of the slice in a step it acts in: functions of seed, device, interval and neuron. Box and Muller:
+  // the first 32 words of a row of 64 give the radii, the others the angles.
+  const double* drawn_noise(Part<T>& part, std::size_t device, const Slice& slice, std::int64_t step) {
+    const CurrentDevice& d = c_.current_devices[device];
+    const std::int64_t interval = (step - d.start) / d.noise->every;
+    auto& drawn = part.noise[device];
+    if (drawn.interval == interval) return drawn.values.data();
+    drawn.interval = interval;
+    const std::size_t n = slice.padded();
+    part.words.resize(std::max(part.words.size(), n)), drawn.values.resize(n);
+    kernels::random_words(c_.options.seed, d.noise->stream, static_cast<std::uint32_t>(interval), slice.begin / 64, n / 64,
+                          part.words.data());
+    const double scale = d.weight * d.noise->scale(d.start + interval * d.noise->every);
+    for (std::size_t row = 0; row < n; row += 64)
+      for (std::size_t i = row; i < row + 32; ++i) {
+        const double radius = scale * std::sqrt(-2 * std::log((part.words[i] + 0.5) * 0x1p-32));
+        const double angle = 2 * std::numbers::pi * 0x1p-32 * part.words[i + 32];
+        drawn.values[i] = radius * std::cos(angle), drawn.values[i + 32] = radius * std::sin(angle);
+      }
+    return drawn.values.data();
+  }
+
   void drive(Part<T>& part, const SpikeDevice& d, std::int64_t step) {
     const std::int64_t sent = step - d.delay;
     if (sent < d.start || sent >= d.stop) return;
-    if (!d.poisson && !std::binary_search(d.steps.begin(), d.steps.end(), sent)) return;
+    const auto next = std::upper_bound(d.steps.begin(), d.steps.end(), sent);
+    if (next == d.steps.begin() || (d.poisson.empty() && next[-1] != sent)) return;
     const Slice& slice = part.slices[d.to.index];
     const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
     if (begin >= end) return;
     const bool two = c_.groups[d.to.index].model.ports == 2;
     T* to = part.row.data() + slice.row[two && d.weight < 0];
     const T weight = static_cast<T>(d.weight);
-    if (!d.poisson) {
+    if (d.poisson.empty()) {
       for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += weight;
       return;
     }
+    const kernels::PoissonTable& rate = d.poisson[static_cast<std::size_t>(next - d.steps.begin() - 1)];
     const auto add = [&](std::uint32_t first, std::uint32_t n, T* at) {
-      kernels::add_poisson(*d.poisson, c_.options.seed, d.stream, static_cast<std::uint32_t>(sent), first, n, weight, at);
+      kernels::add_poisson(rate, c_.options.seed, d.stream, static_cast<std::uint32_t>(sent), first, n, weight, at);
     };
     if (begin == slice.begin && end == slice.end) return add(begin, slice.padded(), to);
     for (std::uint32_t word = begin / 64; word * 64 < end; ++word) {  // counts are those of whole words, whoever is driven

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 #include "apical/base/units.h"
 #include "apical/brain/network.h"
@@ -17,14 +18,8 @@ Parameters parse_parameters(std::string_view model, const std::vector<std::strin
     const auto eq = a.find('=');
     if (eq == std::string::npos) throw usage_error("a parameter is written name=value", a, "Example: tau_m=20ms");
     const std::string name = a.substr(0, eq);
-    std::vector<std::string> known;
-    const ParameterInfo* found = nullptr;
-    for (const auto& p : info.parameters) {
-      known.push_back(p.name);
-      if (p.name == name) found = &p;
-    }
-    if (!found) throw usage_error(info.name + " has no parameter '" + name + "'", {}, did_you_mean(name, known));
-    all.insert_or_assign(name, quantity(a.substr(eq + 1), found->unit, name));
+    const ParameterInfo& parameter = named(info.parameters, name, info.name + " has no parameter");
+    all.insert_or_assign(name, quantity(a.substr(eq + 1), parameter.unit, name));
   }
   return all;
 }

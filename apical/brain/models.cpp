@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "apical/base/error.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 
 namespace apical::brain {
@@ -48,13 +49,8 @@ std::vector<ParameterInfo> with_defaults(std::initializer_list<std::pair<const c
 class Given {
  public:
   Given(const ModelInfo& info, const Parameters& given) : info_(info), given_(given) {
-    std::vector<std::string> known;
-    for (const auto& p : info.parameters) known.push_back(p.name);
     for (const auto& [name, value] : given) {
-      if (std::find(known.begin(), known.end(), name) == known.end())
-        throw usage_error(info.name + " has no parameter '" + name + "'", {}, did_you_mean(name, known));
-      const auto& info_of = *std::find_if(info.parameters.begin(), info.parameters.end(), [&](const auto& p) { return p.name == name; });
-      if (info_of.list) {
+      if (named(info.parameters, name, info.name + " has no parameter").list) {
         if (value.kind != Value::Kind::list) throw usage_error(name + " is a list", info.name);
         continue;
       }
@@ -450,12 +446,7 @@ const std::vector<Entry>& entries() {
 }
 
 const Entry& entry(std::string_view name) {
-  std::vector<std::string> names;
-  for (const auto& e : entries()) {
-    if (e.info.name == name) return e;
-    names.push_back(e.info.name);
-  }
-  throw usage_error("no neuron model is called '" + std::string(name) + "'", {}, did_you_mean(name, names));
+  return named(entries(), name, "no neuron model is called", {}, [](const Entry& e) -> const std::string& { return e.info.name; });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numbers>
 
 #include "apical/base/error.h"
 #include "apical/base/machine.h"
@@ -11,6 +12,7 @@
 #include "apical/base/stop.h"
 #include "apical/base/text.h"
 #include "apical/base/thread_pool.h"
+#include "apical/brain/edges.h"
 #include "apical/brain/network_impl.h"
 #include "apical/brain/ranks.h"
 
@@ -54,8 +56,8 @@ std::vector<std::int64_t> grid_times(const std::vector<double>& times, double dt
 double memory_gb(const Options& options) { return options.memory_gb > 0 ? options.memory_gb : available_memory_mb() / 1000; }
 
 std::int64_t sampling_steps(double interval, double dt) {
-  const std::int64_t every = grid(interval, dt, "interval");
-  if (every < 1 || every == kNever) throw usage_error("interval must be a step or more", number(interval) + " ms");
+  const std::int64_t every = grid(interval, dt, "an interval");
+  if (every < 1 || every == kNever) throw usage_error("an interval must be a step or more", number(interval) + " ms");
   return every;
 }
 
@@ -91,9 +93,13 @@ const Connection& Network::Impl::connection(Projection p) const {
   return circuit.connections[p.index];
 }
 
+void Network::Impl::check_open() const {
+  if (engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
+}
+
 Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
   Circuit& c = impl_->circuit;
-  if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
+  impl_->check_open();
   if (n == 0) throw usage_error("a population needs neurons", std::string(model) + ": 0");
   if (n > (1u << 31) - c.neurons) throw usage_error("a network holds at most 2^31 neurons", std::to_string(n) + " more");
   Group g{.model = make_model(model, parameters, c.options.dt),
@@ -120,41 +126,97 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
   return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
 }
 
-Projection Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
+void Network::place(Population population, Positions positions) {
   Circuit& c = impl_->circuit;
-  if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
-  const Group& source = impl_->group(from);
-  impl_->group(to);
-  Connection connection{.from = from,
-                        .to = to,
-                        .rule = rule,
-                        .synapses = synapses,
-                        .first_source = source.first + from.begin,
-                        .stream = stream_id("connection") + 4 * c.connections.size(),
-                        .plasticity = make_plasticity(synapses.model, synapses.parameters, c.options.dt)};
-  check_connection(connection, c.options.dt);
-  if (connection.plasticity.most() > 0) check_traces(c.groups[to.index].model, c.options.dt);
-  share_total(connection, c.options.seed);
-  c.connections.push_back(std::move(connection));
-  return {static_cast<std::uint32_t>(c.connections.size() - 1)};
+  impl_->check_open();
+  const Group& g = impl_->group(population);
+  if (population.size != g.n) throw usage_error("positions are given to a whole population");
+  positions.check();
+  if (positions.points.empty()) {
+    Draws draws(c.options.seed, stream_id("positions") + population.index);
+    draws.start(0);
+    for (std::uint32_t i = 0; i < g.n; ++i) {
+      Point p;
+      for (std::size_t k = 0; k < 2; ++k) p[k] = positions.center[k] + (draws.uniform() - 0.5) * positions.extent[k];
+      positions.points.push_back(p);
+    }
+  }
+  if (positions.points.size() != g.n)
+    throw usage_error("a population needs as many positions as neurons",
+                      std::to_string(positions.points.size()) + " and " + std::to_string(g.n));
+  c.groups[population.index].positions = std::make_shared<const Positions>(std::move(positions));
+}
+
+bool Network::placed(Population population) const { return impl_->group(population).positions != nullptr; }
+
+const Positions& Network::positions(Population population) const {
+  const Group& g = impl_->group(population);
+  if (!g.positions)
+    throw usage_error("population " + (g.name.empty() ? std::to_string(population.index) : g.name) + " has no positions", {},
+                      "What depends on distance needs them on both sides.");
+  return *g.positions;
+}
+
+Projection Network::Impl::add(const Network& net, Connection connection) {
+  const Synapses& synapses = connection.synapses;
+  const Population &from = connection.from, &to = connection.to;
+  connection.first_source = group(from).first + from.begin;
+  connection.stream = stream_id("connection") + 4 * circuit.connections.size();
+  connection.plasticity = make_plasticity(synapses.model, synapses.parameters, circuit.options.dt);
+  if (connection.rule.kernel || synapses.weight_by_distance || synapses.delay_by_distance)
+    connection.space = std::make_shared<const Space>(net.positions(from), from.begin, from.size, net.positions(to), to.begin, to.size);
+  check_connection(connection, circuit.options.dt);
+  if (connection.plasticity.most() > 0) check_traces(group(to).model, circuit.options.dt);
+  share_total(connection, circuit.options.seed);
+  circuit.connections.push_back(std::move(connection));
+  return {static_cast<std::uint32_t>(circuit.connections.size() - 1)};
+}
+
+Projection Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
+  impl_->check_open(), impl_->group(from), impl_->group(to);
+  return impl_->add(*this, {.from = from, .to = to, .rule = rule, .synapses = synapses});
+}
+
+Projection Network::connect(Population from, Population to, const SynapseTable& table, const Synapses& synapses) {
+  impl_->check_open(), impl_->group(from), impl_->group(to);
+  auto edges = std::make_shared<const Edges>(make_edges(table, {from, to, impl_->circuit.options.dt}));
+  return impl_->add(*this, {.from = from, .to = to, .rule = {Rule::Kind::listed}, .synapses = synapses, .edges = std::move(edges)});
 }
 
 void Network::connect(const PoissonGenerator& device, Population to, double weight, double delay) {
-  Circuit& c = impl_->circuit;
-  impl_->group(to);
+  impl_->add_poisson({0}, {device.rate}, device.start, device.stop, to, weight, delay);
+}
+
+void Network::connect(const InhomogeneousPoissonGenerator& device, Population to, double weight, double delay) {
+  auto steps = grid_times(device.rate_times, impl_->circuit.options.dt, "a rate time");
+  for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
+  if (steps.size() != device.rate_values.size())
+    throw usage_error("an inhomogeneous Poisson generator needs as many rates as times",
+                      std::to_string(device.rate_values.size()) + " and " + std::to_string(steps.size()));
+  impl_->add_poisson(std::move(steps), device.rate_values, device.start, device.stop, to, weight, delay);
+}
+
+void Network::Impl::add_poisson(std::vector<std::int64_t> steps, const std::vector<double>& rates, double start, double stop, Population to,
+                                double weight, double delay) {
+  group(to);
   check_weight(weight);
-  const double mean = device.rate * c.options.dt / 1000;
-  if (!(mean >= 0 && mean <= kernels::PoissonTable::kMaxMean))
-    throw usage_error("a rate must be 0 or more, and at most " + number(kernels::PoissonTable::kMaxMean) + " spikes a step",
-                      number(device.rate) + " Hz");
-  c.spike_devices.push_back({.to = to,
-                             .weight = weight,
-                             .delay = delay_steps(delay, c.options.dt),
-                             .start = grid(device.start, c.options.dt, "start"),
-                             .stop = grid(device.stop, c.options.dt, "stop"),
-                             .poisson = kernels::PoissonTable(mean),
-                             .stream = stream_id("poisson") + c.spike_devices.size(),
-                             .steps = {}});
+  const double dt = circuit.options.dt;
+  std::vector<kernels::PoissonTable> tables;
+  for (const double rate : rates) {
+    const double mean = rate * dt / 1000;
+    if (!(mean >= 0 && mean <= kernels::PoissonTable::kMaxMean))
+      throw usage_error("a rate must be 0 or more, and at most " + number(kernels::PoissonTable::kMaxMean) + " spikes a step",
+                        number(rate) + " Hz");
+    tables.emplace_back(mean);
+  }
+  circuit.spike_devices.push_back({.to = to,
+                                   .weight = weight,
+                                   .delay = delay_steps(delay, dt),
+                                   .start = grid(start, dt, "start"),
+                                   .stop = grid(stop, dt, "stop"),
+                                   .steps = std::move(steps),
+                                   .poisson = std::move(tables),
+                                   .stream = stream_id("poisson") + circuit.spike_devices.size()});
 }
 
 void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
@@ -168,8 +230,8 @@ void Network::connect(const SpikeGenerator& device, Population to, double weight
                              .delay = delay_steps(delay, c.options.dt),
                              .start = 0,
                              .stop = kNever,
-                             .poisson = {},
-                             .steps = std::move(steps)});
+                             .steps = std::move(steps),
+                             .poisson = {}});
 }
 
 void Network::connect(const DcGenerator& device, Population to, double weight, double delay) {
@@ -203,6 +265,22 @@ void Network::connect(const StepCurrentGenerator& device, Population to, double 
   }
   for (auto& s : d.from) --s;
   d.values = device.values;
+}
+
+void Network::connect(const NoiseGenerator& device, Population to, double weight, double delay) {
+  Circuit& c = impl_->circuit;
+  for (const double v : {device.std, device.std_mod, device.frequency, device.phase})
+    if (!std::isfinite(v)) throw usage_error("a noise generator has a number that is not finite");
+  if (!(device.std >= 0 && device.std_mod >= 0))
+    throw usage_error("a standard deviation is negative", number(std::min(device.std, device.std_mod)) + " pA");
+  if (device.std_mod > device.std)
+    throw usage_error("std_mod must be at most std", number(device.std_mod) + " and " + number(device.std) + " pA");
+  const std::int64_t every = device.dt == 0 ? 10 : sampling_steps(device.dt, c.options.dt);
+  const double turn = 2 * std::numbers::pi;
+  const std::uint64_t stream = stream_id("noise") + c.current_devices.size();
+  connect(DcGenerator{device.mean, device.start, device.stop}, to, weight, delay);
+  c.current_devices.back().noise =
+      Noise{device.std, device.std_mod, turn * device.frequency * c.options.dt / 1000, turn * device.phase / 360, every, stream};
 }
 
 const SpikeRecord& Network::record_spikes(Population population) {
@@ -281,7 +359,7 @@ void Network::Impl::stretch(std::int64_t steps) {
   if (took > 0.4 && stretch_steps > 64) stretch_steps /= 2;
 }
 
-void Network::simulate(double ms) {
+void Network::simulate(double ms, const std::function<void()>& now_and_then) {
   const std::int64_t steps = grid(ms, impl_->circuit.options.dt, "the time to simulate");
   build();
   Circuit& c = impl_->circuit;
@@ -301,6 +379,7 @@ void Network::simulate(double ms) {
       progress->note("real-time factor " + number((now() - start) * 1000 / done, 3));
       progress->advance_to(static_cast<std::uint64_t>(done));
     }
+    if (now_and_then) now_and_then();
     if (Ranks::world().any(stop_requested()) && c.step < end) throw Error(ExitCode::interrupted, "stopped at " + number(time(), 9) + " ms");
   }
 }

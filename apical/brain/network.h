@@ -10,6 +10,7 @@
 // and how time is cut into calls of simulate() change no bit of it. Source of the scheme: NEST (Gewaltig, Diesmann 2007).
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -41,13 +42,24 @@ class Network {
 
   /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
   Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
+  /// Where the neurons of a whole population are, for what depends on distance: before they are connected. Usage error: other than one
+  /// point a neuron.
+  void place(Population population, Positions positions);
+  const Positions& positions(Population population) const;  ///< usage error: it has none
+  bool placed(Population population) const;                 ///< whether it has positions
+
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
   Projection connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
-  /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.
+  /// Those of a table (synapses() of another network, read_edges() of edges.h); `synapses` says what has no column in it.
+  Projection connect(Population from, Population to, const SynapseTable& table, const Synapses& synapses = {});
+  /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes and noise are drawn anew for
+  /// each.
   void connect(const PoissonGenerator& device, Population to, double weight = 1, double delay = 1);
+  void connect(const InhomogeneousPoissonGenerator& device, Population to, double weight = 1, double delay = 1);
   void connect(const SpikeGenerator& device, Population to, double weight = 1, double delay = 1);
   void connect(const DcGenerator& device, Population to, double weight = 1, double delay = 1);
   void connect(const StepCurrentGenerator& device, Population to, double weight = 1, double delay = 1);
+  void connect(const NoiseGenerator& device, Population to, double weight = 1, double delay = 1);
 
   /// What is recorded from here on; the reference stays good as long as the network.
   const SpikeRecord& record_spikes(Population population);
@@ -63,7 +75,8 @@ class Network {
   void build();
   /// Lets `ms` pass, a multiple of the step. On Ctrl-C (base/stop.h) throws the error of exit code 130, at the end of a step: time() says
   /// which, and the network can go on. A membrane that is no finite number is a data error that names population and time.
-  void simulate(double ms);
+  /// now_and_then: called at the end of a step, some times a second.
+  void simulate(double ms, const std::function<void()>& now_and_then = {});
 
   double time() const noexcept;  ///< ms
   std::uint64_t synapses() const noexcept;

@@ -11,6 +11,10 @@ struct Network::Impl {
 
   const Group& group(const Population& p) const;  ///< usage error when it is of another network
   const Connection& connection(Projection p) const;
+  void check_open() const;  ///< usage error when it is built
+  Projection add(const Network& net, Connection connection);
+  void add_poisson(std::vector<std::int64_t> steps, const std::vector<double>& rates, double start, double stop, Population to,
+                   double weight, double delay);
   void stretch(std::int64_t steps);
 };
 

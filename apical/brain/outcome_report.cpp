@@ -128,6 +128,52 @@ void traces(report::Html& html, const Described& d) {
     }
 }
 
+// Means and spreads over time, and some synapses one by one.
+void weights(report::Html& html, const Described& d) {
+  for (const auto& [name, w] : d.weights) {
+    const std::size_t n = w->source.size(), samples = w->samples(), apart = (samples + kPoints - 1) / kPoints;
+    if (samples == 0) continue;
+    Series mean = line("mean"), low = line("mean - sd"), high = line("mean + sd");
+    std::vector<Series> all;
+    for (std::size_t i = 0; i < std::min(n, kTraces); ++i) {
+      const std::size_t at = i * n / std::min(n, kTraces);
+      all.push_back(line(std::to_string(w->source[at]) + " to " + std::to_string(w->target[at])));
+    }
+    for (std::size_t s = 0; s < samples; s += apart) {
+      const double* row = w->values.data() + s * n;
+      const double time = w->first + static_cast<double>(s) * w->interval;
+      double sum = 0, squares = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += row[i];
+      const double middle = sum / static_cast<double>(n);
+      for (std::size_t i = 0; i < n; ++i) squares += (row[i] - middle) * (row[i] - middle);
+      const double sd = std::sqrt(squares / static_cast<double>(n));
+      for (const auto& [series, value] : {std::pair{&mean, middle}, {&low, middle - sd}, {&high, middle + sd}})
+        series->x.push_back(time), series->y.push_back(value);
+      for (std::size_t i = 0; i < all.size(); ++i) all[i].x.push_back(time), all[i].y.push_back(row[i * n / all.size()]);
+    }
+    html.section("Weights: " + name);
+    html.figure(report::line_chart({mean, low, high}, axes("Weights of " + name, "time (ms)", "weight")),
+                "Mean and standard deviation of " + std::to_string(n) + " recorded synapses.");
+    html.figure(report::line_chart(all, axes("Single weights of " + name, "time (ms)", "weight")), "Some of them: source to target.");
+    const auto [least, most] = std::minmax_element(w->values.begin(), w->values.end());
+    if (!(*most > *least)) continue;
+    std::vector<Series> shares;
+    for (const std::size_t s : {std::size_t{0}, samples - 1}) {
+      const std::vector<double> row(w->values.begin() + static_cast<std::ptrdiff_t>(s * n),
+                                    w->values.begin() + static_cast<std::ptrdiff_t>((s + 1) * n));
+      Series& share = shares.emplace_back(line("at " + number(w->first + static_cast<double>(s) * w->interval, 6) + " ms"));
+      const auto counts = histogram(row, *least, *most, kParts);
+      for (std::size_t k = 0; k < kParts; ++k) {
+        share.x.push_back(*least + (static_cast<double>(k) + 0.5) * (*most - *least) / kParts);
+        share.y.push_back(counts[k] / static_cast<double>(n));
+      }
+    }
+    Axes a = axes("Distribution of " + name, "weight", "share");
+    a.y_min = 0, a.width = 420, a.height = 300;
+    html.figure(report::line_chart(shares, a), "The first sample and the last.", false);
+  }
+}
+
 }  // namespace
 
 void write_report(const Described& d, const Outcome& o, const std::filesystem::path& path, const std::string& command) {
@@ -168,6 +214,7 @@ void write_report(const Described& d, const Outcome& o, const std::filesystem::p
       html, d, o, "Correlation of spike counts", "Pearson's correlation", "Pairs of the first 100 recorded neurons that fired.", 0, 0,
       [](const Activity& a) -> const auto& { return a.correlations; });
   traces(html, d);
+  weights(html, d);
   const Machine m = machine();
   html.fact("Machine", m.cpu + ", " + std::to_string(m.cores) + " cores, " + number(m.memory_gib, 3) + " GiB, " + m.system);
   html.fact("Threads", std::to_string(thread_count()));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 
 namespace apical::brain {
@@ -51,26 +52,16 @@ const std::vector<ModelInfo>& synapse_models() {
   return all;
 }
 
-const ModelInfo& synapse_info(std::string_view name) {
-  std::vector<std::string> names;
-  for (const auto& m : synapse_models()) {
-    if (m.name == name) return m;
-    names.push_back(m.name);
-  }
-  throw usage_error("no synapse model is called '" + std::string(name) + "'", {}, did_you_mean(name, names));
-}
+const ModelInfo& synapse_info(std::string_view name) { return named(synapse_models(), name, "no synapse model is called"); }
 
 Plasticity make_plasticity(std::string_view model, const std::map<std::string, double>& parameters, double dt) {
   static constexpr SynapseKind kinds[] = {SynapseKind::fixed,     SynapseKind::stdp,    SynapseKind::nearest,
                                           SynapseKind::power_law, SynapseKind::triplet, SynapseKind::depressing};
   const ModelInfo& info = synapse_info(model);
   Plasticity p{.kind = kinds[&info - synapse_models().data()], .parameters = {}};
-  std::vector<std::string> names;
   for (const auto& parameter : info.parameters) p.parameters[parameter.name] = parameter.standard;
-  for (const auto& [name, value] : p.parameters) names.push_back(name);
   for (const auto& [name, value] : parameters) {
-    if (!p.parameters.count(name))
-      throw usage_error(std::string(model) + " has no parameter '" + name + "'", {}, did_you_mean(name, names));
+    named(info.parameters, name, info.name + " has no parameter");
     const bool positive = name == "Wmax" || (name.starts_with("tau") && name != "tau_fac"), share = name == "U";
     if (!(positive ? value > 0 : value >= 0) || !std::isfinite(value) || (share && value > 1))
       throw usage_error(name + (positive ? " must be positive"

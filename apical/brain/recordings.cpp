@@ -1,5 +1,6 @@
 #include "apical/brain/recordings.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "apical/base/error.h"
@@ -47,6 +48,56 @@ Npz trace_arrays(const Described& d) {
   return npz;
 }
 
+double sample_time(const WeightRecord& w, std::size_t sample) { return w.first + static_cast<double>(sample) * w.interval; }
+
+Npz weight_arrays(const Described& d) {
+  Npz npz;
+  for (const auto& [name, w] : d.weights) {
+    std::vector<double> times(w->samples());
+    for (std::size_t s = 0; s < times.size(); ++s) times[s] = sample_time(*w, s);
+    npz[name + ".times"] = Array::of<double>({times.size()}, times);
+    npz[name + ".source"] = Array::of<std::uint32_t>({w->source.size()}, w->source);
+    npz[name + ".target"] = Array::of<std::uint32_t>({w->target.size()}, w->target);
+    npz[name + ".weight"] = Array::of<double>({times.size(), w->source.size()}, w->values);
+  }
+  return npz;
+}
+
+// Where neurons are, of populations that have positions.
+Npz position_arrays(const Described& d) {
+  Npz npz;
+  for (const auto& p : d.populations) {
+    if (!d.network.placed(p.population)) continue;
+    std::vector<double> x, y;
+    for (const Point& at : d.network.positions(p.population).points) x.push_back(at[0]), y.push_back(at[1]);
+    npz[p.name + ".x"] = Array::of<double>({x.size()}, x);
+    npz[p.name + ".y"] = Array::of<double>({y.size()}, y);
+  }
+  return npz;
+}
+
+void write_weight_csv(const WeightRecord& w, const fs::path& path) {
+  AtomicFile file(path);
+  file.write("time_ms,source,target,weight\n");
+  for (std::size_t s = 0; s < w.samples(); ++s)
+    for (std::size_t i = 0; i < w.source.size(); ++i)
+      file.write(number(sample_time(w, s), 10) + "," + std::to_string(w.source[i]) + "," + std::to_string(w.target[i]) + "," +
+                 number(w.values[s * w.source.size() + i], 17) + "\n");
+  file.commit();
+}
+
+void write_position_csv(const Described& d, const fs::path& path) {
+  AtomicFile file(path);
+  file.write("population,neuron,x_mm,y_mm\n");
+  for (const auto& p : d.populations) {
+    if (!d.network.placed(p.population)) continue;
+    const auto& points = d.network.positions(p.population).points;
+    for (std::size_t i = 0; i < points.size(); ++i)
+      file.write(p.name + "," + std::to_string(i) + "," + number(points[i][0], 17) + "," + number(points[i][1], 17) + "\n");
+  }
+  file.commit();
+}
+
 void write_spike_csv(const Described& d, const fs::path& path) {
   AtomicFile file(path);
   file.write("record,neuron,time_ms\n");
@@ -79,9 +130,13 @@ const std::vector<std::string>& recording_formats() {
 std::vector<fs::path> write_recordings(const Described& d, const fs::path& folder, const std::string& format) {
   std::vector<fs::path> written;
   const auto put = [&](const std::string& name, const auto& write) { write(folder / name), written.push_back(folder / name); };
+  const bool placed =
+      std::any_of(d.populations.begin(), d.populations.end(), [&](const auto& p) { return d.network.placed(p.population); });
   if (format == "csv") {
     if (!d.spikes.empty()) put("spikes.csv", [&](const fs::path& path) { write_spike_csv(d, path); });
     for (const auto& t : d.traces) put("traces_" + t.name + ".csv", [&](const fs::path& path) { write_trace_csv(*t.record, path); });
+    for (const auto& w : d.weights) put("weights_" + w.name + ".csv", [&](const fs::path& path) { write_weight_csv(*w.record, path); });
+    if (placed) put("positions.csv", [&](const fs::path& path) { write_position_csv(d, path); });
     return written;
   }
   if (format != "npz" && format != "hdf5")
@@ -91,6 +146,8 @@ std::vector<fs::path> write_recordings(const Described& d, const fs::path& folde
   };
   if (!d.spikes.empty()) put("spikes." + format, [&](const fs::path& path) { arrays(spike_arrays(d))(path); });
   if (!d.traces.empty()) put("traces." + format, [&](const fs::path& path) { arrays(trace_arrays(d))(path); });
+  if (!d.weights.empty()) put("weights." + format, [&](const fs::path& path) { arrays(weight_arrays(d))(path); });
+  if (placed) put("positions." + format, [&](const fs::path& path) { arrays(position_arrays(d))(path); });
   return written;
 }
 

@@ -1,12 +1,15 @@
 #include "apical/brain/run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "apical/base/console.h"
 #include "apical/base/error.h"
 #include "apical/base/files.h"
+#include "apical/base/log.h"
 #include "apical/base/text.h"
+#include "apical/base/units.h"
 #include "apical/brain/ranks.h"
 #include "apical/brain/recordings.h"
 
@@ -38,6 +41,7 @@ std::string command_of(const RunOptions& o) {
   for (const auto& s : o.set) command += " --set " + quoted(s);
   if (o.format != "npz") command += " --format " + o.format;
   if (o.report) command += " --report";
+  if (!o.checkpoint_every.empty()) command += " --checkpoint-every " + quoted(o.checkpoint_every);
   return command;
 }
 
@@ -65,6 +69,9 @@ Run run(const RunOptions& o) {
   Run run{describe(std::filesystem::path(o.model), o.set), {}, o.out, {}};
   Described& d = run.circuit;
   if (!(d.time > 0)) throw usage_error("how long is not said", o.model, "Give --time 1s, or time in [simulation].");
+  const std::chrono::duration<double> every(o.checkpoint_every.empty() ? 0 : quantity(o.checkpoint_every, "s", "--checkpoint-every"));
+  if (!o.checkpoint_every.empty() && !(every.count() > 0))
+    throw usage_error("the time between checkpoints must be positive", "--checkpoint-every");
   if (!o.resume.empty()) load_checkpoint(d, o.resume);
   const bool writes = Ranks::world().rank() == 0;
   if (run.out.empty() && writes) run.out = o.resume.empty() ? new_run_folder(d.name) : fs::absolute(o.resume).parent_path();
@@ -75,10 +82,24 @@ Run run(const RunOptions& o) {
   if (writes) {
     folder.emplace(run.out);
     std::error_code ignored;
+    if (!o.resume.empty())
+      for (const auto& entry : fs::directory_iterator(run.out, ignored))  // of a run that was killed while it wrote one
+        if (entry.path().filename().string().starts_with(checkpoint.filename().string() + ".tmp")) fs::remove(entry.path(), ignored);
     for (const char* old : {"result.json", "report.html"}) fs::remove(run.out / old, ignored);  // of an earlier run
   }
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  auto kept = now();
+  const auto keep_now_and_then = [&] {
+    if (!writes || now() - kept < every) return;
+    try {
+      save_checkpoint(d, checkpoint);
+    } catch (const Error& e) {
+      log_warn("no checkpoint at " + number(d.network.time(), 9) + " ms: " + e.what());
+    }
+    kept = now();  // however long that took: the circuit gets its time
+  };
   try {
-    d.network.simulate(std::max(0.0, d.time - d.network.time()));
+    d.network.simulate(std::max(0.0, d.time - d.network.time()), every.count() > 0 ? keep_now_and_then : std::function<void()>());
   } catch (const Error& e) {
     if (e.code() != ExitCode::interrupted || !writes) throw;
     throw Error(e.code(), e.message(), e.where(), keep(d, checkpoint, command));

@@ -64,13 +64,24 @@ class SynapseLists {
                    Visit visit) {
     Draws weights(options.seed, c.stream + 1), delays(options.seed, c.stream + 2);
     const double most_weight = c.plasticity.most();
-    const bool fixed = c.synapses.delay.constant();
+    const Edges* edges = c.edges.get();  // those of a table come in its order
+    std::uint64_t edge = edges ? edges->first[std::clamp(begin, c.to.begin, c.to.begin + c.to.size) - c.to.begin] : 0;
+    const bool listed_weights = edges && !edges->weight.empty(), listed_delays = edges && !edges->delay.empty();
+    const bool fixed = c.synapses.delay.constant() && !listed_delays && !c.synapses.delay_by_distance;
     std::int64_t delay = fixed ? steps(c.synapses.delay.a, options.dt, most_delay) : 0;
     each_synapse(
         c, begin, end, options.seed, [&](std::uint32_t row) { weights.start(row), delays.start(row); },
         [&](std::uint32_t source, std::uint32_t target, bool mine) {
-          const double weight = weights.draw(c.synapses.weight);
-          if (!fixed) delay = steps(delays.draw(c.synapses.delay), options.dt, most_delay);
+          const auto at = [&](const Kernel& k) { return k(c.space->distance(source - c.first_source, target - c.to.begin)); };
+          const double weight = listed_weights                  ? edges->weight[edge]
+                                : c.synapses.weight_by_distance ? at(*c.synapses.weight_by_distance)
+                                                                : weights.draw(c.synapses.weight);
+          if (!fixed)
+            delay = steps(listed_delays                  ? edges->delay[edge]
+                          : c.synapses.delay_by_distance ? at(*c.synapses.delay_by_distance)
+                                                         : delays.draw(c.synapses.delay),
+                          options.dt, most_delay);
+          ++edge;
           if (most_weight > 0 && !(weight >= 0 && weight <= most_weight))
             throw usage_error("a weight that learns must be 0 to Wmax", number(weight), "Bound what it is drawn from: redrawn(0, Wmax).");
           visit(source, target, delay, weight, mine);

@@ -3,6 +3,7 @@ import json
 import math
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -126,6 +127,37 @@ class Simulate(ApicalTest):
         self.refuses(apical(*long, *total, "--resume", "broken/checkpoint", "--seed", "2", cwd=self.dir), USAGE, "another circuit", "broken/checkpoint")
         (self.dir / "cut").write_bytes((self.dir / "broken" / "checkpoint").read_bytes()[:5000])
         self.refuses(apical(*long, *total, "--resume", "cut", cwd=self.dir), DATA, "cut")
+
+    def test_checkpoints_now_and_then_survive_a_kill(self):
+        long = ["simulate", "small.toml", "--set", "population.e.n=2000", "--quiet", "--checkpoint-every", "0.1s"]
+        p = subprocess.Popen([APICAL, *long, "--time", "1000s", "--out", "killed"], cwd=self.dir, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        seen = set()  # of checkpoints, one in the place of the other
+        until = time.monotonic() + 60
+        while len(seen) < 3 and time.monotonic() < until:
+            if (self.dir / "killed" / "checkpoint").exists():
+                seen.add((self.dir / "killed" / "checkpoint").stat().st_ino)
+            time.sleep(0.01)
+        p.kill()  # SIGKILL
+        p.communicate()
+        self.assertGreaterEqual(len(seen), 3)
+        shutil.copy(self.dir / "killed" / "checkpoint", self.dir / "killed" / "checkpoint.tmp1-0")  # a kill while one was written
+        with zipfile.ZipFile(self.dir / "killed" / "checkpoint") as z:
+            raw = z.read("steps.npy")
+        step = struct.unpack_from("<q", raw, 10 + struct.unpack("<H", raw[8:10])[0])[0]
+        total = ["--time", f"{step / 10 + 300:.1f}ms"]
+        self.run_ok(*long, *total, "--resume", "killed/checkpoint", "--threads", "1")
+        self.run_ok(*long[:-2], *total, "--out", "whole", "--threads", "2")
+        self.assertNotIn("checkpoint.tmp1-0", self.files(self.dir / "killed"))
+        for name in ("spikes.npz", "traces.npz"):
+            self.assertEqual((self.dir / "killed" / name).read_bytes(), (self.dir / "whole" / name).read_bytes(), name)
+        # Where there is no room for a checkpoint the run goes on, and says so.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))
+        said = apical("simulate", "small.toml", "--set", "population.e.n=2000", "--set", "record.s.from=e[0:1]", "--set",
+                      "record.v.interval=100", "--time", "4s", "--out", "full", "--checkpoint-every", "1ms", cwd=self.dir, preexec_fn=limit)
+        self.assertEqual(said.code, 0, said.err)
+        self.assertIn("no checkpoint", said.err)
+        self.refuses(apical("simulate", "small.toml", "--out", "none", "--checkpoint-every", "0s", cwd=self.dir), USAGE, "--checkpoint-every")
+        self.refuses(apical("simulate", "small.toml", "--out", "none", "--checkpoint-every", "1 mV", cwd=self.dir), USAGE, "--checkpoint-every")
 
     def test_a_full_disk_keeps_the_state(self):
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))

@@ -1,5 +1,5 @@
-// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio, png, evt21, es, csv, aedat3, graph_json and model, all
-// made by our own writers but for a few lines of events written by hand.
+// Writes the first inputs of the fuzz corpora of idx, npy, npz, safetensors, audio, png, evt21, es, csv, aedat3, csv_rows, edges,
+// graph_json and model, all made by our own writers but for a few lines of events written by hand.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +12,7 @@
 #include "apical/formats/audio.h"
 #include "apical/formats/bytes.h"
 #include "apical/formats/events/event.h"
+#include "apical/formats/hdf5_arrays.h"
 #include "apical/formats/idx.h"
 #include "apical/formats/npy.h"
 #include "apical/formats/png.h"
@@ -125,26 +126,51 @@ void recordings() {
   put("aedat3/packets", packets);
 }
 
+// Rows of text, and edges as text and as SONATA has them.
+void tables() {
+  const auto text = [](std::string_view bytes) { return Bytes(bytes.begin(), bytes.end()); };
+  put("csv_rows/commas", text("# so\na,b\n1,\"2,3\"\n,x\n"));
+  put("csv_rows/blanks", text("edge_type_id \"a b\"\n1\t \"\"\n"));
+  put("csv_rows/semicolons", text("\xef\xbb\xbf"
+                                  "a;b;c\r\n1;2;3\r\n"));
+  put("edges/all.csv", text("source,target,weight,delay\n1,3,2.5,1\n99,52,-1e3,0.1\n"));
+  put("edges/bare.csv", text("target source\n4 5\n"));
+  const auto column = [](std::vector<std::int32_t> v) { return Array::of<std::int32_t>({v.size()}, {v.data(), v.size()}); };
+  const double reals[] = {1.5, 2.5};
+  Npz npz{{"edges/p/source_node_id", column({1, 2, 3})}, {"edges/p/target_node_id", column({3, 4, 5})}};
+  std::filesystem::create_directories(root / "edges");
+  write_hdf5_arrays(root / "edges" / "bare.h5", npz);
+  npz["edges/p/edge_type_id"] = column({1, 1, 1});
+  npz["edges/p/edge_group_id"] = column({0, 1, 0}), npz["edges/p/edge_group_index"] = column({1, 0, 0});
+  npz["edges/p/0/syn_weight"] = npz["edges/p/0/delay"] = Array::of<double>({2}, reals);
+  npz["edges/p/1/delay"] = Array::of<double>({1}, {reals, 1});
+  write_hdf5_arrays(root / "edges" / "groups.h5", npz);
+}
+
 void networks() {
   using namespace apical::graph;
   Graph tiny;
   tiny.name = "tiny", tiny.input_shape = {2}, tiny.classes = {"a", "b"};
   tiny.tensors["w"] = {{2, 2}, {1, -1, 0.5f, 2}}, tiny.tensors["s"] = {{2}, {1, 2}};
-  tiny.nodes = {{"in", Input{}, {}, {}}, {"l", Linear{"w", ""}, {"in"}, {}}, {"a", Affine{"s", "s"}, {"l"}, {}},
-                {"n", Neuron{}, {"a"}, {}}, {"sum", Add{}, {"n", "l"}, {}}, {"out", Readout{ReadoutKind::last}, {"sum"}, {}}};
+  tiny.nodes = {{"in", Input{}, {}, {}},    {"l", Linear{"w", ""}, {"in"}, {}}, {"a", Affine{"s", "s"}, {"l"}, {}},
+                {"n", Neuron{}, {"a"}, {}}, {"sum", Add{}, {"n", "l"}, {}},     {"out", Readout{ReadoutKind::last}, {"sum"}, {}}};
   validate(tiny);
   Graph cells;
   cells.name = "two_point", cells.input_shape = {3}, cells.T = 1;
   cells.tensors["w"] = {{2, 2}, {0, 1, -1, 0}};
-  cells.nodes = {{"in", Input{}, {}, {}}, {"r", Slice{1, 2}, {"in"}, {}}, {"phi", Tanh{}, {"r"}, {}}, {"p", Linear{"w", ""}, {"phi"}, {}},
-                 {"h", TwoPoint{{apical::kernels::Mtf::tm3}}, {"r", "p"}, {}}, {"both", Concat{}, {"h", "r"}, {}}};
+  cells.nodes = {{"in", Input{}, {}, {}},
+                 {"r", Slice{1, 2}, {"in"}, {}},
+                 {"phi", Tanh{}, {"r"}, {}},
+                 {"p", Linear{"w", ""}, {"phi"}, {}},
+                 {"h", TwoPoint{{apical::kernels::Mtf::tm3}}, {"r", "p"}, {}},
+                 {"both", Concat{}, {"h", "r"}, {}}};
   validate(cells);
   using apical::kernels::Alif, apical::kernels::Cuba, apical::kernels::MultiLif, apical::kernels::RefractoryLif;
   Graph neurons = tiny;
   neurons.name = "neurons", neurons.tensors["k"] = {{3}, {1, 0.5f, -0.25f}};
   neurons.nodes.resize(3);
-  const Op ops[] = {SpikingNeuron{Cuba{{}, 0.75f}, {}}, SpikingNeuron{Alif{}, {}}, SpikingNeuron{RefractoryLif{{}, 2}, {}}, SpikingNeuron{MultiLif{}, {}},
-                    SlidingNeuron{"k", 0.5f, {}}};
+  const Op ops[] = {SpikingNeuron{Cuba{{}, 0.75f}, {}}, SpikingNeuron{Alif{}, {}}, SpikingNeuron{RefractoryLif{{}, 2}, {}},
+                    SpikingNeuron{MultiLif{}, {}}, SlidingNeuron{"k", 0.5f, {}}};
   for (const Op& op : ops) neurons.nodes.push_back({"n" + std::to_string(neurons.nodes.size()), op, {neurons.nodes.back().name}, {}});
   validate(neurons);
   Graph mixed;
@@ -175,6 +201,7 @@ int main(int argc, char** argv) {
   sound();
   pictures();
   recordings();
+  tables();
   networks();
   return 0;
 }

@@ -67,14 +67,14 @@ std::int64_t Hdf5Field::at(const std::uint8_t* row) const noexcept {
   }
 }
 
-Hdf5Dataset::Hdf5Dataset(Hdf5Bytes& bytes, hid_t file, const std::string& path) : bytes_(bytes), path_(path) {
+Hdf5Dataset::Hdf5Dataset(Hdf5Bytes& bytes, hid_t file, const std::string& path, bool reals) : bytes_(bytes), path_(path) {
   check_hdf5_layout(bytes_, file, path);
   id_ = Hid(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose);
   if (!id_) throw_hdf5(bytes_, path + " cannot be opened as a dataset", bytes_.source->name());
   read_space();
   const Hid type(H5Dget_type(id_), H5Tclose);
   if (!type) throw_hdf5(bytes_, path + " has no type that can be read", bytes_.source->name());
-  read_type(type);
+  read_type(type, reals);
   read_layout();
 }
 
@@ -88,12 +88,14 @@ void Hdf5Dataset::read_space() {
   rows_ = dims[0];
 }
 
-void Hdf5Dataset::read_type(hid_t type) {
+void Hdf5Dataset::read_type(hid_t type, bool reals) {
   row_bytes_ = H5Tget_size(type);
   if (row_bytes_ == 0 || row_bytes_ > 4096) throw error("has rows of " + std::to_string(row_bytes_) + " bytes");
   if (H5Tget_class(type) != H5T_COMPOUND) {
     fields_ = {whole_number_field(type)};
-    if (fields_[0].bytes == 0) throw error("does not hold whole numbers in little-endian order");
+    if (reals && (H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0))
+      fields_[0].bytes = static_cast<int>(row_bytes_), fields_[0].is_real = true;
+    if (fields_[0].bytes == 0) throw error("does not hold " + std::string(reals ? "numbers" : "whole numbers") + " in little-endian order");
     return;
   }
   const int members = H5Tget_nmembers(type);

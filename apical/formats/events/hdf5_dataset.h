@@ -15,20 +15,20 @@ inline constexpr unsigned ecf_filter = 0x8ecf;
 /// Largest chunk that is unpacked: four million events. Prophesee's hold 16384.
 inline constexpr std::size_t hdf5_chunk_limit = std::size_t{1} << 26;
 
-/// A whole number in each row of a dataset: the dataset's only one, or a member of its compound.
+/// A number in each row of a dataset: the dataset's only one, or a member of its compound.
 struct Hdf5Field {
   std::string name;
   std::size_t offset = 0;
   int bytes = 0;  ///< 1, 2, 4 or 8, little-endian
-  bool is_signed = false;
-  std::int64_t at(const std::uint8_t* row) const noexcept;
+  bool is_signed = false, is_real = false;
+  std::int64_t at(const std::uint8_t* row) const noexcept;  ///< of a whole number
 };
 
 class Hdf5Dataset {
  public:
   /// Opens `path` below the file's root; the lock must be held here and at the end. Data error when it is no dataset of one dimension,
-  /// lies outside the file, or is packed in a way we do not know (which is named).
-  Hdf5Dataset(Hdf5Bytes& bytes, hid_t file, const std::string& path);
+  /// lies outside the file, or is packed in a way we do not know (which is named). `reals`: it may be of float32 or float64, too.
+  Hdf5Dataset(Hdf5Bytes& bytes, hid_t file, const std::string& path, bool reals = false);
 
   std::uint64_t rows() const { return rows_; }
   std::size_t row_bytes() const { return row_bytes_; }
@@ -57,7 +57,7 @@ class Hdf5Dataset {
     unsigned id = 0;
     std::size_t element = 0;  // of shuffle
   };
-  void read_type(hid_t type);
+  void read_type(hid_t type, bool reals);
   void read_space();
   void read_layout();
   void read_filters(hid_t list);
