@@ -88,7 +88,8 @@ class NearSources {
 };
 
 template <class Unit, class Visit>
-void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse) {
+void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse,
+                  Sources only) {
   const std::uint32_t from = c.from.size, first = std::max(begin, c.to.begin), last = std::min(end, c.to.begin + c.to.size);
   if (first >= last) return;
   const bool same = c.from.index == c.to.index, autapses = c.rule.options.allow_autapses || !same,
@@ -134,7 +135,7 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
       }
       return;
     case Rule::Kind::fixed_outdegree:
-      for (std::uint32_t s = 0; s < from; ++s) {
+      for (std::uint32_t s = only.begin; s < std::min(from, only.end); ++s) {
         unit(s);
         draws.start(s);
         for (std::uint64_t k = 0; k < c.rule.number; ++k) {
@@ -175,6 +176,19 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
       }
       if (c.rule.p == 0) return;
       const double scale = c.rule.p < 1 ? 1 / std::log1p(-c.rule.p) : 0;  // gaps between partners are geometric
+      if (c.synapses.procedural) {
+        for (std::uint32_t s = only.begin; s < std::min(from, only.end); ++s) {
+          unit(s);
+          draws.start(s);
+          for (double k = 0;; k += 1) {
+            k += std::floor(std::log(1 - draws.uniform()) * scale);
+            if (k >= c.to.size) break;
+            const std::uint32_t t = c.to.begin + static_cast<std::uint32_t>(k);
+            if (!self(s, t)) synapse(c.first_source + s, t, t >= first && t < last);
+          }
+        }
+        return;
+      }
       for (std::uint32_t t = first; t < last; ++t) {
         unit(t - c.to.begin);
         draws.start(t - c.to.begin);

@@ -29,6 +29,12 @@ void check_connection(const Connection& c, double dt) {
   if (r.kernel) r.kernel->check("the probability"), c.space->check(r.mask);
   if (c.synapses.weight_by_distance) c.synapses.weight_by_distance->check("weight");
   if (c.synapses.delay_by_distance) c.synapses.delay_by_distance->check("delay");
+  if (c.synapses.procedural) {
+    const bool from_source = r.kind == Rule::Kind::fixed_outdegree || (r.kind == Rule::Kind::pairwise_bernoulli && !r.kernel);
+    if (!from_source || c.plasticity.kind != SynapseKind::fixed || c.synapses.weight_by_distance || c.synapses.delay_by_distance)
+      throw usage_error("these synapses must be kept in memory", {},
+                        "Procedural are static synapses of fixed_outdegree, and of pairwise_bernoulli without distances.");
+  }
   const bool same = c.from.index == c.to.index;
   switch (r.kind) {
     case Rule::Kind::one_to_one:

@@ -69,6 +69,8 @@ struct Synapses {
   Value delay = 1;                             ///< ms
   std::string model = "static_synapse";        ///< plasticity.h
   std::map<std::string, double> parameters{};  ///< of the model
+  /// Not kept in memory but drawn anew for each spike: static synapses of fixed_outdegree, or of pairwise_bernoulli without distances.
+  bool procedural = false;
   /// Instead of weight and delay: what they are at a distance. Neurons need positions.
   std::optional<Kernel> weight_by_distance{}, delay_by_distance{};
 };
@@ -107,11 +109,17 @@ double expected_synapses(const Connection& c);
 /// Shares a fixed total among blocks of targets.
 void share_total(Connection& c, std::uint64_t seed);
 
-/// Calls unit(row) before the synapses of each target (rules that look from the source: of each source; fixed_total_number: of each block),
+/// Some of the sources of a connection; only for rules that look from the source.
+struct Sources {
+  std::uint32_t begin = 0, end = ~std::uint32_t{0};
+};
+
+/// Calls unit(row) before the synapses of each target (rules that look from the source, procedural ones all: of each source; fixed_total_number: of each block),
 /// and synapse(source, target, mine): source in the network, target in its population. Targets outside [begin, end), multiples
 /// of 64 but for the population's end, are left out, or have `mine` false where the others' draws must be made to come to ours.
 template <class Unit, class Visit>
-void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse);
+void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse,
+                  Sources only = {});
 
 }  // namespace apical::brain
 

@@ -150,7 +150,7 @@ class Reader {
   void connect(Described& d, const std::string& name) {
     const Table t(c_, "connection." + name);
     DescribedRule r = read_rule(t);
-    r.keys.insert(r.keys.end(), {"from", "to", "rule", "weight", "delay", "synapse_model"});
+    r.keys.insert(r.keys.end(), {"from", "to", "rule", "weight", "delay", "synapse_model", "procedural"});
     const ModelInfo learns = located(t.where("synapse_model"), [&] { return synapse_info(t.text("synapse_model", "static_synapse")); });
     const auto from = ranges(d, t, "from"), to = ranges(d, t, "to");
     if (r.rule.kind == Rule::Kind::listed && from.size() * to.size() != 1)

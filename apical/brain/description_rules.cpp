@@ -92,6 +92,7 @@ SynapseTable read_edges(const Table& t, const EdgeLimits& limits) {
 
 Synapses read_synapses(const Table& t, const std::string& weight_unit) {
   Synapses s;
+  s.procedural = t.boolean("procedural", false);
   if (is_kernel(t, "weight"))
     s.weight_by_distance = read_kernel(t.table("weight"), weight_unit);
   else if (t.has("weight"))

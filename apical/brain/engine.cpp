@@ -13,6 +13,7 @@
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/learning_lists.h"
+#include "apical/brain/procedural_lists.h"
 #include "apical/brain/ranks.h"
 
 namespace apical::brain {
@@ -37,6 +38,8 @@ struct Part {
   HugeArray<T> row;
   SynapseLists<T> lists;                                       // of all connections that do not learn
   std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
+  std::vector<ProceduralLists<T>> procedural;                  // of each connection that is
+  std::vector<std::vector<kernels::Synapse<T>>> grown;         // [max delay]: their lists for the spikes of the step modulo that
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
   std::vector<Lines<double>> current;                          // of each group; empty: no device
   struct Drawn {
@@ -46,6 +49,7 @@ struct Part {
   std::vector<Drawn> noise;          // of each current device, as of its present interval
   std::vector<std::uint32_t> words;  // random ones of a step
   Lines<double> chances;
+  std::vector<std::uint32_t> sources;  // of the spikes of a step, where there is something procedural
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
@@ -65,11 +69,12 @@ class EngineOf final : public Engine {
     for (std::size_t p = 0; p < parts_.size(); ++p) lay_out(p);
     parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) { draw(parts_[p]); });
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    const auto look = [&](const SynapseLists<T>& lists) {
+    const auto look = [&](const auto& lists) {
       least = std::min(least, lists.min_delay()), longest_ = std::max(longest_, lists.max_delay());
     };
     for (const auto& part : parts_) {
       look(part.lists);
+      for (const auto& l : part.procedural) look(l);
       for (const auto& l : part.learning)
         if (l) look(l->lists());
     }
@@ -79,7 +84,7 @@ class EngineOf final : public Engine {
     shortest_ = least;
     batch_ = std::min<std::int64_t>(least, 256);
     for (auto& part : parts_) {
-      part.flight.resize(static_cast<std::size_t>(longest_));
+      part.flight.resize(static_cast<std::size_t>(longest_)), part.grown.resize(static_cast<std::size_t>(longest_));
       for (auto& l : part.learning)
         if (l) l->prepare(longest_);
     }
@@ -87,6 +92,7 @@ class EngineOf final : public Engine {
     for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
     for (const auto& part : parts_) {
       synapses_ += part.lists.size();
+      for (const auto& l : part.procedural) synapses_ += l.size();
       for (const auto& l : part.learning) synapses_ += l ? l->lists().size() : 0;
     }
     synapses_ = ranks_.sum(synapses_);
@@ -136,12 +142,18 @@ class EngineOf final : public Engine {
     for (const auto& [step, source] : spikes) {
       if (step >= c_.step || step < c_.step - longest_) continue;
       past_[slot(step)].push_back(source);
-      for (auto& part : parts_) {
-        const auto* s = part.lists.list(source);
-        while (s->at != kernels::kListEnd && step + (s->at >> part.lists.shift()) < c_.step) ++s;  // what has arrived
-        part.flight[slot(step)].push_back({s, s->at});
-      }
+      for (auto& part : parts_) part.flight[slot(step)].push_back({part.lists.list(source), 0});
     }
+    for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
+      for (auto& part : parts_) {
+        const std::uint64_t events = part.events;  // they have been counted
+        if (!part.procedural.empty()) grow(part, step, past_[slot(step)]);
+        part.events = events;
+        for (auto& spike : part.flight[slot(step)]) {
+          while (spike.next->at != kernels::kListEnd && step + (spike.next->at >> part.lists.shift()) < c_.step) ++spike.next;  // arrived
+          spike.at = spike.next->at;
+        }
+      }
   }
 
   SynapseTable table(std::uint32_t connection) override {
@@ -284,9 +296,11 @@ class EngineOf final : public Engine {
     std::vector<const Connection*> fixed;
     for (const Connection& c : c_.connections) {
       part.learning.push_back(make_learning_lists<T>(c_, c, part.slices, part.row.size()));
-      if (!part.learning.back()) fixed.push_back(&c);
+      if (!part.learning.back() && !c.synapses.procedural) fixed.push_back(&c);
     }
     part.lists.build(c_, fixed, 0, c_.neurons, part.slices, part.row.size());
+    for (const Connection& c : c_.connections)
+      if (c.synapses.procedural) part.procedural.emplace_back(c_, c, part.slices, part.lists.shift());
   }
 
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
@@ -413,6 +427,21 @@ class EngineOf final : public Engine {
       }
   }
 
+  // Puts the lists of the procedural connections of these sources, which sent in `step`, behind the spikes in flight.
+  void grow(Part<T>& part, std::int64_t step, const std::vector<std::uint32_t>& sources) {
+    auto& grown = part.grown[slot(step)];
+    grown.clear();
+    std::vector<std::size_t> begins;
+    for (const std::uint32_t source : sources)
+      for (const auto& l : part.procedural) {
+        const std::size_t begin = grown.size();
+        part.events += l.append(source, grown);
+        if (grown.size() > begin) begins.push_back(begin);
+      }
+    grown.resize(grown.size() + kernels::kListMargin);
+    for (const std::size_t begin : begins) part.flight[slot(step)].push_back({grown.data() + begin, 0});
+  }
+
   void exchange(std::size_t p, std::int64_t first, std::int64_t n, const std::uint64_t* bits) {
     Part<T>& part = parts_[p];
     for (std::int64_t step = first; step < first + n; ++step, bits += c_.words) {
@@ -421,6 +450,7 @@ class EngineOf final : public Engine {
       for (auto& l : part.learning)
         if (l) l->begin_step(step);
       if (p == 0) past_[slot(step)].clear();
+      part.sources.clear();
       for (Group& g : c_.groups) {
         std::uint64_t count = 0;
         for (std::uint32_t w = 0; w < g.padded / 64; ++w)
@@ -431,9 +461,11 @@ class EngineOf final : public Engine {
             for (auto& l : part.learning)
               if (l) l->send(step, source), part.events += l->passed(source);
             if (p == 0) past_[slot(step)].push_back(source);
+            if (!part.procedural.empty()) part.sources.push_back(source);
           }
         if (p == 0) g.spikes += count;
       }
+      if (!part.sources.empty()) grow(part, step, part.sources);
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
       for (auto& l : part.learning)
         if (l) l->end_step(step);

@@ -329,13 +329,14 @@ void Network::build() {
   if (impl_->engine) return;
   if (c.groups.empty()) throw usage_error("the network has no neurons");
   double synapses = 0;
-  for (const Connection& connection : c.connections) synapses += expected_synapses(connection);
+  for (const Connection& connection : c.connections) synapses += connection.synapses.procedural ? 0 : expected_synapses(connection);
   const double each = c.options.double_precision ? 16 : 8, lists = 24.0 * c.neurons * thread_count();
   const double needed = (synapses * each + lists) / 1e9, available = memory_gb(c.options);
   if (available > 0 && needed > available)
     throw usage_error("the network needs " + number(needed, 3) + " GB, " + number(available, 3) + " available",
                       number(synapses, 3) + " synapses of " + number(each) + " bytes",
-                      c.options.double_precision ? "Single precision takes half of it." : "Scale the network down.");
+                      std::string(c.options.double_precision ? "Single precision takes half of it; procedural" : "Procedural") +
+                          " connections (fixed_outdegree, pairwise_bernoulli) take none.");
   const double start = now();
   impl_->engine = make_engine(c);
   c.timing.build += now() - start;

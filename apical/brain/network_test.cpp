@@ -16,7 +16,7 @@
 namespace apical::brain {
 namespace {
 
-using testing::HasSubstr;
+using testing::AllOf, testing::HasSubstr;
 
 // Every kind of thing at once: two models, one and two ports, delays of one and of many steps, devices, ranges.
 struct Busy {
@@ -152,6 +152,60 @@ TEST_F(Threads, ASavedStateGoesOnBitForBit) {
   std::filesystem::remove(path);
 }
 
+// Recurrent, driven by Poisson spikes; `connect` makes the synapses.
+template <class Connect>
+std::pair<std::vector<std::uint32_t>, std::vector<std::uint32_t>> spikes_with(int threads, bool saved, Connect connect) {
+  set_thread_count(threads);
+  const auto make = [&](Network& net) -> const SpikeRecord& {
+    const auto e = net.create("iaf_psc_exp", 500);
+    connect(net, e);
+    net.connect(PoissonGenerator{.rate = 20000}, e, 35);
+    return net.record_spikes(e);
+  };
+  Network net({.seed = 5});
+  const SpikeRecord* record = &make(net);
+  Network other({.seed = 5});
+  const SpikeRecord& later = make(other);
+  net.simulate(100.3);
+  std::vector<std::uint32_t> step = record->step, neuron = record->neuron;
+  if (saved) other.set_state(net.state(), "memory");
+  Network& rest = saved ? other : net;
+  rest.simulate(50);
+  record = saved ? &later : record;
+  const std::size_t first = saved ? 0 : step.size();
+  step.insert(step.end(), record->step.begin() + static_cast<std::ptrdiff_t>(first), record->step.end());
+  neuron.insert(neuron.end(), record->neuron.begin() + static_cast<std::ptrdiff_t>(first), record->neuron.end());
+  EXPECT_GT(step.size(), 2000u);
+  return {step, neuron};
+}
+
+TEST_F(Threads, SynapsesThatAreNotKeptDoWhatKeptOnesDo) {
+  const Synapses kept{.weight = Value::uniform(-10, 30), .delay = Value::uniform(0.3, 4)};
+  Synapses procedural = kept;
+  procedural.procedural = true;
+  const Rule out = Rule::fixed_outdegree(40, {.allow_autapses = false, .allow_multapses = false}), pairs = Rule::pairwise_bernoulli(0.1);
+  const auto want = spikes_with(1, false, [&](Network& net, Population e) { net.connect(e, e, out, kept); });
+  SynapseTable table;
+  {
+    Network net({.seed = 5});
+    const auto e = net.create("iaf_psc_exp", 500);
+    table = net.synapses(net.connect(e, e, pairs, procedural));
+    EXPECT_NEAR(static_cast<double>(table.source.size()), 25000, 5 * std::sqrt(25000 * 0.9));
+  }
+  const auto listed = spikes_with(1, false, [&](Network& net, Population e) { net.connect(e, e, table); });
+  for (const int threads : {1, 2, 7}) {
+    EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, out, procedural); }), want);
+    EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, pairs, procedural); }), listed);
+  }
+  // They count, take no room, and may stand beside others.
+  Network net({.seed = 5, .memory_gb = 0.001});
+  const auto e = net.create("iaf_psc_exp", 500);
+  net.connect(e, e, Rule::fixed_outdegree(400), procedural);
+  net.connect(e, e, Rule::one_to_one());
+  net.build();
+  EXPECT_EQ(net.synapses(), 200500u);
+}
+
 TEST(Network, SpikesArriveAfterTheirDelay) {
   // A source that fires at 5 ms, and targets at other delays: their currents start so many steps later.
   Network net({.dt = 0.1});
@@ -246,7 +300,7 @@ TEST(Network, SaysHowMuchMemoryItLacks) {
   Network net({.memory_gb = 23});
   const auto a = net.create("iaf_psc_exp", 100000);
   net.connect(a, a, Rule::fixed_indegree(38750));
-  EXPECT_THAT(refusal([&] { net.build(); }), HasSubstr("the network needs 31 GB, 23 available"));
+  EXPECT_THAT(refusal([&] { net.build(); }), AllOf(HasSubstr("the network needs 31 GB, 23 available"), HasSubstr("Procedural")));
 }
 
 TEST(Network, NamesThePopulationWhoseMembraneIsNoNumber) {

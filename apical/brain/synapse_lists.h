@@ -61,7 +61,7 @@ class SynapseLists {
   /// most_delay, a weight that a rule cannot have.
   template <class Visit>
   static void draw(const Connection& c, const Options& options, std::uint32_t begin, std::uint32_t end, std::int64_t most_delay,
-                   Visit visit) {
+                   Visit visit, Sources only = {}) {
     Draws weights(options.seed, c.stream + 1), delays(options.seed, c.stream + 2);
     const double most_weight = c.plasticity.most();
     const Edges* edges = c.edges.get();  // those of a table come in its order
@@ -85,7 +85,17 @@ class SynapseLists {
           if (most_weight > 0 && !(weight >= 0 && weight <= most_weight))
             throw usage_error("a weight that learns must be 0 to Wmax", number(weight), "Bound what it is drawn from: redrawn(0, Wmax).");
           visit(source, target, delay, weight, mine);
-        });
+        },
+        only);
+  }
+
+  /// Steps.
+  static std::int64_t most_delay(int shift) noexcept { return (std::int64_t{1} << (32 - shift)) - 2; }
+  static Synapse entry(const Circuit& circuit, const Connection& c, const Slice& slice, int shift, std::uint32_t target, std::int64_t delay,
+                       double weight) noexcept {
+    const bool second = circuit.groups[c.to.index].model.ports == 2 && weight < 0;
+    const std::size_t place = slice.row[second] + (target - slice.begin);
+    return {static_cast<T>(weight), static_cast<std::uint32_t>(delay << shift | static_cast<std::int64_t>(place))};
   }
 
  private:
@@ -96,14 +106,11 @@ class SynapseLists {
 
   void fill(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices) {
     const Slice& slice = slices[c.to.index];
-    const bool two = circuit.groups[c.to.index].model.ports == 2;
-    draw(c, circuit.options, slice.begin, slice.end, (std::int64_t{1} << (32 - shift_)) - 2,
+    draw(c, circuit.options, slice.begin, slice.end, most_delay(shift_),
          [&](std::uint32_t source, std::uint32_t target, std::int64_t delay, double weight, bool mine) {
            if (!mine) return;
            min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
-           const std::size_t place = slice.row[two && weight < 0] + (target - slice.begin);
-           synapses_.data()[first_[source - base_]++] = {static_cast<T>(weight),
-                                                         static_cast<std::uint32_t>(delay << shift_ | static_cast<std::int64_t>(place))};
+           synapses_.data()[first_[source - base_]++] = entry(circuit, c, slice, shift_, target, delay, weight);
          });
   }
 
