@@ -55,7 +55,7 @@ std::vector<GradientComparison> compare_gradients(nn::Network& network, const nn
     accumulate_gradients(network, x, labels, *rule, loss, step);
     auto& kept = gradients.emplace_back();
     for (const auto& p : network->parameters())
-      kept.push_back(p.grad().defined() ? p.grad().to(torch::kFloat64) : at::zeros_like(p, torch::kFloat64));
+      kept.push_back(p.grad().defined() ? p.grad().to(torch::kFloat64, false, true) : at::zeros_like(p, torch::kFloat64));  // a copy
   }
   std::vector<GradientComparison> all;
   std::size_t i = 0;
@@ -74,7 +74,12 @@ std::vector<GradientComparison> compare_gradients(nn::Network& network, const nn
   return all;
 }
 
-double relative_difference(const std::vector<GradientComparison>& all) {
+double relative_difference(nn::Network& network, const nn::Sequence& x, const torch::Tensor& labels, const RuleOptions& a, const RuleOptions& b,
+                           const LossOptions& loss) {
+  for (auto& p : network->parameters()) p.mutable_grad() = torch::Tensor();
+  network->to(torch::kFloat64);
+  const auto all = compare_gradients(network, {x.frames.to(torch::kFloat64), x.T, x.constant}, labels, a, b, loss, 0);
+  network->to(torch::kFloat32);
   double difference = 0, norm = 0;
   for (const auto& g : all) difference += g.norm_of_difference * g.norm_of_difference, norm += g.norm_a * g.norm_a;
   return norm > 0 ? std::sqrt(difference / norm) : std::numeric_limits<double>::quiet_NaN();

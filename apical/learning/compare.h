@@ -20,8 +20,10 @@ struct GradientComparison {
 std::vector<GradientComparison> compare_gradients(nn::Network& network, const nn::Sequence& x, const torch::Tensor& labels, const RuleOptions& a,
                                                   const RuleOptions& b, const LossOptions& loss, std::uint64_t step);
 
-/// |a - b| / |a| over all parameters; NaN when a is zero. Entry by entry, sums in float32 differ by more on one processor than on another
-/// (docs/decisions/0009-gradients-by-norm.md).
-double relative_difference(const std::vector<GradientComparison>& all);
+/// |a - b| / |a| over all parameters; NaN when a is zero. Products and sums are taken in float64 (neurons in float32): equal rules differ by
+/// rounding alone, which in float32 depends on how the processor's BLAS cuts its sums (docs/decisions/0009-gradients-in-float64.md).
+/// Gradients are dropped, and parameters get new memory: not for a network that an optimiser holds and that goes on learning.
+double relative_difference(nn::Network& network, const nn::Sequence& x, const torch::Tensor& labels, const RuleOptions& a, const RuleOptions& b,
+                           const LossOptions& loss);
 
 }  // namespace apical::learning

@@ -135,7 +135,8 @@ struct SpikeProduct : torch::autograd::Function<SpikeProduct> {
 
 torch::Tensor DenseImpl::few_spikes(const torch::Tensor& frames) const {
   if (frames.dim() != 2) throw usage_error("a dense layer needs flat input", label, "Put a flatten layer before it.");
-  return size_of(frames.size(0)) >= event_rows && weight_.numel() >= 1 << 16 ? few_bits(frames, event_density) : torch::Tensor();
+  const bool narrow = frames.scalar_type() == torch::kFloat32;
+  return narrow && size_of(frames.size(0)) >= event_rows && weight_.numel() >= 1 << 16 ? few_bits(frames, event_density) : torch::Tensor();
 }
 
 std::optional<std::pair<torch::Tensor, torch::Tensor>> DenseImpl::spikes_behind(const Sequence& x, const torch::Tensor& v,
@@ -240,8 +241,9 @@ PoolImpl::PoolImpl(std::string name, bool maximum, std::int64_t kernel, std::int
 }
 
 Sequence PoolImpl::run(const Sequence& x, torch::Tensor*) {
-  auto y = maximum_ ? at::max_pool2d(Sequence::dense(x.frames), kernel_, stride_) : AveragePool::apply(x.frames, kernel_, stride_);
-  return {y, x.T, x.constant};
+  if (maximum_) return {at::max_pool2d(Sequence::dense(x.frames), kernel_, stride_), x.T, x.constant};
+  if (x.frames.scalar_type() == torch::kFloat64) return {at::avg_pool2d(Sequence::dense(x.frames), kernel_, stride_), x.T, x.constant};
+  return {AveragePool::apply(x.frames, kernel_, stride_), x.T, x.constant};
 }
 
 std::string PoolImpl::lower(graph::Graph& graph, const std::string& input) const {

@@ -97,6 +97,11 @@ struct LifScan : torch::autograd::Function<LifScan> {
 
 std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
                                                  const kernels::Surrogate& surrogate, std::int64_t pool, std::uint64_t* fired) {
+  if (x.frames.scalar_type() == torch::kFloat64) {
+    const auto narrow = [](const torch::Tensor& t) { return t.defined() ? t.to(torch::kFloat32) : t; };
+    const auto [spikes, last] = lif_scan({narrow(x.frames), x.T, x.constant}, narrow(v), narrow(decay), lif, surrogate, pool, fired);
+    return {spikes.to(torch::kFloat64), last.to(torch::kFloat64)};
+  }
   auto setting = c10::make_intrusive<Setting>();
   setting->T = x.T;
   setting->pool = pool;

@@ -48,6 +48,10 @@ std::vector<learning::GradientComparison> Steps::compare(const Batch& b) {
   return learning::compare_gradients(network_, b.x, b.labels, {Rule::bptt}, {Rule::sltt}, options_.loss, 0);
 }
 
+double Steps::difference(const Batch& b) {
+  return learning::relative_difference(network_, b.x, b.labels, {Rule::bptt}, {Rule::sltt}, options_.loss);
+}
+
 namespace {
 
 // Cosines of the layers before the readout, by layer.
@@ -106,7 +110,7 @@ double growth_alone(const RunContext& c, const Arm& arm, std::int64_t T) {
 
 double difference(const Study& s, std::int64_t T, double tau) {
   Steps steps(s, {Rule::bptt}, T, tau, 1);
-  return learning::relative_difference(steps.compare(steps.batch(0)));
+  return steps.difference(steps.batch(0));
 }
 
 // While SLTT trains.

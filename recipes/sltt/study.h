@@ -41,6 +41,8 @@ class Steps {
   void learn(const Batch& batch, std::int64_t i);
   /// Gradients of BPTT and of SLTT at the weights of this moment.
   std::vector<learning::GradientComparison> compare(const Batch& batch);
+  /// How far they are from each other, in float64. Nothing is learnt after this.
+  double difference(const Batch& batch);
 
  private:
   training::Loader loader_;
