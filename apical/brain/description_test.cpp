@@ -176,7 +176,7 @@ n = 300
 positions = {distribution = "uniform", extent = [1, 0.5], edge_wrap = true}
 [population.z]
 model = "iaf_psc_exp"
-positions = {x = [0, "0.1 mm"], y = [0.2, 0]}
+positions = {x = ["0 mm", "100 um"], y = [0.2, 0]}
 [connection.csv]
 from = "x"
 to = "x"

@@ -30,9 +30,9 @@ struct StepCurrentGenerator {
   std::vector<double> times, values;
   double start = 0, stop = kForever;
 };
-/// White noise: a current mean + N sqrt(std^2 + std_mod^2 sin(2 pi frequency t + phase)) (pA), N standard normal, drawn anew for each
-/// neuron at the end of step start (t there) and every `dt` ms from there on. What a membrane does with it depends on dt: halve dt and
-/// multiply std by sqrt(2) for the same effect. Source: NEST's noise_generator.
+/// White noise: a current of mean + N sqrt(std^2 + std_mod^2 sin(2 pi frequency t + phase)) pA, where N is a standard normal number,
+/// another for each neuron, drawn every `dt` from `start` on, and t the end of the step in which it is drawn. What a membrane feels is
+/// std^2 dt: with half of dt, sqrt(2) of std has the same effect. Source: NEST's noise_generator.
 struct NoiseGenerator {
   double mean = 0, std = 0;  ///< pA
   double dt = 0;             ///< ms, a multiple of the step; 0: ten steps

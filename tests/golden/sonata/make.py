@@ -3,8 +3,8 @@
 Run by hand; the tests read the files and need no h5py:
     python3 -m venv venv && venv/bin/pip install h5py==3.16.0 && venv/bin/python tests/golden/sonata/make.py
 
-300 edges of the population v1_to_v1: edge i goes from 7 i mod 40 to 11 i mod 30, with type 100 + i mod 3. Those with i mod 4 = 3 are in group 1, which has
-nothing but its type's weight and delay; the others are in group 0: weight i / 8, delay 1 + (i mod 16) / 4, stored backwards. In chunks, packed.
+300 edges of the population v1_to_v1: edge i goes from 7 i mod 40 to 11 i mod 30, with type 100 + i mod 3. Those with i mod 4 = 3 are in group 1, which
+has no weight and delay but those of the type; the others are in group 0: weight i / 8, delay 1 + (i mod 16) / 4, stored backwards. In chunks, packed.
 """
 import pathlib
 
