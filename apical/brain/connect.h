@@ -14,6 +14,7 @@ struct Population {
   std::uint32_t index = 0;  ///< which population of the network
   std::uint32_t begin = 0;  ///< its first neuron here
   std::uint32_t size = 0;
+  std::uint8_t receptor = 0;                                         ///< where what is connected to them arrives (Network::receptor)
   Population slice(std::uint32_t first, std::uint32_t count) const;  ///< usage error when it does not lie inside
 };
 
@@ -46,15 +47,18 @@ struct Synapses {
   Value delay = 1;                             ///< ms
   std::string model = "static_synapse";        ///< plasticity.h
   std::map<std::string, double> parameters{};  ///< of the model
+  Population volume_transmitter{};             ///< of stdp_dopamine_synapse: whose spikes release dopamine
+  std::string receptor{};                      ///< of the targets (Network::receptor); "": as `to` says
 };
 
 struct Connection {
   Population from, to;
   Rule rule;
   Synapses synapses;
-  std::uint32_t first_source = 0;             ///< number of from's first neuron in the network
-  std::uint64_t stream = 0;                   ///< of its random numbers; + 1 the weights', + 2 the delays'
-  std::vector<std::uint32_t> block_totals{};  ///< fixed_total_number: of each 64 targets
+  std::uint32_t first_source = 0;                     ///< number of from's first neuron in the network
+  std::uint32_t first_modulator = 0, modulators = 0;  ///< the same of the volume transmitter; how many it has
+  std::uint64_t stream = 0;                           ///< of its random numbers; + 1 the weights', + 2 the delays'
+  std::vector<std::uint32_t> block_totals{};          ///< fixed_total_number: of each 64 targets
   Plasticity plasticity{};
 };
 

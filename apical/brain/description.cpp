@@ -255,7 +255,11 @@ class Reader {
   }
   std::vector<Range> ranges(const Described& d, const Table& t, const std::string& key) const {
     std::vector<Range> all;
-    for (const auto& text : t.texts(key)) all.push_back(range(d, text, t.where(key)));
+    for (const auto& text : t.texts(key)) {
+      all.push_back(range(d, text, t.where(key)));
+      Population& p = all.back().neurons;
+      if (key == "to") p = located(t.where("receptor"), [&] { return d.network.receptor(p, t.text("receptor", "")); });
+    }
     return all;
   }
 
@@ -285,13 +289,15 @@ class Reader {
 
   void connect(Described& d, const std::string& name) const {
     const Table t(c_, "connection." + name);
-    std::vector<std::string> keys{"from", "to", "rule", "weight", "delay", "allow_autapses", "allow_multapses", "synapse_model"};
+    std::vector<std::string> keys{
+        "from", "to", "rule", "weight", "delay", "receptor", "volume_transmitter", "allow_autapses", "allow_multapses", "synapse_model"};
     const Rule r = rule(t, keys);
     const ModelInfo learns = located(t.where("synapse_model"), [&] { return synapse_info(t.text("synapse_model", "static_synapse")); });
     t.allow_only(keys_of(learns, keys));
     for (const Range& to : ranges(d, t, "to")) {
       Synapses s = synapses(d, t, to.index, false);
       s.model = learns.name;
+      if (t.has("volume_transmitter")) s.volume_transmitter = range(d, t.text("volume_transmitter"), t.where("volume_transmitter")).neurons;
       for (const auto& p : learns.parameters)  // those in pA are weights
         if (t.has(p.name))
           s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? model_info(d.populations[to.index].model).weight_unit : p.unit);
@@ -318,7 +324,7 @@ class Reader {
   void add_device(Described& d, const std::string& name) const {
     const Table t(c_, "device." + name);
     const std::string model = device_info(t, false).name;
-    t.allow_only(keys_of(device_info(t, false), {"model", "to", "weight", "delay"}));
+    t.allow_only(keys_of(device_info(t, false), {"model", "to", "weight", "delay", "receptor"}));
     const bool current = model == "dc_generator" || model == "step_current_generator";
     const double start = t.real("start", "ms", 0), stop = t.real("stop", "ms", kForever);
     for (const Range& to : ranges(d, t, "to")) {

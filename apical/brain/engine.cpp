@@ -10,6 +10,7 @@
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/learning_lists.h"
+#include "apical/brain/signals.h"
 
 namespace apical::brain {
 
@@ -27,10 +28,11 @@ template <class T>
 struct Part {
   std::vector<Slice> slices;  // of each group
   HugeArray<T> row;
-  SynapseLists<T> lists;                                       // of all connections that do not learn
-  std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
+  SynapseLists<T> lists;                                    // of all connections that do not learn
+  std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
+  std::vector<Signals> signals;
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
-  std::vector<std::vector<double>> current;                    // of each group; empty: no device
+  std::vector<std::vector<double>> current;                    // of each group [receptors, neurons]; empty: no device
   std::vector<std::uint32_t> words;                            // random ones of a step
   std::vector<double> chances;
   double update = 0, delivery = 0;
@@ -46,13 +48,14 @@ class EngineOf final : public Engine {
     for (std::size_t p = 0; p < parts_.size(); ++p) lay_out(p);
     parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) { draw(parts_[p]); });
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    const auto look = [&](const SynapseLists<T>& lists) {
+    const auto look = [&](const auto& lists) {
       least = std::min(least, lists.min_delay()), longest_ = std::max(longest_, lists.max_delay());
     };
     for (const auto& part : parts_) {
       look(part.lists);
       for (const auto& l : part.learning)
         if (l) look(l->lists());
+      for (const auto& s : part.signals) look(s);
     }
     if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
     shortest_ = least;
@@ -63,13 +66,25 @@ class EngineOf final : public Engine {
         if (l) l->prepare(longest_);
     }
     past_.resize(static_cast<std::size_t>(longest_));
+    for (const Connection& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal) {
+        Group& g = c_.groups[c.from.index];
+        g.signals.assign(static_cast<std::size_t>(longest_ + batch_ + 1) * g.padded, 0.0);
+        std::copy_n(g.state.data() + static_cast<std::size_t>(g.model.signal) * g.padded, g.padded, g.signal(-1));
+      }
     for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
   }
 
   void run(std::int64_t steps) override {
     for (auto& part : parts_) part.current.resize(c_.groups.size());
-    for (const auto& device : c_.current_devices)
-      for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
+    std::vector<bool> driven(c_.groups.size());
+    for (const auto& device : c_.current_devices) driven[device.to.index] = true;
+    for (const auto& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal) driven[c.to.index] = true;
+    for (std::size_t g = 0; g < driven.size(); ++g)
+      for (auto& part : parts_)
+        if (driven[g])
+          part.current[g].resize(std::size_t{part.slices[g].padded()} * static_cast<std::size_t>(c_.groups[g].model.receptors));
     // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways.
     const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam, choose = small && steps >= 16 * kTrial;
     bool team = !small;
@@ -85,6 +100,7 @@ class EngineOf final : public Engine {
     std::uint64_t n = 0;
     for (const auto& part : parts_) {
       n += part.lists.size();
+      for (const auto& s : part.signals) n += s.size();
       for (const auto& l : part.learning) n += l ? l->lists().size() : 0;
     }
     return n;
@@ -177,7 +193,10 @@ class EngineOf final : public Engine {
   LearnedState learned(std::uint32_t connection) override {
     LearnedState state;
     if (c_.connections[connection].plasticity.most() > 0)
-      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { state.weights.push_back(static_cast<double>(s.weight)); });
+      each_learning(connection, [&](std::size_t p, std::uint32_t, auto& s) {
+        state.weights.push_back(static_cast<double>(s.weight));
+        if (const T* c = parts_[p].learning[connection]->eligibility(s)) state.eligibility.push_back(static_cast<double>(*c));
+      });
     parts_[0].learning[connection]->get_sources(state, c_.step);  // each part has them
     for (const auto& part : parts_) part.learning[connection]->get_targets(state);
     return state;
@@ -185,7 +204,10 @@ class EngineOf final : public Engine {
   void set_learned(std::uint32_t connection, const LearnedState& state, const std::vector<PastSpike>& past) override {
     std::size_t n = 0;
     if (!state.weights.empty())
-      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { s.weight = static_cast<T>(state.weights[n++]); });
+      each_learning(connection, [&](std::size_t p, std::uint32_t, auto& s) {
+        if (T* c = parts_[p].learning[connection]->eligibility(s)) *c = static_cast<T>(state.eligibility[n]);
+        s.weight = static_cast<T>(state.weights[n++]);
+      });
     for (auto& part : parts_) part.learning[connection]->set(state, c_.step, past);
   }
 
@@ -245,7 +267,10 @@ class EngineOf final : public Engine {
     std::vector<const Connection*> fixed;
     for (const Connection& c : c_.connections) {
       part.learning.push_back(make_learning_lists<T>(c_, c, part.slices, part.row.size()));
-      if (!part.learning.back()) fixed.push_back(&c);
+      if (c.plasticity.kind == SynapseKind::signal)
+        part.signals.emplace_back(c_, c, part.slices[c.to.index]);
+      else if (!part.learning.back())
+        fixed.push_back(&c);
     }
     part.lists.build(c_, fixed, 0, c_.neurons, part.slices, part.row.size());
   }
@@ -286,13 +311,19 @@ class EngineOf final : public Engine {
         if (d.to.index != index) continue;
         const double amount = d.at(step - 1 - d.delay);  // arrived in the step before
         const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
-        for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += amount;
+        double* const to = current.data() + d.to.receptor * a.n;
+        for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += amount;
       }
+      for (const Signals& s : part.signals)
+        if (s.connection.to.index == index)
+          s.add(c_.groups[s.connection.from.index], step, current.data() + s.connection.to.receptor * a.n);
       a.current = current.data();
+      if (g.model.receptors > 1) a.apical = current.data() + a.n;
     }
-    if (std::holds_alternative<kernels::GifPscExp>(g.model.step)) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
+    if (g.model.by_chance) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
     a.spikes = bits + g.first_word + slice.begin / 64;
     const bool good = std::visit([&](const auto& m) { return kernels::neuron_step(m, a); }, g.model.step);
+    if (!g.signals.empty()) std::copy_n(a.state[g.model.signal], slice.end - slice.begin, g.signal(step) + slice.begin);
     if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
     return good;
   }
@@ -313,8 +344,7 @@ class EngineOf final : public Engine {
     const Slice& slice = part.slices[d.to.index];
     const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
     if (begin >= end) return;
-    const bool two = c_.groups[d.to.index].model.ports == 2;
-    T* to = part.row.data() + slice.row[two && d.weight < 0];
+    T* to = part.row.data() + slice.row[c_.groups[d.to.index].model.port(d.to.receptor, d.weight)];
     const T weight = static_cast<T>(d.weight);
     if (!d.poisson) {
       for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += weight;

@@ -65,6 +65,19 @@ void check_traces(const Model& m, double dt) {
       throw usage_error("tau_minus is at most " + number(kLongestTau) + " steps", m.name + ": " + number(tau) + " ms");
 }
 
+// What a connection passes on, spikes or a signal, is what its source has and its target takes.
+void check_signal(const std::string& synapses, const Model& from, const Model& to, bool signal) {
+  const bool rates = synapses == "rate_connection_delayed";
+  const bool fits =
+      signal ? from.signal_connection == synapses && to.takes_spikes != rates && to.signal_connection != "sic_connection" : to.takes_spikes;
+  if (!fits)
+    throw usage_error(synapses + " cannot connect " + from.name + " to " + to.name, {},
+                      "rate_connection_delayed is between rate units, sic_connection from astrocytes to neurons.");
+}
+void check_takes_spikes(const Model& to) {
+  if (!to.takes_spikes) throw usage_error(to.name + " takes rates, not spikes");
+}
+
 void check_weight(double weight) {
   if (!std::isfinite(weight)) throw usage_error("weight is not a finite number");
 }
@@ -80,7 +93,8 @@ Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
 
 const Group& Network::Impl::group(const Population& p) const {
-  if (p.index >= circuit.groups.size() || p.begin > circuit.groups[p.index].n || p.size > circuit.groups[p.index].n - p.begin)
+  if (p.index >= circuit.groups.size() || p.receptor >= circuit.groups[p.index].model.receptors || p.begin > circuit.groups[p.index].n ||
+      p.size > circuit.groups[p.index].n - p.begin)
     throw usage_error("this population is of another network");
   return circuit.groups[p.index];
 }
@@ -119,10 +133,20 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
   return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
 }
 
+Population Network::receptor(Population population, std::string_view name) const {
+  const auto& info = model_info(impl_->group(population).model.name);
+  const auto found = std::find(info.receptors.begin(), info.receptors.end(), name);
+  if (!name.empty() && found == info.receptors.end())
+    throw usage_error(info.name + " has no receptor '" + std::string(name) + "'", {}, did_you_mean(name, info.receptors));
+  population.receptor = name.empty() ? 0 : static_cast<std::uint8_t>(found - info.receptors.begin() + 1);
+  return population;
+}
+
 Projection Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
   Circuit& c = impl_->circuit;
   if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
   const Group& source = impl_->group(from);
+  if (!synapses.receptor.empty()) to = receptor(to, synapses.receptor);
   impl_->group(to);
   Connection connection{.from = from,
                         .to = to,
@@ -131,6 +155,13 @@ Projection Network::connect(Population from, Population to, const Rule& rule, co
                         .first_source = source.first + from.begin,
                         .stream = stream_id("connection") + 4 * c.connections.size(),
                         .plasticity = make_plasticity(synapses.model, synapses.parameters, c.options.dt)};
+  const Population& modulators = synapses.volume_transmitter;
+  if ((connection.plasticity.kind == SynapseKind::dopamine) != (modulators.size > 0))
+    throw usage_error(modulators.size > 0 ? synapses.model + " has no volume transmitter" : synapses.model + " needs a volume transmitter",
+                      {}, "Synapses::volume_transmitter: the neurons whose spikes release dopamine, of stdp_dopamine_synapse only.");
+  check_signal(synapses.model, source.model, impl_->group(to).model, connection.plasticity.kind == SynapseKind::signal);
+  if (modulators.size > 0)
+    connection.first_modulator = impl_->group(modulators).first + modulators.begin, connection.modulators = modulators.size;
   check_connection(connection, c.options.dt);
   if (connection.plasticity.most() > 0) check_traces(c.groups[to.index].model, c.options.dt);
   share_total(connection, c.options.seed);
@@ -140,7 +171,7 @@ Projection Network::connect(Population from, Population to, const Rule& rule, co
 
 void Network::connect(const PoissonGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  check_takes_spikes(impl_->group(to).model);
   check_weight(weight);
   const double mean = device.rate * c.options.dt / 1000;
   if (!(mean >= 0 && mean <= kernels::PoissonTable::kMaxMean))
@@ -158,7 +189,7 @@ void Network::connect(const PoissonGenerator& device, Population to, double weig
 
 void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  check_takes_spikes(impl_->group(to).model);
   check_weight(weight);
   auto steps = grid_times(device.times, c.options.dt, "a spike time");
   for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
@@ -250,7 +281,8 @@ void Network::build() {
   if (impl_->engine) return;
   if (c.groups.empty()) throw usage_error("the network has no neurons");
   double synapses = 0;
-  for (const Connection& connection : c.connections) synapses += expected_synapses(connection);
+  for (const Connection& connection : c.connections)  // an eligibility trace takes half as much as the synapse
+    synapses += expected_synapses(connection) * (connection.modulators > 0 ? 1.5 : 1);
   const double each = c.options.double_precision ? 16 : 8, lists = 24.0 * c.neurons * thread_count();
   const double needed = (synapses * each + lists) / 1e9, available = memory_gb(c.options);
   if (available > 0 && needed > available)

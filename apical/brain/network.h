@@ -41,6 +41,9 @@ class Network {
 
   /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
   Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
+  /// The same neurons, with what is connected to them, synapses and devices, arriving at this receptor: "apical" of a model that has one
+  /// (models.h); "" is the soma. Usage error with a did-you-mean.
+  Population receptor(Population population, std::string_view name) const;
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
   Projection connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
   /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.

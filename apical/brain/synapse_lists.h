@@ -14,7 +14,7 @@ namespace apical::brain {
 /// Which neurons of a group a thread owns, and where their ports are in its row.
 struct Slice {
   std::uint32_t begin, end;  ///< begin a multiple of 64
-  std::size_t row[2];        ///< of the ports in use
+  std::size_t row[4];        ///< of the ports in use, one after the other
   std::uint32_t padded() const noexcept { return (end - begin + 63) / 64 * 64; }
 };
 
@@ -85,12 +85,12 @@ class SynapseLists {
 
   void fill(const Circuit& circuit, const Connection& c, const std::vector<Slice>& slices) {
     const Slice& slice = slices[c.to.index];
-    const bool two = circuit.groups[c.to.index].model.ports == 2;
+    const Model& model = circuit.groups[c.to.index].model;
     draw(c, circuit.options, slice.begin, slice.end, (std::int64_t{1} << (32 - shift_)) - 2,
          [&](std::uint32_t source, std::uint32_t target, std::int64_t delay, double weight, bool mine) {
            if (!mine) return;
            min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
-           const std::size_t place = slice.row[two && weight < 0] + (target - slice.begin);
+           const std::size_t place = slice.row[model.port(c.to.receptor, weight)] + (target - slice.begin);
            synapses_.data()[first_[source - base_]++] = {static_cast<T>(weight),
                                                          static_cast<std::uint32_t>(delay << shift_ | static_cast<std::int64_t>(place))};
          });
