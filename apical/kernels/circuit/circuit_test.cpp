@@ -155,8 +155,8 @@ template <>
 PyramidalNs2018 model(int ports) {
   return {.parts = ports,
           .part = 0.1 / ports,
-          .half = {0.999, 0.99, 0.995, 0.98, 0.985},
-          .whole = {0.998, 0.98, 0.99, 0.96, 0.97},
+          .half = {0.999, 0.99, 0.95, 0.98, 0.95},
+          .whole = {0.998, 0.98, 0.9, 0.96, 0.9},
           .per_C = 0.0027,
           .per_tau_m = 0.0625,
           .g_s = 1300,
