@@ -32,10 +32,14 @@ void print(const Json& j) { std::printf("%s\n", j.dump(2, ' ', false, Json::erro
 
 Json to_json(const ModelInfo& m, bool neuron) {
   Json j = {{"name", m.name}, {"text", m.text}};
-  if (neuron) j["weight_unit"] = m.weight_unit, j["equations"] = m.equations, j["variables"] = brain::make_model(m.name, {}, 0.1).variables;
+  if (neuron) {
+    j["weight_unit"] = m.weight_unit, j["equations"] = m.equations, j["variables"] = brain::make_model(m.name, {}, 0.1).variables;
+    j["receptors"] = m.receptors;
+  }
   j["parameters"] = Json::array();
   for (const auto& p : m.parameters)
-    j["parameters"].push_back({{"name", p.name}, {"unit", p.unit}, {"default", p.list ? Json::array() : or_null(p.standard)}, {"text", p.text}});
+    j["parameters"].push_back(
+        {{"name", p.name}, {"unit", p.unit}, {"default", p.list ? Json::array() : or_null(p.standard)}, {"text", p.text}});
   return j;
 }
 
@@ -78,6 +82,7 @@ void add_model(CLI::App& brain) {
     if (neuron)
       std::printf("\n%s\n\nw, the weight of a synapse: %s. Recorded: %s.\n", m.equations.c_str(), m.weight_unit.c_str(),
                   join(brain::make_model(m.name, {}, 0.1).variables, ", ").c_str());
+    if (!m.receptors.empty()) std::printf("Receptors beside the soma: %s.\n", join(m.receptors, ", ").c_str());
     std::vector<std::vector<std::string>> rows{{"parameter", "default", "unit", "meaning"}};
     for (const auto& p : m.parameters) rows.push_back({p.name, p.list ? "[]" : number(p.standard, 6), p.unit, p.text});
     if (rows.size() > 1) std::printf("\n%s", aligned(rows).c_str());

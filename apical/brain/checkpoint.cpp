@@ -91,12 +91,14 @@ Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const
 
 // Calls visit(name, array, size it must have) for all that a projection has come to; what a size depends on comes before it.
 template <class State, class Visit>
-void each_array(State& s, std::size_t k, const Circuit& circuit, std::size_t weights, std::size_t flight, Visit visit) {
+void each_array(State& s, std::size_t k, const Circuit& circuit, std::size_t weights, std::size_t flight, std::size_t modulation,
+                Visit visit) {
   const Connection& c = circuit.connections[k];
   const bool learns = c.plasticity.most() > 0;
   const std::string of = "projection" + std::to_string(k) + ".";
   const std::size_t from = c.from.size, to = learns ? c.to.size : 0;
   if (learns) visit(of + "weights", s.weights, weights);
+  if (c.modulators > 0) visit(of + "eligibility", s.eligibility, weights), visit(of + "modulation", s.modulation, modulation);
   visit(of + "source_last", s.source_last, from), visit(of + "source_trace", s.source_trace, 2 * from);
   visit(of + "flight_last", s.flight_last, flight), visit(of + "flight_trace", s.flight_trace, 2 * flight);
   visit(of + "target_last", s.target_last, to), visit(of + "target_trace", s.target_trace, 2 * to);
@@ -105,6 +107,9 @@ void each_array(State& s, std::size_t k, const Circuit& circuit, std::size_t wei
   for (const auto n : s.post_count) posts += n;
   visit(of + "post_step", s.post_step, posts), visit(of + "post_trace", s.post_trace, 2 * posts);
 }
+
+// Whether synapses have a state of their own.
+bool changes(const Connection& c) { return c.plasticity.kind != SynapseKind::fixed && c.plasticity.kind != SynapseKind::signal; }
 
 // Throws when the state is none that the network can have.
 void check_learned(const LearnedState& s, std::uint32_t now, double most, const std::string& where) {
@@ -117,6 +122,9 @@ void check_learned(const LearnedState& s, std::uint32_t now, double most, const 
   for (const auto* traces : {&s.source_trace, &s.flight_trace, &s.target_trace, &s.post_trace})
     for (const double t : *traces)
       if (!(t >= 0 && std::isfinite(t))) wrong("trace");
+  for (const auto* numbers : {&s.eligibility, &s.modulation})
+    for (const double x : *numbers)
+      if (!std::isfinite(x)) wrong("trace");
   std::size_t at = 0;
   for (const auto n : s.post_count)
     for (std::size_t i = 0; i < n; ++i, ++at)
@@ -138,12 +146,13 @@ Npz Network::state(bool recordings) const {
   for (std::size_t g = 0; g < c.groups.size(); ++g) {
     npz["state" + std::to_string(g)] = column(c.groups[g].state);
     npz["refractory" + std::to_string(g)] = column(c.groups[g].refractory);
+    if (!c.groups[g].signals.empty()) npz["signals" + std::to_string(g)] = column(c.groups[g].signals);
     npz["spikes" + std::to_string(g)] = column(std::vector<std::uint64_t>{c.groups[g].spikes});
   }
   for (std::size_t k = 0; k < c.connections.size(); ++k)
-    if (c.connections[k].plasticity.kind != SynapseKind::fixed) {
+    if (changes(c.connections[k])) {
       const LearnedState state = impl_->engine->learned(static_cast<std::uint32_t>(k));
-      each_array(state, k, c, 0, 0, [&](const std::string& name, const auto& values, std::size_t) { npz[name] = column(values); });
+      each_array(state, k, c, 0, 0, 0, [&](const std::string& name, const auto& values, std::size_t) { npz[name] = column(values); });
     }
   if (!recordings) return npz;
   for (std::size_t r = 0; r < c.spike_records.size(); ++r) {
@@ -178,6 +187,7 @@ void Network::set_state(const Npz& npz, const std::string& where) {
     const auto state = get<double>(npz, "state" + std::to_string(g), groups[g].state.size(), where);
     const auto refractory = get<float>(npz, "refractory" + std::to_string(g), groups[g].refractory.size(), where);
     groups[g].state.assign(state.begin(), state.end()), groups[g].refractory.assign(refractory.begin(), refractory.end());
+    if (!groups[g].signals.empty()) groups[g].signals = get<double>(npz, "signals" + std::to_string(g), groups[g].signals.size(), where);
     groups[g].spikes = get<std::uint64_t>(npz, "spikes" + std::to_string(g), 1, where)[0];
   }
   for (WeightSampling& s : c.weight_samplings) impl_->engine->choose(s);
@@ -185,12 +195,14 @@ void Network::set_state(const Npz& npz, const std::string& where) {
   std::map<std::uint32_t, LearnedState> learned;
   for (std::size_t k = 0; k < c.connections.size(); ++k) {
     const Connection& connection = c.connections[k];
-    if (connection.plasticity.kind == SynapseKind::fixed) continue;
+    if (!changes(connection)) continue;
     const auto in_flight = static_cast<std::size_t>(std::count_if(
         past.begin(), past.end(), [&](const PastSpike& s) { return s.source - connection.first_source < connection.from.size; }));
-    LearnedState& state = learned[static_cast<std::uint32_t>(k)];
+    const auto number = static_cast<std::uint32_t>(k);
+    LearnedState& state = learned[number];
     each_array(
-        state, k, c, impl_->engine->synapses(static_cast<std::uint32_t>(k)), in_flight,
+        state, k, c, impl_->engine->synapses(number), in_flight,
+        connection.modulators > 0 ? impl_->engine->learned(number).modulation.size() : 0,
         [&]<class V>(const std::string& name, std::vector<V>& values, std::size_t size) { values = get<V>(npz, name, size, where); });
     check_learned(state, kernels::kFirstStep + static_cast<std::uint32_t>(steps[0]), connection.plasticity.most(), where);
   }

@@ -23,6 +23,14 @@ struct Group {
   std::uint64_t spikes = 0;
   std::string name{};  ///< "": its number is
   std::shared_ptr<const Positions> positions{};
+  std::vector<double> signals{};  ///< of a source of signals: what it has sent, [steps, padded], of step + 1 modulo their number
+  const double* signal(std::int64_t step) const noexcept { return signals.data() + place(step); }
+  double* signal(std::int64_t step) noexcept { return signals.data() + place(step); }
+
+ private:
+  std::size_t place(std::int64_t step) const noexcept {
+    return static_cast<std::size_t>((step + 1) % static_cast<std::int64_t>(signals.size() / padded)) * padded;
+  }
 };
 
 /// Poisson and given spikes, in steps.
@@ -99,6 +107,7 @@ struct LearnedState {
   std::vector<double> weights;  ///< as they lie in memory: as of the last spike of their source
   std::vector<std::uint32_t> source_last, flight_last, target_last, post_count, post_step;
   std::vector<double> source_trace, flight_trace, target_trace, post_trace;
+  std::vector<double> eligibility, modulation;  ///< of rules that have them; eligibility in the order of weights
 };
 
 /// Simulates a circuit. One for each precision.

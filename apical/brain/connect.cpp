@@ -12,7 +12,7 @@ Population Population::slice(std::uint32_t first, std::uint32_t count) const {
   if (first > size || count > size - first)
     throw usage_error("neurons " + std::to_string(first) + " to " + std::to_string(std::uint64_t{first} + count) + " of a population of " +
                       std::to_string(size));
-  return {index, begin + first, count};
+  return {index, begin + first, count, receptor};
 }
 
 void check_connection(const Connection& c, double dt) {

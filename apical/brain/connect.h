@@ -17,6 +17,7 @@ struct Population {
   std::uint32_t index = 0;  ///< which population of the network
   std::uint32_t begin = 0;  ///< its first neuron here
   std::uint32_t size = 0;
+  std::uint8_t receptor = 0;                                         ///< where what is connected to them arrives (Network::receptor)
   Population slice(std::uint32_t first, std::uint32_t count) const;  ///< usage error when it does not lie inside
 };
 
@@ -73,6 +74,8 @@ struct Synapses {
   bool procedural = false;
   /// Instead of weight and delay: what they are at a distance. Neurons need positions.
   std::optional<Kernel> weight_by_distance{}, delay_by_distance{};
+  Population volume_transmitter{};             ///< of stdp_dopamine_synapse: whose spikes release dopamine
+  std::string receptor{};                      ///< of the targets (Network::receptor); "": as `to` says
 };
 
 /// Synapses by source, then target, then delay; neurons are numbered as in their populations. Of those that are to be connected the order
@@ -94,9 +97,10 @@ struct Connection {
   Population from, to;
   Rule rule;
   Synapses synapses;
-  std::uint32_t first_source = 0;             ///< number of from's first neuron in the network
-  std::uint64_t stream = 0;                   ///< of its random numbers; + 1 the weights', + 2 the delays'
-  std::vector<std::uint32_t> block_totals{};  ///< fixed_total_number: of each 64 targets
+  std::uint32_t first_source = 0;                     ///< number of from's first neuron in the network
+  std::uint32_t first_modulator = 0, modulators = 0;  ///< the same of the volume transmitter; how many it has
+  std::uint64_t stream = 0;                           ///< of its random numbers; + 1 the weights', + 2 the delays'
+  std::vector<std::uint32_t> block_totals{};          ///< fixed_total_number: of each 64 targets
   Plasticity plasticity{};
   std::shared_ptr<const Edges> edges{};  ///< of the rule `listed`
   std::shared_ptr<const Space> space{};  ///< where something depends on distance

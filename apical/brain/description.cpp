@@ -141,7 +141,11 @@ class Reader {
   }
   std::vector<Range> ranges(const Described& d, const Table& t, const std::string& key) const {
     std::vector<Range> all;
-    for (const auto& text : t.texts(key)) all.push_back(range(d, text, t.where(key)));
+    for (const auto& text : t.texts(key)) {
+      all.push_back(range(d, text, t.where(key)));
+      Population& p = all.back().neurons;
+      if (key == "to") p = located(t.where("receptor"), [&] { return d.network.receptor(p, t.text("receptor", "")); });
+    }
     return all;
   }
 
@@ -150,7 +154,7 @@ class Reader {
   void connect(Described& d, const std::string& name) {
     const Table t(c_, "connection." + name);
     DescribedRule r = read_rule(t);
-    r.keys.insert(r.keys.end(), {"from", "to", "rule", "weight", "delay", "synapse_model", "procedural"});
+    r.keys.insert(r.keys.end(), {"from", "to", "rule", "weight", "delay", "synapse_model", "procedural", "receptor", "volume_transmitter"});
     const ModelInfo learns = located(t.where("synapse_model"), [&] { return synapse_info(t.text("synapse_model", "static_synapse")); });
     const auto from = ranges(d, t, "from"), to = ranges(d, t, "to");
     if (r.rule.kind == Rule::Kind::listed && from.size() * to.size() != 1)
@@ -160,6 +164,8 @@ class Reader {
       const std::string& unit = weight_unit(d, target.index);
       Synapses s = read_synapses(t, unit);
       s.model = learns.name;
+      s.receptor = t.text("receptor", "");
+      if (t.has("volume_transmitter")) s.volume_transmitter = range(d, t.text("volume_transmitter"), t.where("volume_transmitter")).neurons;
       each_given(t, learns, r.keys, [&](const ParameterInfo& p) {  // those in pA are weights
         s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? unit : p.unit);
       });
@@ -183,7 +189,7 @@ class Reader {
     const Table t(c_, "device." + name);
     const ModelInfo& info = device_info(t, false);
     const std::string& model = info.name;
-    each_given(t, info, {"model", "to", "weight", "delay"}, [](const ParameterInfo&) {});
+    each_given(t, info, {"model", "to", "weight", "delay", "receptor"}, [](const ParameterInfo&) {});
     const bool current = model == "dc_generator" || model == "step_current_generator" || model == "noise_generator";
     const double start = t.real("start", "ms", 0), stop = t.real("stop", "ms", kForever);
     for (const Range& to : ranges(d, t, "to")) {

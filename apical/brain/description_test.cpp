@@ -319,6 +319,29 @@ from = "y"
   std::filesystem::remove_all(folder);
 }
 
+TEST(Description, NamesReceptorsAndVolumeTransmitters) {
+  Described d = describe(APICAL_SOURCE_DIR "/examples/bursts.toml");
+  d.network.simulate(1500);
+  const auto spikes = [&](std::size_t population) { return d.network.spikes(d.populations[population].population); };
+  EXPECT_GT(spikes(0), 300u) << "somatic input";
+  EXPECT_EQ(spikes(1), 0u) << "apical input";
+  EXPECT_GT(spikes(2), 3 * spikes(0) / 2) << "both: bursts";
+
+  Described learns = from(
+      "[population.x]\nmodel = \"parrot_neuron\"\nn = 4\n[device.p]\nmodel = \"poisson_generator\"\nrate = \"100 Hz\"\nto = \"x\"\n"
+      "[connection.c]\nfrom = \"x\"\nto = \"x\"\nrule = \"all_to_all\"\nweight = 5\nsynapse_model = \"stdp_dopamine_synapse\"\n"
+      "tau_c = \"0.2 s\"\nvolume_transmitter = \"x[1:3]\"\n");
+  Network net;
+  const auto x = net.create("parrot_neuron", 4);
+  const auto c =
+      net.connect(x, x, Rule::all_to_all(),
+                  {.weight = 5, .model = "stdp_dopamine_synapse", .parameters = {{"tau_c", 200}}, .volume_transmitter = x.slice(1, 2)});
+  net.connect(PoissonGenerator{.rate = 100}, x);
+  net.simulate(200), learns.network.simulate(200);
+  EXPECT_EQ(learns.network.synapses(c).weight, net.synapses(c).weight);
+  EXPECT_NE(net.synapses(c).weight, std::vector<double>(16, 5.0)) << "nothing was learnt";
+}
+
 TEST(Description, ACheckpointGoesOnBitForBit) {
   const auto path = std::filesystem::temp_directory_path() / "apical_circuit_checkpoint";
   Described whole = from(small), first = from(small), second = from(small, {"simulation.time=1s"});
@@ -376,6 +399,8 @@ TEST(Description, WhatCannotBeIsNamedByFileAndKey) {
       {"connection.some.from=a", "one_to_one needs as many sources as targets", "connection.some: 40 and 10", ""},
       {"connection.some.synapse_model=stdp_synapsis", "no synapse model", "connection.some.synapse_model", "Did you mean 'stdp_synapse'"},
       {"connection.some.lambda=0.1", "unknown key 'lambda'", "connection.some", ""},
+      {"connection.some.receptor=apical", "iaf_psc_exp has no receptor 'apical'", "connection.some.receptor", ""},
+      {"connection.some.synapse_model=stdp_dopamine_synapse", "needs a volume transmitter", "connection.some", ""},
       {"device.drive.model=poison_generator", "no device", "device.drive.model", "Did you mean 'poisson_generator'"},
       {"device.drive.model=multimeter", "no device", "device.drive.model", ""},
       {"device.drive.rate=15 mV", "'rate' must be in Hz, not in mV", "device.drive.rate", ""},

@@ -15,6 +15,7 @@
 #include "apical/brain/learning_lists.h"
 #include "apical/brain/procedural_lists.h"
 #include "apical/brain/ranks.h"
+#include "apical/brain/signals.h"
 
 namespace apical::brain {
 
@@ -39,9 +40,10 @@ struct Part {
   SynapseLists<T> lists;                                       // of all connections that do not learn
   std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
   std::vector<ProceduralLists<T>> procedural;                  // of each connection that is
+  std::vector<Signals> signals;
   std::vector<std::vector<kernels::Synapse<T>>> grown;         // [max delay]: their lists for the spikes of the step modulo that
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
-  std::vector<Lines<double>> current;                          // of each group; empty: no device
+  std::vector<Lines<double>> current;                          // of each group [receptors, neurons]; empty: no device
   struct Drawn {
     std::int64_t interval = -1;
     std::vector<double> values;  // of each neuron of the slice
@@ -60,6 +62,9 @@ template <class T>
 class EngineOf final : public Engine {
  public:
   explicit EngineOf(Circuit& circuit) : c_(circuit), parts_(static_cast<std::size_t>(thread_count())) {
+    for (const auto& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal && ranks_.count() > 1)
+        throw usage_error(c.synapses.model + " passes its signals within one process", {}, "Run it without mpirun.");
     const Ranks::Together together;
     std::vector<std::uint64_t> threads(static_cast<std::size_t>(ranks_.count()));
     threads[static_cast<std::size_t>(ranks_.rank())] = parts_.size();
@@ -77,6 +82,7 @@ class EngineOf final : public Engine {
       for (const auto& l : part.procedural) look(l);
       for (const auto& l : part.learning)
         if (l) look(l->lists());
+      for (const auto& s : part.signals) look(s);
     }
     least = static_cast<std::int64_t>(ranks_.least(static_cast<std::uint64_t>(least)));
     longest_ = static_cast<std::int64_t>(ranks_.greatest(static_cast<std::uint64_t>(longest_)));
@@ -89,10 +95,17 @@ class EngineOf final : public Engine {
         if (l) l->prepare(longest_);
     }
     past_.resize(static_cast<std::size_t>(longest_));
+    for (const Connection& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal) {
+        Group& g = c_.groups[c.from.index];
+        g.signals.assign(static_cast<std::size_t>(longest_ + batch_ + 1) * g.padded, 0.0);
+        std::copy_n(g.state.data() + static_cast<std::size_t>(g.model.signal) * g.padded, g.padded, g.signal(-1));
+      }
     for (auto& bits : bits_) bits.resize(static_cast<std::size_t>(batch_) * c_.words);
     for (const auto& part : parts_) {
       synapses_ += part.lists.size();
       for (const auto& l : part.procedural) synapses_ += l.size();
+      for (const auto& l : part.signals) synapses_ += l.size();
       for (const auto& l : part.learning) synapses_ += l ? l->lists().size() : 0;
     }
     synapses_ = ranks_.sum(synapses_);
@@ -105,8 +118,14 @@ class EngineOf final : public Engine {
   void simulate(std::int64_t steps) {
     const Ranks::Together together;
     for (auto& part : parts_) part.current.resize(c_.groups.size()), part.noise.resize(c_.current_devices.size());
-    for (const auto& device : c_.current_devices)
-      for (auto& part : parts_) part.current[device.to.index].resize(part.slices[device.to.index].padded());
+    std::vector<bool> driven(c_.groups.size());
+    for (const auto& device : c_.current_devices) driven[device.to.index] = true;
+    for (const auto& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal) driven[c.to.index] = true;
+    for (std::size_t g = 0; g < driven.size(); ++g)
+      for (auto& part : parts_)
+        if (driven[g])
+          part.current[g].resize(std::size_t{part.slices[g].padded()} * static_cast<std::size_t>(c_.groups[g].model.receptors));
     // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways now and then.
     const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
     if (!small) {
@@ -217,7 +236,10 @@ class EngineOf final : public Engine {
     must_be_alone();
     LearnedState state;
     if (c_.connections[connection].plasticity.most() > 0)
-      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { state.weights.push_back(static_cast<double>(s.weight)); });
+      each_learning(connection, [&](std::size_t p, std::uint32_t, auto& s) {
+        state.weights.push_back(static_cast<double>(s.weight));
+        if (const T* c = parts_[p].learning[connection]->eligibility(s)) state.eligibility.push_back(static_cast<double>(*c));
+      });
     parts_[0].learning[connection]->get_sources(state, c_.step);  // each part has them
     for (const auto& part : parts_) part.learning[connection]->get_targets(state);
     return state;
@@ -226,7 +248,10 @@ class EngineOf final : public Engine {
     must_be_alone();
     std::size_t n = 0;
     if (!state.weights.empty())
-      each_learning(connection, [&](std::size_t, std::uint32_t, auto& s) { s.weight = static_cast<T>(state.weights[n++]); });
+      each_learning(connection, [&](std::size_t p, std::uint32_t, auto& s) {
+        if (T* c = parts_[p].learning[connection]->eligibility(s)) *c = static_cast<T>(state.eligibility[n]);
+        s.weight = static_cast<T>(state.weights[n++]);
+      });
     for (auto& part : parts_) part.learning[connection]->set(state, c_.step, past);
   }
 
@@ -296,7 +321,10 @@ class EngineOf final : public Engine {
     std::vector<const Connection*> fixed;
     for (const Connection& c : c_.connections) {
       part.learning.push_back(make_learning_lists<T>(c_, c, part.slices, part.row.size()));
-      if (!part.learning.back() && !c.synapses.procedural) fixed.push_back(&c);
+      if (c.plasticity.kind == SynapseKind::signal)
+        part.signals.emplace_back(c_, c, part.slices[c.to.index]);
+      else if (!part.learning.back() && !c.synapses.procedural)
+        fixed.push_back(&c);
     }
     part.lists.build(c_, fixed, 0, c_.neurons, part.slices, part.row.size());
     for (const Connection& c : c_.connections)
@@ -341,16 +369,22 @@ class EngineOf final : public Engine {
         if (d.to.index != index || !d.acts(sent)) continue;
         const double amount = d.at(sent);
         const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
-        for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += amount;
+        double* const to = current.data() + d.to.receptor * a.n;
+        for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += amount;
         if (!d.noise) continue;
         const double* noise = drawn_noise(part, k, slice, sent);
-        for (std::uint32_t i = begin; i < end; ++i) current[i - slice.begin] += noise[i - slice.begin];
+        for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += noise[i - slice.begin];
       }
+      for (const Signals& s : part.signals)
+        if (s.connection.to.index == index)
+          s.add(c_.groups[s.connection.from.index], step, current.data() + s.connection.to.receptor * a.n);
       a.current = current.data();
+      if (g.model.receptors > 1) a.apical = current.data() + a.n;
     }
-    if (std::holds_alternative<kernels::GifPscExp>(g.model.step)) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
+    if (g.model.by_chance) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
     a.spikes = bits + g.first_word + slice.begin / 64;
     const bool good = std::visit([&](const auto& m) { return kernels::neuron_step(m, a); }, g.model.step);
+    if (!g.signals.empty()) std::copy_n(a.state[g.model.signal], slice.end - slice.begin, g.signal(step) + slice.begin);
     if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
     return good;
   }
@@ -394,8 +428,7 @@ class EngineOf final : public Engine {
     const Slice& slice = part.slices[d.to.index];
     const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
     if (begin >= end) return;
-    const bool two = c_.groups[d.to.index].model.ports == 2;
-    T* to = part.row.data() + slice.row[two && d.weight < 0];
+    T* to = part.row.data() + slice.row[c_.groups[d.to.index].model.port(d.to.receptor, d.weight)];
     const T weight = static_cast<T>(d.weight);
     if (d.poisson.empty()) {
       for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += weight;

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "apical/kernels/circuit/plasticity.h"
 
@@ -17,13 +18,17 @@ class LearningListsOf final : public LearningLists<T> {
       : Base(circuit, c, slices, row_size),
         learning_{rule, {}, {}},
         sources_(c.from.size),
-        nearest_(c.plasticity.kind == SynapseKind::nearest) {
+        nearest_(c.plasticity.kind == SynapseKind::nearest),
+        excitatory_(circuit.groups[c.to.index].model.port(c.to.receptor, 1)) {
     const Model& model = circuit.groups[c.to.index].model;
     if constexpr (Rule::kLearns) {
       learning_.plus = {c.plasticity["tau_plus"], dt_}, learning_.minus = {model.tau_minus, dt_};
       posts_ = PostSpikes(slice_.padded());
       targets_.resize(slice_.padded());
     }
+    if constexpr (Rule::kSteady)
+      for (Source& s : sources_) s.last = at(-1);  // time 0
+    if constexpr (kEligible) eligibility_.resize(lists_.size() + c.from.size + std::size_t{1});
     if constexpr (Rule::kTriplet) slow_plus_ = dt_ / c.plasticity["tau_plus_triplet"], slow_minus_ = dt_ / model.tau_minus_triplet;
   }
 
@@ -31,19 +36,31 @@ class LearningListsOf final : public LearningLists<T> {
     longest_ = longest;
     flight_.resize(static_cast<std::size_t>(longest));
     if (!Rule::kLearns) return;
-    silent_ = std::max<std::int64_t>(learning_.plus.reach(), longest) + 1;
-    settle_every_ = std::max<std::int64_t>(64, silent_ / 4);
+    silent_ = Rule::kSteady ? longest : std::max<std::int64_t>(learning_.plus.reach(), longest) + 1;
+    settle_every_ = Rule::kSteady ? 1024 : std::max<std::int64_t>(64, silent_ / 4);
+    if constexpr (kEligible) {
+      modulation_ = {c_.plasticity["tau_c"], c_.plasticity["tau_n"], c_.plasticity["b"], dt_,
+                     static_cast<std::uint32_t>(at(0) - no_longer_asked(0))};
+      learning_.rule.modulation = &modulation_;
+    }
   }
-  void begin_step(std::int64_t step) override { flight_[slot(step)].clear(); }
+  void begin_step(std::int64_t step) override {
+    if constexpr (Rule::kSteady)
+      if (step % settle_every_ == 0 && step > 0) settle_steady(step);
+    flight_[slot(step)].clear();
+  }
   void end_step(std::int64_t step) override {
     for (auto& spike : flight_[slot(step)]) spike.at = spike.next->at;
+    if constexpr (kEligible) modulation_.add(at(step), std::exchange(modulator_spikes_, 0));
   }
 
   void send(std::int64_t step, std::uint32_t source) override {
+    if constexpr (kEligible) modulator_spikes_ += source - c_.first_modulator < c_.modulators;
     if (!this->has(source)) return;
     Source& s = sources_[source - c_.first_source];
     const std::uint32_t sent = at(step), lag = sent - s.last;
-    Spike spike{lists_.list(source), 0, sent, s.trace > 0 ? s.last : sent - 1, static_cast<T>(s.trace), 0};
+    const std::uint32_t last = s.trace > 0 || Rule::kSteady ? s.last : sent - 1;
+    Spike spike{lists_.list(source), 0, sent, last, static_cast<T>(s.trace), 0};
     if constexpr (Rule::kLearns) {
       if constexpr (Rule::kTriplet) {
         const double slow = s.slow * std::exp(-(lag * slow_plus_));
@@ -68,7 +85,7 @@ class LearningListsOf final : public LearningLists<T> {
     for (std::int64_t delay = std::min(lists_.max_delay(), step); delay >= lists_.min_delay(); --delay) {
       auto& spikes = flight_[slot(step - delay)];
       kernels::deliver_learning(learning_, spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), lists_.shift(), posts_,
-                                slice_.row[0], row);
+                                slice_.row[excitatory_], row, first_synapse(), eligibility_.data());
     }
   }
 
@@ -94,7 +111,7 @@ class LearningListsOf final : public LearningLists<T> {
   }
 
   void settle(std::int64_t step) override {
-    if constexpr (Rule::kLearns)
+    if constexpr (Rule::kLearns && !Rule::kSteady)
       for (std::uint32_t i = 0; i < c_.from.size; ++i) {
         Source& s = sources_[i];
         if (s.trace == 0 || at(step) - s.last <= silent_) continue;
@@ -115,10 +132,14 @@ class LearningListsOf final : public LearningLists<T> {
     for (const Synapse* s : synapses) {
       T weight = s->weight;
       if constexpr (Rule::kLearns) {
+        T c = eligibility_.size() ? eligibility_.data()[s - first_synapse()] : 0;
         for (const Spike* spike : flying)  // has come to the list, not yet to its place in it
-          if (spike->next <= s) weight = kernels::learn(learning_, weight, posts_of(*s), *spike, this->delay(*s));
+          if (spike->next <= s) weight = kernels::learn(learning_, weight, c, posts_of(*s), *spike, this->delay(*s));
         const Source& state = sources_[source - c_.first_source];
-        if (state.trace > 0) weight = caught_up(weight, *s, state, step);
+        if constexpr (Rule::kSteady)
+          catch_up_steady(weight, c, *s, state, step);
+        else if (state.trace > 0)
+          weight = caught_up(weight, *s, state, step);
       }
       weights.push_back(static_cast<double>(weight));
     }
@@ -131,6 +152,7 @@ class LearningListsOf final : public LearningLists<T> {
     for (std::int64_t sent = std::max<std::int64_t>(0, step - longest_); sent < step; ++sent)
       for (const Spike& spike : flight_[slot(sent)])
         state.flight_last.push_back(spike.last), state.flight_trace.insert(state.flight_trace.end(), {spike.pre, spike.before});
+    if constexpr (kEligible) state.modulation = modulation_.state();
   }
   void get_targets(LearnedState& state) const override {
     if constexpr (Rule::kLearns)
@@ -151,6 +173,7 @@ class LearningListsOf final : public LearningLists<T> {
   void set(const LearnedState& state, std::int64_t step, const std::vector<PastSpike>& past) override {
     for (std::size_t i = 0; i < sources_.size(); ++i)
       sources_[i] = {state.source_last[i], state.source_trace[2 * i], state.source_trace[2 * i + 1]};
+    if constexpr (kEligible) modulation_.set_state(state.modulation);
     for (auto& list : flight_) list.clear();
     std::size_t n = 0;
     for (const auto& [sent, source] : past) {
@@ -178,7 +201,15 @@ class LearningListsOf final : public LearningLists<T> {
     }
   }
 
+  T* eligibility(const Synapse& s) noexcept override {
+    return eligibility_.size() ? eligibility_.data() + (&s - first_synapse()) : nullptr;
+  }
+
  private:
+  static constexpr bool kEligible = [] {
+    if constexpr (Rule::kSteady) return Rule::kEligible;
+    return false;
+  }();
   using Base::c_, Base::dt_, Base::lists_, Base::longest_, Base::settle_every_, Base::slice_;
   struct Source {  // or target: its last spike, and traces after that
     std::uint32_t last = 0;
@@ -201,13 +232,38 @@ class LearningListsOf final : public LearningLists<T> {
     return kernels::catch_up(learning_, weight, spikes, s.last - delay, at(step - 1) - delay, static_cast<T>(s.trace));
   }
 
+  // A steady rule: brings synapses of sources without a spike on its way up to date, so that spikes of targets can be forgotten. It splits
+  // sums, so when is a function of the step alone.
+  void settle_steady(std::int64_t step) {
+    for (std::uint32_t i = 0; i < c_.from.size; ++i) {
+      Source& s = sources_[i];
+      const std::uint32_t now = at(step - 1), lag = now - s.last;
+      if (lag < longest_) continue;
+      Synapse* const list = lists_.list(c_.first_source + i);
+      for (std::size_t k = 0; k < lists_.size(c_.first_source + i); ++k) {
+        T none = 0, *c = eligibility(list[k]);
+        catch_up_steady(list[k].weight, c ? *c : none, list[k], s, step);
+      }
+      s.trace *= learning_.plus.exact(lag), s.last = now;
+    }
+  }
+  void catch_up_steady(T& weight, T& c, const Synapse& synapse, const Source& s, std::int64_t step) const noexcept {
+    const PostSpike* spikes = posts_of(synapse);
+    kernels::catch_up(learning_, weight, c, spikes, s.last, at(step - 1), this->delay(synapse), static_cast<T>(s.trace));
+  }
+  const Synapse* first_synapse() const noexcept { return lists_.list(c_.first_source); }
+
   kernels::Learning<T, Rule> learning_;
   std::vector<Source> sources_, targets_;
   bool nearest_;
+  int excitatory_;  // port of what learns
   PostSpikes posts_;
   std::vector<std::vector<Spike>> flight_;  // [longest], of the step modulo that
   double slow_plus_ = 0, slow_minus_ = 0;   // a step's share of the time constants of a triplet rule
-  std::int64_t silent_ = 0;                 // steps after which a source's trace is 0 and its spikes have arrived
+  std::int64_t silent_ = 0;                 // steps after which a source's trace is 0 (steady: any) and its spikes have arrived
+  HugeArray<T> eligibility_;                // [synapses and ends of lists], of rules that have such a trace
+  kernels::Modulation modulation_;
+  std::uint32_t modulator_spikes_ = 0;  // of this step
 };
 
 }  // namespace
@@ -222,6 +278,7 @@ std::unique_ptr<LearningLists<T>> make_learning_lists(const Circuit& circuit, co
   const auto t = [&](const char* name) { return static_cast<T>(p[name]); };
   switch (p.kind) {
     case SynapseKind::fixed:
+    case SynapseKind::signal:
       return nullptr;
     case SynapseKind::stdp:
     case SynapseKind::nearest: {
@@ -237,6 +294,11 @@ std::unique_ptr<LearningLists<T>> make_learning_lists(const Circuit& circuit, co
       return make(kernels::PowerLawRule<T>{t("lambda"), static_cast<T>(p["alpha"] * p["lambda"]), t("mu")});
     case SynapseKind::triplet:
       return make(kernels::TripletRule<T>{t("Aplus"), t("Aminus"), t("Aplus_triplet"), t("Aminus_triplet"), t("Wmax")});
+    case SynapseKind::oja:
+      return make(kernels::OjaRule<T>{static_cast<T>(p["eta"] / p["tau_plus"]),
+                                      static_cast<T>(p["eta"] * p["alpha"] / circuit.groups[c.to.index].model.tau_minus), t("Wmax")});
+    case SynapseKind::dopamine:
+      return make(kernels::DopamineRule<T>{t("A_plus"), t("A_minus"), t("Wmin"), t("Wmax"), nullptr});
     case SynapseKind::depressing:
       return make(kernels::DepressingRule<T>{});
   }

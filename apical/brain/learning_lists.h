@@ -46,11 +46,14 @@ class LearningLists {
   }
   std::uint32_t target(const Synapse& s) const noexcept {  // in its population
     const std::size_t place = s.at & ((std::uint32_t{1} << lists_.shift()) - 1);
-    return slice_.begin + static_cast<std::uint32_t>(place - slice_.row[place - slice_.row[0] >= slice_.padded()]);
+    return slice_.begin + static_cast<std::uint32_t>((place - slice_.row[0]) % slice_.padded());
   }
   std::uint32_t delay(const Synapse& s) const noexcept { return s.at >> lists_.shift(); }
   /// Weights of synapses of a source at the end of step - 1.
   virtual std::vector<double> now(std::uint32_t source, const std::vector<Synapse*>& synapses, std::int64_t step) const = 0;
+
+  /// Where the eligibility trace of a synapse is; null: its rule has none.
+  virtual T* eligibility(const Synapse& synapse) noexcept = 0;
 
   virtual void get_sources(LearnedState& state, std::int64_t step) const = 0;
   virtual void get_targets(LearnedState& state) const = 0;

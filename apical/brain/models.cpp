@@ -8,81 +8,10 @@
 #include "apical/base/error.h"
 #include "apical/base/named.h"
 #include "apical/base/text.h"
+#include "apical/brain/model_entry.h"
 
 namespace apical::brain {
 namespace {
-
-constexpr double kNone = -std::numeric_limits<double>::infinity();
-
-// What means the same in every model.
-const ParameterInfo kShared[] = {
-    {"E_L", "mV", "resting potential", 0},
-    {"C_m", "pF", "capacity of the membrane", 0},
-    {"tau_m", "ms", "time constant of the membrane", 0},
-    {"g_L", "nS", "leak conductance", 0},
-    {"t_ref", "ms", "refractory time, in which the membrane stays at V_reset", 0},
-    {"V_th", "mV", "threshold", 0},
-    {"V_reset", "mV", "the membrane after a spike", 0},
-    {"V_min", "mV", "the membrane does not go below", kNone},
-    {"I_e", "pA", "constant current", 0},
-    {"tau_syn_ex", "ms", "time constant of excitatory synapses (weights >= 0)", 0},
-    {"tau_syn_in", "ms", "time constant of inhibitory synapses (weights < 0)", 0},
-    {"E_ex", "mV", "reversal potential of excitatory synapses", 0},
-    {"E_in", "mV", "reversal potential of inhibitory synapses", 0},
-    {"V_m", "mV", "the membrane at the start; E_L when not given", 0},
-    {"tau_minus", "ms", "time constant of the trace of its spikes that STDP reads", 0},
-    {"tau_minus_triplet", "ms", "the same of stdp_triplet_synapse's slower trace", 0},
-};
-
-// Parameters of kShared with a model's own defaults, then parameters of its own.
-std::vector<ParameterInfo> with_defaults(std::initializer_list<std::pair<const char*, double>> shared,
-                                         std::vector<ParameterInfo> own = {}) {
-  std::vector<ParameterInfo> all;
-  for (const auto& [name, standard] : shared)
-    for (const auto& p : kShared)
-      if (p.name == name) all.push_back({p.name, p.unit, p.text, standard});
-  all.insert(all.end(), own.begin(), own.end());
-  return all;
-}
-
-// The values of one population, checked.
-class Given {
- public:
-  Given(const ModelInfo& info, const Parameters& given) : info_(info), given_(given) {
-    for (const auto& [name, value] : given) {
-      if (named(info.parameters, name, info.name + " has no parameter").list) {
-        if (value.kind != Value::Kind::list) throw usage_error(name + " is a list", info.name);
-        continue;
-      }
-      if (!value.constant() && name != "V_m")
-        throw usage_error(name + " is the same for all neurons of a population", info.name, "Only V_m, where neurons start, may be drawn.");
-      if (name != "V_min") value.check(name);
-    }
-  }
-  double operator()(const std::string& name) const {
-    if (const auto i = given_.find(name); i != given_.end()) return i->second.a;
-    for (const auto& p : info_.parameters)
-      if (p.name == name) return p.standard;
-    throw internal_error(info_.name + " has no parameter " + name);
-  }
-  std::vector<double> list(const std::string& name) const {
-    const auto i = given_.find(name);
-    return i == given_.end() ? std::vector<double>{} : i->second.list;
-  }
-  bool has(const std::string& name) const { return given_.count(name) > 0; }
-  double positive(const std::string& name) const {
-    if (const double v = (*this)(name); v > 0) return v;
-    throw usage_error(name + " must be positive", info_.name + ": " + number((*this)(name)));
-  }
-  double not_negative(const std::string& name) const {
-    if (const double v = (*this)(name); v >= 0) return v;
-    throw usage_error(name + " must not be negative", info_.name + ": " + number((*this)(name)));
-  }
-
- private:
-  const ModelInfo& info_;
-  const Parameters& given_;
-};
 
 // What a current that decays with tau_syn does to the membrane within a step (P32 of Rotter and Diesmann), and what dI of an alpha function
 // does (P31). Written with expm1, so that close time constants cost no digits; at equal ones the limit.
@@ -99,21 +28,13 @@ Propagators propagators(double tau_syn, double tau_m, double C_m, double h) {
   return {close ? 0.5 * h * limit : gamma * e * (beta * rise - h), std::isnormal(P32) && P32 > 0 ? P32 : limit};
 }
 
-double refractory_steps(const Given& given, double dt) {
-  const double t_ref = given("t_ref"), steps = std::round(t_ref / dt);
-  if (t_ref < 0 || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
-  if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
-    throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
-  return steps;
-}
-
 template <class M>
 void common(M& m, const Given& given, double dt) {
   const double E_L = given("E_L");
   m.I_e = given("I_e"), m.theta = given("V_th") - E_L, m.v_reset = given("V_reset") - E_L;
   if (!(m.v_reset < m.theta))
     throw usage_error("V_reset must be below V_th", number(given("V_reset")) + " mV and " + number(given("V_th")) + " mV");
-  m.refractory = refractory_steps(given, dt);
+  m.refractory = whole_steps(given, "t_ref", dt);
 }
 
 void make_psc(Model& model, const Given& given, double dt) {
@@ -203,7 +124,7 @@ void make_hh(Model& model, const Given& given, double dt) {
   m.per_C = 1 / given.positive("C_m"), m.g_L = given.not_negative("g_L"), m.g_Na = given.not_negative("g_Na"),
   m.g_K = given.not_negative("g_K");
   m.E_L = given("E_L"), m.E_Na = given("E_Na"), m.E_K = given("E_K"), m.E[0] = given("E_ex"), m.E[1] = given("E_in");
-  m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = refractory_steps(given, dt);
+  m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = whole_steps(given, "t_ref", dt);
   const auto block = [&](double longest) {
     kernels::HhBlock b{};
     b.count = static_cast<int>(std::ceil(dt / longest - 1e-9)), b.dt = dt / b.count;
@@ -236,7 +157,7 @@ void make_aeif(Model& model, const Given& given, double dt) {
   m.E[1] = given("E_in");
   m.Delta_T = given.not_negative("Delta_T"), m.V_th = given("V_th"), m.V_peak = given("V_peak"), m.V_reset = given("V_reset");
   m.a = given("a"), m.b = given("b"), m.per_tau_w = 1 / given.positive("tau_w"), m.I_e = given("I_e");
-  m.refractory = refractory_steps(given, dt);
+  m.refractory = whole_steps(given, "t_ref", dt);
   if (m.V_peak < m.V_th || m.V_reset >= m.V_peak)
     throw usage_error("V_peak must be above V_reset, and not below V_th", number(m.V_peak) + " mV",
                       "V_reset " + number(m.V_reset) + ", V_th " + number(m.V_th));
@@ -288,20 +209,16 @@ void make_gif(Model& model, const Given& given, double dt) {
   elements("stc", m.stc, m.P_stc, m.q_stc), elements("sfa", m.sfa, m.P_sfa, m.q_sfa);
   m.I_e = given("I_e"), m.threshold = given("V_T_star") - E_L, m.v_reset = given("V_reset") - E_L,
   m.per_Delta_V = 1 / given.positive("Delta_V");
-  m.lambda_h = given.not_negative("lambda_0") / 1000 * dt, m.refractory = refractory_steps(given, dt);
-  model.step = m, model.states = 5 + m.stc + m.sfa, model.ports = 2;
+  m.lambda_h = given.not_negative("lambda_0") / 1000 * dt, m.refractory = whole_steps(given, "t_ref", dt);
+  model.step = m, model.states = 5 + m.stc + m.sfa, model.ports = 2, model.by_chance = true;
   model.variables.insert(model.variables.end(), {"I_syn_ex", "I_syn_in", "E_sfa", "I_stc"});
   model.variable_state.insert(model.variable_state.end(), {1, 2, 3, 4});
 }
 
 void make_parrot(Model& model, const Given&, double) { model.step = kernels::Parrot{}; }
 
-struct Entry {
-  ModelInfo info;
-  void (*make)(Model&, const Given&, double dt);
-};
-const std::vector<Entry>& entries() {
-  static const std::vector<Entry> all = [] {
+const std::vector<ModelEntry>& entries() {
+  static const std::vector<ModelEntry> all = [] {
     const auto traces = with_defaults({{"tau_minus", 20}, {"tau_minus_triplet", 110}});
     const auto psc = [](std::initializer_list<std::pair<const char*, double>> more, std::vector<ParameterInfo> own = {}) {
       auto p = with_defaults(
@@ -326,7 +243,7 @@ const std::vector<Entry>& entries() {
     const std::string current_leak = "dV_m/dt = -(V_m - E_L) / tau_m + (I_syn_ex + I_syn_in + I_e + I) / C_m\n";
     const std::string conductance_leak = "C_m dV_m/dt = -g_L (V_m - E_L) - g_ex (V_m - E_ex) - g_in (V_m - E_in) + I_e + I\n";
     const std::string conductances = "dg_x/dt = -g_x / tau_syn_x\nspike that arrives: g_ex += w where w >= 0, else g_in -= w";
-    std::vector<Entry> list{
+    std::vector<ModelEntry> list{
         {{"iaf_psc_delta", "leaky integrate and fire; a spike moves the membrane by its weight (mV)",
           psc({{"V_min", kNone}}, {{"refractory_input", "", "1: what arrives while refractory is kept and acts afterwards", 0}}), "mV",
           "dV_m/dt = -(V_m - E_L) / tau_m + (I_e + I) / C_m\nspike that arrives: V_m += w" + fires},
@@ -439,14 +356,15 @@ const std::vector<Entry>& entries() {
           "",
           "spike that arrives in a step: a spike in that step"},
          make_parrot}};
-    for (Entry& e : list) e.info.parameters.insert(e.info.parameters.end(), traces.begin(), traces.end());
+    for (ModelEntry& e : cell_models()) list.push_back(std::move(e));
+    for (ModelEntry& e : list) e.info.parameters.insert(e.info.parameters.end(), traces.begin(), traces.end());
     return list;
   }();
   return all;
 }
 
-const Entry& entry(std::string_view name) {
-  return named(entries(), name, "no neuron model is called", {}, [](const Entry& e) -> const std::string& { return e.info.name; });
+const ModelEntry& entry(std::string_view name) {
+  return named(entries(), name, "no neuron model is called", {}, [](const ModelEntry& e) -> const std::string& { return e.info.name; });
 }
 
 }  // namespace
@@ -463,7 +381,7 @@ const std::vector<ModelInfo>& models() {
 const ModelInfo& model_info(std::string_view name) { return entry(name).info; }
 
 Model make_model(std::string_view name, const Parameters& parameters, double dt) {
-  const Entry& e = entry(name);
+  const ModelEntry& e = entry(name);
   const Given given(e.info, parameters);
   const auto knows = [&](const char* parameter) {
     const auto& all = e.info.parameters;
@@ -481,6 +399,7 @@ Model make_model(std::string_view name, const Parameters& parameters, double dt)
               .start = {}};
   if (const auto i = parameters.find("V_m"); i != parameters.end()) model.V_m = i->second;
   model.tau_minus = given.positive("tau_minus"), model.tau_minus_triplet = given.positive("tau_minus_triplet");
+  model.receptors = static_cast<int>(e.info.receptors.size()) + 1;
   e.make(model, given, dt);
   return model;
 }

@@ -68,6 +68,19 @@ void check_traces(const Model& m, double dt) {
       throw usage_error("tau_minus is at most " + number(kLongestTau) + " steps", m.name + ": " + number(tau) + " ms");
 }
 
+// What a connection passes on, spikes or a signal, is what its source has and its target takes.
+void check_signal(const std::string& synapses, const Model& from, const Model& to, bool signal) {
+  const bool rates = synapses == "rate_connection_delayed";
+  const bool fits =
+      signal ? from.signal_connection == synapses && to.takes_spikes != rates && to.signal_connection != "sic_connection" : to.takes_spikes;
+  if (!fits)
+    throw usage_error(synapses + " cannot connect " + from.name + " to " + to.name, {},
+                      "rate_connection_delayed is between rate units, sic_connection from astrocytes to neurons.");
+}
+void check_takes_spikes(const Model& to) {
+  if (!to.takes_spikes) throw usage_error(to.name + " takes rates, not spikes");
+}
+
 void check_weight(double weight) {
   if (!std::isfinite(weight)) throw usage_error("weight is not a finite number");
 }
@@ -83,7 +96,8 @@ Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
 
 const Group& Network::Impl::group(const Population& p) const {
-  if (p.index >= circuit.groups.size() || p.begin > circuit.groups[p.index].n || p.size > circuit.groups[p.index].n - p.begin)
+  if (p.index >= circuit.groups.size() || p.receptor >= circuit.groups[p.index].model.receptors || p.begin > circuit.groups[p.index].n ||
+      p.size > circuit.groups[p.index].n - p.begin)
     throw usage_error("this population is of another network");
   return circuit.groups[p.index];
 }
@@ -157,12 +171,29 @@ const Positions& Network::positions(Population population) const {
   return *g.positions;
 }
 
+Population Network::receptor(Population population, std::string_view name) const {
+  const auto& info = model_info(impl_->group(population).model.name);
+  const auto found = std::find(info.receptors.begin(), info.receptors.end(), name);
+  if (!name.empty() && found == info.receptors.end())
+    throw usage_error(info.name + " has no receptor '" + std::string(name) + "'", {}, did_you_mean(name, info.receptors));
+  population.receptor = name.empty() ? 0 : static_cast<std::uint8_t>(found - info.receptors.begin() + 1);
+  return population;
+}
+
 Projection Network::Impl::add(const Network& net, Connection connection) {
   const Synapses& synapses = connection.synapses;
+  if (!synapses.receptor.empty()) connection.to = net.receptor(connection.to, synapses.receptor);
   const Population &from = connection.from, &to = connection.to;
   connection.first_source = group(from).first + from.begin;
   connection.stream = stream_id("connection") + 4 * circuit.connections.size();
   connection.plasticity = make_plasticity(synapses.model, synapses.parameters, circuit.options.dt);
+  const Population& modulators = synapses.volume_transmitter;
+  if ((connection.plasticity.kind == SynapseKind::dopamine) != (modulators.size > 0))
+    throw usage_error(modulators.size > 0 ? synapses.model + " has no volume transmitter" : synapses.model + " needs a volume transmitter",
+                      {}, "Synapses::volume_transmitter: the neurons whose spikes release dopamine, of stdp_dopamine_synapse only.");
+  check_signal(synapses.model, group(from).model, group(to).model, connection.plasticity.kind == SynapseKind::signal);
+  if (modulators.size > 0)
+    connection.first_modulator = group(modulators).first + modulators.begin, connection.modulators = modulators.size;
   if (connection.rule.kernel || synapses.weight_by_distance || synapses.delay_by_distance)
     connection.space = std::make_shared<const Space>(net.positions(from), from.begin, from.size, net.positions(to), to.begin, to.size);
   check_connection(connection, circuit.options.dt);
@@ -198,7 +229,7 @@ void Network::connect(const InhomogeneousPoissonGenerator& device, Population to
 
 void Network::Impl::add_poisson(std::vector<std::int64_t> steps, const std::vector<double>& rates, double start, double stop, Population to,
                                 double weight, double delay) {
-  group(to);
+  check_takes_spikes(group(to).model);
   check_weight(weight);
   const double dt = circuit.options.dt;
   std::vector<kernels::PoissonTable> tables;
@@ -221,7 +252,7 @@ void Network::Impl::add_poisson(std::vector<std::int64_t> steps, const std::vect
 
 void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  check_takes_spikes(impl_->group(to).model);
   check_weight(weight);
   auto steps = grid_times(device.times, c.options.dt, "a spike time");
   for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
@@ -329,7 +360,8 @@ void Network::build() {
   if (impl_->engine) return;
   if (c.groups.empty()) throw usage_error("the network has no neurons");
   double synapses = 0;
-  for (const Connection& connection : c.connections) synapses += connection.synapses.procedural ? 0 : expected_synapses(connection);
+  for (const Connection& connection : c.connections)  // an eligibility trace takes half as much as the synapse
+    if (!connection.synapses.procedural) synapses += expected_synapses(connection) * (connection.modulators > 0 ? 1.5 : 1);
   const double each = c.options.double_precision ? 16 : 8, lists = 24.0 * c.neurons * thread_count();
   const double needed = (synapses * each + lists) / 1e9, available = memory_gb(c.options);
   if (available > 0 && needed > available)

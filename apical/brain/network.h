@@ -48,6 +48,9 @@ class Network {
   const Positions& positions(Population population) const;  ///< usage error: it has none
   bool placed(Population population) const;                 ///< whether it has positions
 
+  /// The same neurons, with what is connected to them, synapses and devices, arriving at this receptor: "apical" of a model that has one
+  /// (models.h); "" is the soma. Usage error with a did-you-mean.
+  Population receptor(Population population, std::string_view name) const;
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
   Projection connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
   /// Those of a table (synapses() of another network, read_edges() of edges.h); `synapses` says what has no column in it.

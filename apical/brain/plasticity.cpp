@@ -48,15 +48,35 @@ const std::vector<ModelInfo>& synapse_models() {
        "short-term depression and facilitation",
        {{"U", "", "share of the resources that a spike uses, at rest", 0.5},
         {"tau_rec", "ms", "resources recover", 800},
-        {"tau_fac", "ms", "the share falls back to U; 0: no facilitation", 0}}}};
+        {"tau_fac", "ms", "the share falls back to U; 0: no facilitation", 0}}},
+      {"oja_synapse",
+       "Hebb's rule with Oja's decay: at each spike of the target w += eta (x - alpha w y), x and y the rates that traces say",
+       {kTauPlus,
+        {"eta", "pA*ms", "rate of learning", 0.01},
+        {"alpha", "", "decay; 0: Hebb's rule without. A linear target's weights come to a sum of squares of 1 / (alpha gain)", 1},
+        kWmax}},
+      {"stdp_dopamine_synapse",
+       "spike-timing dependent plasticity by three factors: pairs leave an eligibility trace c that dopamine n turns into weight, "
+       "dw/dt = c (n - b)",
+       {kTauPlus,
+        {"A_plus", "pA", "c grows by this for a pair, source first", 1},
+        {"A_minus", "pA", "c falls by this for a pair, target first", 1.5},
+        {"tau_c", "ms", "time constant of the eligibility trace", 1000},
+        {"tau_n", "ms", "time constant of dopamine; each spike of the volume transmitter adds 1 / tau_n", 200},
+        {"b", "1/ms", "dopamine at which weights stay", 0},
+        {"Wmin", "pA", "the smallest weight", 0},
+        {"Wmax", "pA", "the largest weight", 200}}},
+      {"sic_connection", "an astrocyte's slow inward current SIC, times the weight (pA), in every step; to any neuron", {}},
+      {"rate_connection_delayed", "a rate, times the weight, in every step; between rate units", {}}};
   return all;
 }
 
 const ModelInfo& synapse_info(std::string_view name) { return named(synapse_models(), name, "no synapse model is called"); }
 
 Plasticity make_plasticity(std::string_view model, const std::map<std::string, double>& parameters, double dt) {
-  static constexpr SynapseKind kinds[] = {SynapseKind::fixed,     SynapseKind::stdp,    SynapseKind::nearest,
-                                          SynapseKind::power_law, SynapseKind::triplet, SynapseKind::depressing};
+  static constexpr SynapseKind kinds[] = {SynapseKind::fixed,   SynapseKind::stdp,       SynapseKind::nearest, SynapseKind::power_law,
+                                          SynapseKind::triplet, SynapseKind::depressing, SynapseKind::oja,     SynapseKind::dopamine,
+                                          SynapseKind::signal,  SynapseKind::signal};
   const ModelInfo& info = synapse_info(model);
   Plasticity p{.kind = kinds[&info - synapse_models().data()], .parameters = {}};
   for (const auto& parameter : info.parameters) p.parameters[parameter.name] = parameter.standard;
@@ -72,6 +92,8 @@ Plasticity make_plasticity(std::string_view model, const std::map<std::string, d
       throw usage_error(name + " is at most " + number(kLongestTau) + " steps", std::string(model) + ": " + number(value) + " ms");
     p.parameters[name] = value;
   }
+  if (p.kind == SynapseKind::dopamine && !(p["Wmin"] <= p["Wmax"]))
+    throw usage_error("Wmin must not be above Wmax", std::string(model) + ": " + number(p["Wmin"]));
   return p;
 }
 

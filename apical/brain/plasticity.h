@@ -12,15 +12,17 @@ namespace apical::brain {
 
 /// static_synapse, stdp_synapse (every spike of the source with every one of the target), stdp_nn_symm_synapse (each with the last of the
 /// other; before the first spike of the source there is no pair, where NEST takes one at time 0), stdp_pl_synapse_hom (power law),
-/// stdp_triplet_synapse, tsodyks2_synapse (short-term depression and facilitation). Weights of those that learn are 0 to Wmax.
-/// The time constants of a target's traces, tau_minus and tau_minus_triplet, are parameters of the target's population.
+/// stdp_triplet_synapse, tsodyks2_synapse (short-term depression and facilitation), oja_synapse (Hebb's rule with Oja's decay, on traces),
+/// stdp_dopamine_synapse (pairs leave an eligibility trace that a neuromodulator turns into weight), sic_connection (an astrocyte's slow
+/// inward current, to any neuron), rate_connection_delayed (between rate units). Weights of those that learn are 0 to
+/// Wmax. The time constants of a target's traces, tau_minus and tau_minus_triplet, are parameters of the target's population.
 const std::vector<ModelInfo>& synapse_models();
 /// Usage error with a did-you-mean.
 const ModelInfo& synapse_info(std::string_view name);
 
 inline constexpr double kLongestTau = 1e5;  ///< steps: decays are tables
 
-enum class SynapseKind : std::uint8_t { fixed, stdp, nearest, power_law, triplet, depressing };
+enum class SynapseKind : std::uint8_t { fixed, stdp, nearest, power_law, triplet, depressing, oja, dopamine, signal };
 
 /// What a projection's synapses do, worked out.
 struct Plasticity {
@@ -29,7 +31,7 @@ struct Plasticity {
   double operator[](const char* name) const { return parameters.at(name); }
   /// The largest weight; 0: weights do not change, and may be any.
   double most() const {
-    if (kind == SynapseKind::fixed || kind == SynapseKind::depressing) return 0;
+    if (kind == SynapseKind::fixed || kind == SynapseKind::depressing || kind == SynapseKind::signal) return 0;
     return kind == SynapseKind::power_law ? std::numeric_limits<double>::infinity() : (*this)["Wmax"];
   }
 };

@@ -78,6 +78,9 @@ double by_pairs(const std::string& model, const Numbers& p, double tau_minus, do
       const double slow = source ? trace(pre, 0, step, p.at("tau_plus_triplet"), false) : trace(post, delay, step, tau_slow, false);
       w = source ? std::max(0.0, w - k * (p.at("Aminus") + p.at("Aminus_triplet") * slow))
                  : std::min(p.at("Wmax"), w + k * (p.at("Aplus") + p.at("Aplus_triplet") * slow));
+    } else if (model == "oja_synapse") {
+      const double y = trace(post, delay, step, tau_minus, false) / tau_minus;
+      if (!source) w = std::clamp(w + p.at("eta") * (k / p.at("tau_plus") - p.at("alpha") * w * y), 0.0, p.at("Wmax"));
     } else if (model == "stdp_pl_synapse_hom") {
       w = source ? std::max(0.0, w - p.at("lambda") * p.at("alpha") * w * k) : w + p.at("lambda") * std::pow(w, p.at("mu")) * k;
     } else {
@@ -95,6 +98,7 @@ const std::vector<std::pair<std::string, Numbers>> kRules{
     {"stdp_synapse", {{"tau_plus", 15}, {"lambda", 0.05}, {"alpha", 0.9}, {"mu_plus", 0.4}, {"mu_minus", 0.7}, {"Wmax", 90}}},
     {"stdp_nn_symm_synapse", {{"tau_plus", 12}, {"lambda", 0.1}, {"alpha", 1.1}, {"mu_plus", 1}, {"mu_minus", 0.5}, {"Wmax", 80}}},
     {"stdp_pl_synapse_hom", {{"tau_plus", 17}, {"lambda", 0.05}, {"alpha", 0.2}, {"mu", 0.4}}},
+    {"oja_synapse", {{"tau_plus", 18}, {"eta", 20}, {"alpha", 0.02}, {"Wmax", 70}}},
     {"stdp_triplet_synapse",
      {{"tau_plus", 14},
       {"tau_plus_triplet", 80},
@@ -131,11 +135,100 @@ TEST(Plasticity, WeightsAreThoseOfAllPairsOfSpikes) {
     }
 }
 
+// The weight of stdp_dopamine_synapse at the end of step `last`: c is a sum over all pairs so far, n one over all spikes of dopamine, and
+// between two events of any kind w' = c (n - b) has a closed form.
+double by_dopamine(const Numbers& p, double tau_minus, double w, std::int64_t delay, const std::vector<std::int64_t>& pre,
+                   const std::vector<std::int64_t>& post, const std::vector<std::int64_t>& dopamine, std::int64_t last) {
+  const double tau_c = p.at("tau_c"), tau_n = p.at("tau_n"), tau = 1 / (1 / tau_c + 1 / tau_n);
+  const auto decay = [](std::int64_t steps, double tau_x) { return std::exp(-static_cast<double>(steps) * kDt / tau_x); };
+  std::vector<std::int64_t> events{last};
+  for (const auto s : pre) events.push_back(s);
+  for (const auto s : post) events.push_back(s + delay);
+  for (const auto s : dopamine) events.push_back(s);
+  std::sort(events.begin(), events.end());
+  for (std::size_t e = 0; e + 1 < events.size() && events[e + 1] <= last; ++e) {
+    const std::int64_t from = events[e], to = events[e + 1];
+    double c = 0, n = 0;
+    for (const auto s : pre)
+      for (const auto t : post) {
+        if (s <= from && t + delay < s) c -= p.at("A_minus") * decay(s - t - delay, tau_minus) * decay(from - s, tau_c);
+        if (t + delay <= from && s < t + delay)
+          c += p.at("A_plus") * decay(t + delay - s, p.at("tau_plus")) * decay(from - t - delay, tau_c);
+      }
+    for (const auto s : dopamine)
+      if (s <= from) n += decay(from - s, tau_n) / tau_n;
+    w += c * (n * tau * (1 - decay(to - from, tau)) - p.at("b") * tau_c * (1 - decay(to - from, tau_c)));
+  }
+  return w;
+}
+
+TEST(Plasticity, DopamineTurnsPairsOfSpikesIntoWeight) {
+  const auto pre = trains(3, "pre"), post = trains(4, "post");
+  std::vector<std::int64_t> dopamine;
+  Random random(5, "dopamine");
+  for (std::int64_t s = 40; s < 27000; s += 1 + static_cast<std::int64_t>(random.uniform(1, 400))) dopamine.push_back(s);
+  const Numbers parameters{{"tau_plus", 15}, {"A_plus", 2}, {"A_minus", 2.4}, {"tau_c", 300}, {"tau_n", 60}, {"b", 0.02}, {"Wmax", 1000}};
+  for (const bool double_precision : {true, false}) {
+    Network net({.dt = kDt, .double_precision = double_precision});
+    const auto from = relays(net, pre), to = relays(net, post, {{"tau_minus", 22.0}}), releases = relays(net, {dopamine});
+    const auto projection = net.connect(from, to, Rule::all_to_all(),
+                                        {.weight = Value::uniform(400, 600),
+                                         .delay = Value::uniform(0.1, 6),
+                                         .model = "stdp_dopamine_synapse",
+                                         .parameters = parameters,
+                                         .volume_transmitter = releases});
+    const SynapseTable first = net.synapses(projection);
+    double moved = 0, worst = 0;
+    for (const std::int64_t last : {437, 5501, 14000, 31000}) {
+      net.simulate(static_cast<double>(last) * kDt - net.time());
+      const SynapseTable now = net.synapses(projection);
+      for (std::size_t i = 0; i < now.weight.size(); ++i) {
+        const double want = by_dopamine(parameters, 22, first.weight[i], std::llround(now.delay[i] / kDt), pre[now.source[i]],
+                                        post[now.target[i]], dopamine, last);
+        worst = std::max(worst, std::fabs(now.weight[i] - want) / want);
+        moved = std::max(moved, std::fabs(now.weight[i] - first.weight[i]));
+      }
+    }
+    EXPECT_LT(worst, double_precision ? 1e-9 : 1e-4);
+    EXPECT_GT(moved, 20);
+  }
+}
+
+TEST(Plasticity, OjasRuleBringsTheNormToOneOverAlpha) {
+  // A target without leak fires once for each 10 mV that arrive: its rate is linear in the weights, a tenth of their sum with the rates of
+  // the sources. So the sum of squares comes to 10 / alpha, and the weights to the direction of the rates.
+  constexpr std::uint32_t sources = 20;
+  Network net({.dt = 0.5, .seed = 2});
+  const auto from = net.create("parrot_neuron", sources);
+  const auto to =
+      net.create("iaf_psc_delta", 2, {{"tau_m", 1e12}, {"t_ref", 0.0}, {"V_th", -60.0}, {"V_reset", -70.0}, {"tau_minus", 2000.0}});
+  std::vector<double> rate;
+  double length = 0;
+  for (std::uint32_t i = 0; i < sources; ++i) {
+    rate.push_back(15.0 + 2 * i), length += rate[i] * rate[i];
+    net.connect(PoissonGenerator{.rate = rate[i]}, from.slice(i, 1));
+  }
+  std::vector<Projection> projections;
+  for (std::uint32_t k = 0; k < 2; ++k)  // from below, from above
+    projections.push_back(net.connect(from, to.slice(k, 1), Rule::all_to_all(),
+                                      {.weight = k == 0 ? 0.06 : 0.5,
+                                       .model = "oja_synapse",
+                                       .parameters = {{"tau_plus", 300}, {"eta", 0.1}, {"alpha", 10}, {"Wmax", 5}}}));
+  net.simulate(60000);
+  for (const auto p : projections) {
+    const SynapseTable t = net.synapses(p);
+    double squares = 0, along = 0;
+    for (std::uint32_t i = 0; i < sources; ++i) squares += t.weight[i] * t.weight[i], along += t.weight[i] * rate[t.source[i]];
+    EXPECT_NEAR(std::sqrt(squares), 1, 0.07);
+    EXPECT_GT(along / std::sqrt(squares * length), 0.98);
+  }
+}
+
 TEST(Plasticity, AgreesWithNest) {
   std::ifstream in(APICAL_SOURCE_DIR "/tests/golden/nest/synapses.json");
   const auto golden = nlohmann::json::parse(in);
   EXPECT_EQ(golden.at("nest"), "3.10.0");
-  ASSERT_EQ(golden.at("runs").size(), 22u);
+  ASSERT_EQ(golden.at("runs").size(), 26u);
   for (const auto& run : golden.at("runs")) {
     const std::string model = run.at("model");
     const std::vector<std::int64_t> pre = run.at("pre"), post = run.at("post");
@@ -148,9 +241,10 @@ TEST(Plasticity, AgreesWithNest) {
                            {"E_L", 0.0},
                            {"V_reset", -1.0}};
     const auto from = relays(net, {pre}), to = relays(net, {post}, still);
-    const auto projection = net.connect(
-        from, to, Rule::one_to_one(),
-        {.weight = run.at("weight").get<double>(), .delay = delay, .model = model, .parameters = run.at("parameters").get<Numbers>()});
+    Synapses synapses{
+        .weight = run.at("weight").get<double>(), .delay = delay, .model = model, .parameters = run.at("parameters").get<Numbers>()};
+    if (run.contains("dopamine")) synapses.volume_transmitter = relays(net, {run.at("dopamine").get<std::vector<std::int64_t>>()});
+    const auto projection = net.connect(from, to, Rule::one_to_one(), synapses);
     const auto& meter = net.record(to, {"V_m"}, kDt);
     if (model == "tsodyks2_synapse") {
       net.simulate(static_cast<double>(pre.back() + 20) * kDt);
@@ -188,6 +282,12 @@ struct Learners {
           net.connect(e, e, Rule::fixed_indegree(20),
                       {.weight = Value::uniform(10, 50), .delay = Value::uniform(1, 4), .model = model, .parameters = p}));
     }
+    projections.push_back(net.connect(e, e, Rule::fixed_indegree(20),
+                                      {.weight = Value::uniform(10, 50),
+                                       .delay = Value::uniform(1, 4),
+                                       .model = "stdp_dopamine_synapse",
+                                       .parameters = {{"tau_c", 40}, {"tau_n", 20}, {"b", 0.5}},
+                                       .volume_transmitter = i.slice(5, 100)}));
     projections.push_back(net.connect(e.slice(20, 150), i.slice(3, 90), Rule::pairwise_bernoulli(0.2),
                                       {.weight = 30, .delay = 1.5, .model = "stdp_synapse"}));
     projections.push_back(
@@ -309,6 +409,10 @@ TEST(Plasticity, RefusesWhatCannotBe) {
   EXPECT_THAT(refused({.model = "tsodyks2_synapse", .parameters = {{"U", 1.5}}}), HasSubstr("U must be 0 to 1"));
   EXPECT_THAT(refused({.model = "stdp_synapse", .parameters = {{"tau_plus", 1e5}}}), HasSubstr("tau_plus is at most 1e+05 steps"));
   EXPECT_THAT(refused({.model = "tsodyks2_synapse"}), HasSubstr("does not learn"));
+  EXPECT_THAT(refused({.model = "stdp_dopamine_synapse"}), HasSubstr("needs a volume transmitter"));
+  EXPECT_THAT(refused({.model = "stdp_synapse", .volume_transmitter = n}), HasSubstr("has no volume transmitter"));
+  EXPECT_THAT(refused({.model = "stdp_dopamine_synapse", .parameters = {{"Wmin", 300}}, .volume_transmitter = n}),
+              HasSubstr("Wmin must not be above Wmax"));
   EXPECT_THAT(refused({.weight = 101, .model = "stdp_synapse"}), HasSubstr("a weight that learns must be 0 to Wmax (101)"));
 }
 

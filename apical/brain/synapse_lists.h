@@ -14,7 +14,7 @@ namespace apical::brain {
 /// Which neurons of a group a thread owns, and where their ports are in its row.
 struct Slice {
   std::uint32_t begin, end;  ///< begin a multiple of 64
-  std::size_t row[2];        ///< of the ports in use
+  std::size_t row[4];        ///< of the ports in use, one after the other
   std::uint32_t padded() const noexcept { return (end - begin + 63) / 64 * 64; }
 };
 
@@ -93,8 +93,8 @@ class SynapseLists {
   static std::int64_t most_delay(int shift) noexcept { return (std::int64_t{1} << (32 - shift)) - 2; }
   static Synapse entry(const Circuit& circuit, const Connection& c, const Slice& slice, int shift, std::uint32_t target, std::int64_t delay,
                        double weight) noexcept {
-    const bool second = circuit.groups[c.to.index].model.ports == 2 && weight < 0;
-    const std::size_t place = slice.row[second] + (target - slice.begin);
+    const std::size_t port = circuit.groups[c.to.index].model.port(c.to.receptor, weight);
+    const std::size_t place = slice.row[port] + (target - slice.begin);
     return {static_cast<T>(weight), static_cast<std::uint32_t>(delay << shift | static_cast<std::int64_t>(place))};
   }
 

@@ -5,9 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "apical/kernels/circuit/plain_rows.h"
 #include "apical/kernels/circuit/two_speed_reference.h"
-#include "apical/kernels/neurons/lif_scalar.h"
-#include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -36,18 +35,14 @@ namespace plain::detail {
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(aeif_float);
-HWY_EXPORT(aeif_double);
-using Plain = plain::detail::AeifCell<plain::Ops<double>>;
+template <class Row>
+bool reference(const AeifCondExp& m, const NeuronArrays<Row>& a) {
+  return two_speed_reference(plain::detail::AeifCell<plain::Ops<double>>{m}, a);
+}
 
 }  // namespace
 
-bool neuron_step(const AeifCondExp& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? two_speed_reference(Plain{m}, a) : HWY_DYNAMIC_DISPATCH(aeif_float)(m, a);
-}
-bool neuron_step(const AeifCondExp& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? two_speed_reference(Plain{m}, a) : HWY_DYNAMIC_DISPATCH(aeif_double)(m, a);
-}
+APICAL_NEURON_STEP(AeifCondExp, aeif, reference);
 
 }  // namespace apical::kernels
 #endif

@@ -7,11 +7,14 @@
 
 #include "apical/base/philox.h"
 #include "apical/kernels/circuit/aeif.h"
+#include "apical/kernels/circuit/astrocyte.h"
 #include "apical/kernels/circuit/deliver.h"
 #include "apical/kernels/circuit/draws.h"
 #include "apical/kernels/circuit/gif.h"
 #include "apical/kernels/circuit/hh.h"
 #include "apical/kernels/circuit/iaf.h"
+#include "apical/kernels/circuit/pyramidal.h"
+#include "apical/kernels/circuit/rate.h"
 #include "apical/kernels/simd.h"
 
 namespace apical::kernels {
@@ -149,6 +152,66 @@ GifPscExp model(int ports) {
           .refractory = 20};
 }
 template <>
+PyramidalNs2018 model(int ports) {
+  return {.parts = ports,
+          .part = 0.1 / ports,
+          .half = {0.999, 0.99, 0.95, 0.98, 0.95},
+          .whole = {0.998, 0.98, 0.9, 0.96, 0.9},
+          .per_C = 0.0027,
+          .per_tau_m = 0.0625,
+          .g_s = 1300,
+          .per_C_d = 0.006,
+          .per_tau_d = 0.14,
+          .g_d = 1200,
+          .c_d = 2600,
+          .E_L = -70,
+          .E_d = -38,
+          .per_D = 0.17,
+          .a_d = -13,
+          .per_tau_w = 0.03,
+          .b_s = -200,
+          .I_e = 500,
+          .I_d = 200,
+          .theta = -50,
+          .v_reset = -70,
+          .refractory = 20,
+          .bap_ends = 25,
+          .bap_steps = 20};
+}
+template <>
+AstrocyteLr1994 model(int) {
+  return {.dt = 0.1,
+          .IP3_0 = 0.16,
+          .per_tau_IP3 = 0.00014,
+          .delta_IP3 = 0.0002,
+          .Ca_tot = 2,
+          .ratio = 0.185,
+          .rate_IP3R = 0.006,
+          .rate_L = 0.00011,
+          .rate_SERCA = 0.0009,
+          .Kd_IP3_1 = 0.13,
+          .Kd_IP3_2 = 0.9434,
+          .Kd_act = 0.08234,
+          .Kd_inh = 1.049,
+          .Km_SERCA = 0.1,
+          .k_IP3R = 0.0002,
+          .SIC_scale = 1,
+          .SIC_th = 0.19669};
+}
+template <>
+RateIpn model(int ports) {
+  return {.tanh = ports == 2,
+          .rectify = ports == 2,
+          .P1 = 0.99,
+          .P2 = 0.01,
+          .noise = 0.1,
+          .sigma = 2,
+          .mu = 0.3,
+          .g = 0.01,
+          .theta = 3,
+          .rectify_rate = -0.5};
+}
+template <>
 Izhikevich model(int ports) {
   return {.consistent = ports == 1,
           .dt = 0.1,
@@ -169,28 +232,32 @@ std::vector<double> course(int ports, bool with_current) {
   const auto m = model<Model>(ports);
   constexpr std::size_t kStates = NeuronArrays<Row>::kMostStates;
   constexpr bool traub = std::is_same_v<Model, HhCondExpTraub>, aeif = std::is_same_v<Model, AeifCondExp>,
-                 gif = std::is_same_v<Model, GifPscExp>, conductances = traub || aeif || std::is_same_v<Model, IafCond>;
+                 gif = std::is_same_v<Model, GifPscExp>, conductances = traub || aeif || std::is_same_v<Model, IafCond>,
+                 pyramidal = std::is_same_v<Model, PyramidalNs2018>, astrocyte = std::is_same_v<Model, AstrocyteLr1994>,
+                 silent = astrocyte || std::is_same_v<Model, RateIpn>;
   std::vector<double> states(kStates * n), current(n), uniform(n), all;
   std::vector<float> refractory(n);
-  std::vector<Row> in(2 * n);
+  std::vector<Row> in(4 * n);
   std::uint64_t spikes[n / 64];
   Random random(1, "course");
-  for (double& v : states) v = conductances ? random.uniform(0, 1) : random.uniform(-3, 3);
+  for (double& v : states) v = conductances || astrocyte ? random.uniform(0, 1) : random.uniform(-3, 3);
   for (std::size_t i = 0; (traub || aeif) && i < n; ++i) states[i] -= 60;
+  for (std::size_t i = 0; pyramidal && i < 2 * n; ++i) states[i] -= 70;
   std::size_t fired = 0;
   for (int t = 0; t < 400; ++t) {
     for (std::size_t i = 0; i < n; ++i) {
-      current[i] = random.uniform(-100, 500), uniform[i] = random.uniform(1e-9f, 1);
-      for (int k = 0; k < (conductances || gif ? 2 : ports); ++k)
+      current[i] = astrocyte ? random.uniform(-0.001f, 0.001f) : random.uniform(-100, 500), uniform[i] = random.uniform(1e-9f, 1);
+      for (int k = 0; k < (pyramidal ? 4 : conductances || gif ? 2 : astrocyte ? 1 : ports); ++k)
         in[i + static_cast<std::size_t>(k) * n] = conductances          ? random.uniform(k ? -3 : 0, k ? 0 : 9)
                                                   : Model::kStates == 2 ? random.uniform(-1, 1.5)
-                                                                        : random.uniform(k ? -50 : -20, k ? 0 : 90);
+                                                                        : random.uniform(k % 2 ? -50 : -20, k % 2 ? 0 : 90);
     }
     NeuronArrays<Row> a{.n = n,
                         .state = {},
                         .refractory = refractory.data(),
-                        .in = {in.data(), in.data() + n},
+                        .in = {in.data(), in.data() + n, in.data() + 2 * n, in.data() + 3 * n},
                         .current = with_current ? current.data() : nullptr,
+                        .apical = with_current ? current.data() : nullptr,
                         .uniform = uniform.data(),
                         .spikes = spikes};
     for (std::size_t k = 0; k < kStates; ++k) a.state[k] = states.data() + k * n;
@@ -203,12 +270,12 @@ std::vector<double> course(int ports, bool with_current) {
       all.push_back(s);
       fired += s;
       EXPECT_TRUE(!s || refractory[i] == 20);
-      if constexpr (!traub && !aeif && !gif) {
+      if constexpr (!traub && !aeif && !gif && !silent) {
         EXPECT_TRUE(!s || states[i] == m.v_reset);
       }
     }
   }
-  EXPECT_GT(fired, n);
+  EXPECT_TRUE(silent ? fired == 0 : fired > n) << fired;
   return all;
 }
 
@@ -227,6 +294,12 @@ TEST(Neurons, SameBitsAtEveryLevel) {
       same_at_every_level([&] { return course<Izhikevich, double>(ports, current); });
       same_at_every_level([&] { return course<GifPscExp, float>(ports, current); });
       same_at_every_level([&] { return course<GifPscExp, double>(ports, current); });
+      same_at_every_level([&] { return course<PyramidalNs2018, float>(ports, current); });
+      same_at_every_level([&] { return course<PyramidalNs2018, double>(ports, current); });
+      same_at_every_level([&] { return course<AstrocyteLr1994, float>(ports, current); });
+      same_at_every_level([&] { return course<AstrocyteLr1994, double>(ports, current); });
+      same_at_every_level([&] { return course<RateIpn, float>(ports, current); });
+      same_at_every_level([&] { return course<RateIpn, double>(ports, current); });
       same_at_every_level([&] { return course<AeifCondExp, float>(ports, current); });
       same_at_every_level([&] { return course<AeifCondExp, double>(ports, current); });
       same_at_every_level([&] { return course<HhCondExpTraub, float>(ports, current); });
@@ -247,6 +320,7 @@ TEST(Neurons, TellMembranesThatAreNoNumbers) {
                                   .refractory = refractory.data(),
                                   .in = {in.data()},
                                   .current = nullptr,
+                                  .apical = nullptr,
                                   .uniform = nullptr,
                                   .spikes = &spikes};
       EXPECT_TRUE(neuron_step(model<IafPscDelta>(1), a));
@@ -255,6 +329,12 @@ TEST(Neurons, TellMembranesThatAreNoNumbers) {
     }
   }
   set_simd_level("");
+}
+
+TEST(Draws, QuantilesAreThoseOfTheNormalDistribution) {
+  for (const double p : {0x1p-33, 1e-6, 0.01, 0.074, 0.0751, 0.3, 0.5, 0.81, 0.999, 1 - 0x1p-33})
+    EXPECT_NEAR(0.5 * std::erfc(-normal_quantile(p) / std::sqrt(2.0)) / p, 1, 1e-13) << p;
+  EXPECT_EQ(normal_quantile(0.5), 0);
 }
 
 TEST(Draws, WordsAreThoseOfPhiloxAtEveryLevel) {

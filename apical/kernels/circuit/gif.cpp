@@ -5,8 +5,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "apical/kernels/neurons/lif_scalar.h"
-#include "apical/kernels/simd.h"
+#include "apical/kernels/circuit/plain_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -15,24 +14,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "apical/kernels/circuit/doubles-inl.h"
 #include "apical/kernels/circuit/exp-inl.h"
-// the exponential before its users
+#include "apical/kernels/circuit/rows-inl.h"
+// both before their users
 #include "apical/kernels/circuit/gif-inl.h"
 
-template <class Row>
-bool step(const GifPscExp& model, const NeuronArrays<Row>& arrays) {
-  using O = Doubles;
-  const GifPscExp m = model;  // copies: what is stored does not change them
-  const NeuronArrays<Row> a = arrays;
-  O::V strange = O::set(0);
-  for (size_t word = 0; word < a.n / 64; ++word) {
-    uint64_t fired = 0;
-    for (size_t k = 0; k < 64; k += O::lanes()) fired |= O::bits(gif_step<O>(m, a, 64 * word + k, strange)) << k;
-    a.spikes[word] = fired;
-  }
-  return hn::AllTrue(O::D(), hn::Eq(strange, O::set(0)));
-}
-bool gif_float(const GifPscExp& m, const NeuronArrays<float>& a) { return step(m, a); }
-bool gif_double(const GifPscExp& m, const NeuronArrays<double>& a) { return step(m, a); }
+bool gif_float(const GifPscExp& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a); }
+bool gif_double(const GifPscExp& m, const NeuronArrays<double>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -42,46 +29,20 @@ HWY_AFTER_NAMESPACE();
 namespace apical::kernels {
 namespace plain::detail {
 #include "apical/kernels/circuit/exp-inl.h"
-// the exponential before its users
+#include "apical/kernels/circuit/rows-inl.h"
+// both before their users
 #include "apical/kernels/circuit/gif-inl.h"
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(gif_float);
-HWY_EXPORT(gif_double);
-
-struct Plain : plain::Ops<double> {
-  template <class T>
-  static double load(const T* p) {
-    return *p;
-  }
-  template <class T>
-  static void store(double v, T* p) {
-    *p = static_cast<T>(v);
-  }
-  template <class T>
-  static void zero(T* p) {
-    *p = 0;
-  }
-};
 template <class Row>
 bool reference(const GifPscExp& m, const NeuronArrays<Row>& a) {
-  double strange = 0;
-  for (std::size_t i = 0; i < a.n; ++i) {
-    if (i % 64 == 0) a.spikes[i / 64] = 0;
-    a.spikes[i / 64] |= std::uint64_t{plain::detail::gif_step<Plain>(m, a, i, strange)} << (i % 64);
-  }
-  return strange == 0;
+  return plain::detail::each_vector<plain::Rows>(plain::detail::GifCell<plain::Rows>{m}, a);
 }
 
 }  // namespace
 
-bool neuron_step(const GifPscExp& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(gif_float)(m, a);
-}
-bool neuron_step(const GifPscExp& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(gif_double)(m, a);
-}
+APICAL_NEURON_STEP(GifPscExp, gif, reference);
 
 }  // namespace apical::kernels
 #endif

@@ -5,9 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "apical/kernels/circuit/plain_rows.h"
 #include "apical/kernels/circuit/two_speed_reference.h"
-#include "apical/kernels/neurons/lif_scalar.h"
-#include "apical/kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -34,18 +33,14 @@ namespace plain::detail {
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(hh_float);
-HWY_EXPORT(hh_double);
-using Plain = plain::detail::HhCell<plain::Ops<double>>;
+template <class Row>
+bool reference(const HhCondExpTraub& m, const NeuronArrays<Row>& a) {
+  return two_speed_reference(plain::detail::HhCell<plain::Ops<double>>{m}, a);
+}
 
 }  // namespace
 
-bool neuron_step(const HhCondExpTraub& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? two_speed_reference(Plain{m}, a) : HWY_DYNAMIC_DISPATCH(hh_float)(m, a);
-}
-bool neuron_step(const HhCondExpTraub& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? two_speed_reference(Plain{m}, a) : HWY_DYNAMIC_DISPATCH(hh_double)(m, a);
-}
+APICAL_NEURON_STEP(HhCondExpTraub, hh, reference);
 
 }  // namespace apical::kernels
 #endif

@@ -5,8 +5,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "apical/kernels/neurons/lif_scalar.h"
-#include "apical/kernels/simd.h"
+#include "apical/kernels/circuit/plain_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -75,19 +74,6 @@ namespace plain::detail {
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(exp_float);
-HWY_EXPORT(exp_double);
-HWY_EXPORT(alpha_float);
-HWY_EXPORT(alpha_double);
-HWY_EXPORT(delta_float);
-HWY_EXPORT(delta_double);
-HWY_EXPORT(cond_float);
-HWY_EXPORT(cond_double);
-HWY_EXPORT(izhikevich_float);
-HWY_EXPORT(izhikevich_double);
-HWY_EXPORT(parrot_float);
-HWY_EXPORT(parrot_double);
-
 template <class Model, int kPorts, class Row>
 bool reference(const Model& model, const NeuronArrays<Row>& a) {
   using O = plain::Ops<double>;
@@ -114,42 +100,12 @@ bool reference(const Model& m, const NeuronArrays<Row>& a) {
 
 }  // namespace
 
-bool neuron_step(const IafPscDelta& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_float)(m, a);
-}
-bool neuron_step(const IafPscDelta& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(delta_double)(m, a);
-}
-bool neuron_step(const IafPscExp& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_float)(m, a);
-}
-bool neuron_step(const IafPscExp& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_double)(m, a);
-}
-bool neuron_step(const IafPscAlpha& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_float)(m, a);
-}
-bool neuron_step(const IafPscAlpha& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_double)(m, a);
-}
-bool neuron_step(const IafCond& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(cond_float)(m, a);
-}
-bool neuron_step(const IafCond& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(cond_double)(m, a);
-}
-bool neuron_step(const Izhikevich& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(izhikevich_float)(m, a);
-}
-bool neuron_step(const Izhikevich& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(izhikevich_double)(m, a);
-}
-bool neuron_step(const Parrot& m, const NeuronArrays<float>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(parrot_float)(m, a);
-}
-bool neuron_step(const Parrot& m, const NeuronArrays<double>& a) noexcept {
-  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(parrot_double)(m, a);
-}
+APICAL_NEURON_STEP(IafPscDelta, delta, reference);
+APICAL_NEURON_STEP(IafPscExp, exp, reference);
+APICAL_NEURON_STEP(IafPscAlpha, alpha, reference);
+APICAL_NEURON_STEP(IafCond, cond, reference);
+APICAL_NEURON_STEP(Izhikevich, izhikevich, reference);
+APICAL_NEURON_STEP(Parrot, parrot, reference);
 
 }  // namespace apical::kernels
 #endif

@@ -13,8 +13,9 @@ struct NeuronArrays {
   std::size_t n;
   double* state[kMostStates];  ///< as many as the model has
   float* refractory;           ///< steps left
-  Row* in[2];                  ///< of each port what arrives in this step; set to 0
+  Row* in[4];                  ///< of each port what arrives in this step; set to 0
   const double* current;       ///< pA of devices, as of the step before; null: none
+  const double* apical;        ///< the same at the apical compartment, of models that have one
   const double* uniform;       ///< numbers in (0, 1), of each neuron and step its own; null where the model takes none by chance
   std::uint64_t* spikes;       ///< [n / 64] written, least significant bit first
 };

@@ -14,6 +14,7 @@
 
 #include "apical/base/huge_array.h"
 #include "apical/kernels/circuit/deliver.h"
+#include "apical/kernels/circuit/modulation.h"
 
 namespace apical::kernels {
 
@@ -117,7 +118,7 @@ T power(T x, T mu, T k) {
 /// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
 template <class T, bool kAnyMu>
 struct StdpRule {
-  static constexpr bool kLearns = true, kTriplet = false;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = false;
   T up, down, Wmax, inverse, mu_plus, mu_minus;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept {
     return std::min(w + up * power<kAnyMu>(std::max(1 - w * inverse, T{0}), mu_plus, k) * k, Wmax);
@@ -129,7 +130,7 @@ struct StdpRule {
 /// NEST stdp_pl_synapse_hom.
 template <class T>
 struct PowerLawRule {
-  static constexpr bool kLearns = true, kTriplet = false;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = false;
   T lambda, down, mu;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power<true>(w, mu, k) * k; }
   T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
@@ -139,7 +140,7 @@ struct PowerLawRule {
 /// Source: Pfister, Gerstner, J. Neurosci. 26 (2006) 9673-9682, eqs. 3, 4; NEST stdp_triplet_synapse.
 template <class T>
 struct TripletRule {
-  static constexpr bool kLearns = true, kTriplet = true;
+  static constexpr bool kLearns = true, kTriplet = true, kSteady = false;
   T Aplus, Aminus, Aplus_triplet, Aminus_triplet, Wmax;
   T post(T w, T k, const PostSpike<T, true>& spike) const noexcept {
     return std::min(w + k * (Aplus + Aplus_triplet * spike.before), Wmax);
@@ -147,10 +148,43 @@ struct TripletRule {
   T pre(T w, T k, T before) const noexcept { return std::max(w - k * (Aminus + Aminus_triplet * before), T{0}); }
 };
 
+// Steady rules: a synapse changes at spikes of its target, or between spikes, whatever its source's trace. between(w, c, from, to): nothing
+// happens from one step to the other; post(w, c, k, trace): a spike of the target, trace is the sum of its spikes up to this one;
+// pre(w, c, k): one of the source. k as above. c: the synapse's eligibility trace, where it has one.
+
+/// At each spike of the target w += eta (x - alpha w y), 0 to Wmax. x, y: rates of source and target (1/ms) as their traces say before the
+/// spike, k/tau_plus and (trace - 1)/tau_minus. alpha = 0: Hebb's rule. Source: Oja, J. Math. Biol. 15 (1982) 267-273, eq. 3, with rates
+/// as traces and the output's rate taken by its spikes.
+template <class T>
+struct OjaRule {
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kEligible = false;
+  T up, down, Wmax;  // eta/tau_plus, eta alpha/tau_minus
+  void between(T&, T&, std::uint32_t, std::uint32_t) const noexcept {}
+  void post(T& w, T&, T k, T trace) const noexcept { w = std::min(std::max(w + (up * k - down * (trace - 1) * w), T{0}), Wmax); }
+  void pre(T&, T&, T) const noexcept {}
+};
+
+/// c += A_plus k at a spike of the target, c -= A_minus k at one of the source; between spikes w' = c (n - b), Wmin to Wmax where spikes
+/// are. Source: modulation.h.
+template <class T>
+struct DopamineRule {
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kEligible = true;
+  T A_plus, A_minus, Wmin, Wmax;
+  const Modulation* modulation;
+  void between(T& w, T& c, std::uint32_t from, std::uint32_t to) const noexcept {
+    double decay;
+    const double integral = modulation->integral(from, to, decay);
+    w = std::min(std::max(w + c * static_cast<T>(integral), Wmin), Wmax);
+    c *= static_cast<T>(decay);
+  }
+  void post(T&, T& c, T k, T) const noexcept { c += A_plus * k; }
+  void pre(T&, T& c, T k) const noexcept { c -= A_minus * k; }
+};
+
 /// Weights stay; what arrives is x u times them.
 template <class T>
 struct DepressingRule {
-  static constexpr bool kLearns = false, kTriplet = false;
+  static constexpr bool kLearns = false, kTriplet = false, kSteady = false;
 };
 
 /// A rule with the traces of its sources (plus) and targets (minus).
@@ -177,20 +211,48 @@ inline T catch_up(const L& learning, T weight, const Spike*& spikes, std::uint32
   return weight;
 }
 
-/// The weight after a spike of the source, `delay` steps from the target.
+/// The same for steady rules: from step `from` to step `upto`, as the synapse sees them.
 template <class T, class L, class Spike>
-inline T learn(const L& learning, T weight, const Spike* spikes, const LearningSpike<T>& spike, std::uint32_t delay) noexcept {
+inline void catch_up(const L& learning, T& weight, T& c, const Spike*& spikes, std::uint32_t from, std::uint32_t upto, std::uint32_t delay,
+                     T pre) noexcept {
+  while (spikes->step > upto - delay) ++spikes;
+  const Spike* next = spikes;
+  while (next->step > from - delay) ++next;
+  std::uint32_t at = from;
+  while (next != spikes) {
+    --next;
+    learning.rule.between(weight, c, at, next->step + delay);
+    at = next->step + delay;
+    learning.rule.post(weight, c, pre * learning.plus(at - from), next->trace);
+  }
+  learning.rule.between(weight, c, at, upto);
+}
+
+/// The weight after a spike of the source, `delay` steps from the target. c: of a steady rule, else unused.
+template <class T, class L, class Spike>
+inline T learn(const L& learning, T weight, [[maybe_unused]] T& c, const Spike* spikes, const LearningSpike<T>& spike,
+               std::uint32_t delay) noexcept {
   const std::uint32_t upto = spike.sent - delay;
-  weight = catch_up(learning, weight, spikes, spike.last - delay, upto, spike.pre);
-  spikes += spikes->step == upto;  // a pair at once is no pair
-  return learning.rule.pre(weight, spikes->trace * learning.minus(upto - spikes->step), spike.before);
+  if constexpr (L::Rule::kSteady) {
+    catch_up(learning, weight, c, spikes, spike.last, spike.sent, delay, spike.pre);
+    spikes += spikes->step == upto;
+    learning.rule.pre(weight, c, spikes->trace * learning.minus(upto - spikes->step));
+    return weight;
+  } else {
+    weight = catch_up(learning, weight, spikes, spike.last - delay, upto, spike.pre);
+    spikes += spikes->step == upto;  // a pair at once is no pair
+    return learning.rule.pre(weight, spikes->trace * learning.minus(upto - spikes->step), spike.before);
+  }
 }
 
 /// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on. posts: of the target at `origin` of
 /// the row and of those after it.
+/// eligibility: of the synapse at `synapses` and of those after it; null where the rule has none.
 template <class T, class L>
 void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t count, std::uint32_t delay, int shift,
-                      const PostSpikes<T, L::Rule::kTriplet>& posts, std::size_t origin, T* row) noexcept {
+                      const PostSpikes<T, L::Rule::kTriplet>& posts, std::size_t origin, T* row,
+                      [[maybe_unused]] const Synapse<T>* synapses, [[maybe_unused]] T* eligibility) noexcept {
+  [[maybe_unused]] T none = 0;
   const std::uint32_t first = delay << shift, size = std::uint32_t{1} << shift;
   for (std::size_t i = 0; i < count; ++i) {
     LearningSpike<T>& spike = spikes[i];
@@ -202,7 +264,9 @@ void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t c
       if constexpr (L::Rule::kLearns) {
         // targets lie anywhere too; behind the end of a list this is of another, or nowhere
         posts.fetch(std::size_t{s[kListMargin].at & (size - 1)} - origin);
-        s->weight = learn(learning, s->weight, posts.of(place - origin), spike, delay);
+        T* c = &none;
+        if constexpr (L::Rule::kSteady) c = eligibility ? eligibility + (s - synapses) : c;
+        s->weight = learn(learning, s->weight, *c, posts.of(place - origin), spike, delay);
         row[place] = row[place] + s->weight;
       } else {
         row[place] = row[place] + s->weight * spike.pre;
