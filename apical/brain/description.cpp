@@ -128,7 +128,9 @@ void read_parameters(const Table& t, const ModelInfo& info, std::vector<std::str
   t.allow_only(known);
   for (std::size_t i = others; i < known.size(); ++i) {
     const ParameterInfo& p = info.parameters[i - others];
-    if (t.has(p.name)) parameters.insert_or_assign(p.name, p.list ? Value(t.reals(p.name, p.unit)) : t.value(p.name, p.unit));
+    const bool other = std::find(known.begin(), known.begin() + static_cast<std::ptrdiff_t>(others), p.name) !=
+                       known.begin() + static_cast<std::ptrdiff_t>(others);
+    if (t.has(p.name) && !other) parameters.insert_or_assign(p.name, p.list ? Value(t.reals(p.name, p.unit)) : t.value(p.name, p.unit));
   }
 }
 
@@ -196,6 +198,8 @@ class Reader {
   struct Base {
     std::string name, model;
     Parameters parameters;
+    std::optional<EquationModel> equations{};
+    const ModelInfo& info() const { return equations ? equations->info() : model_info(model); }
   };
   // A model of the file, or one of ours.
   Base base(const std::string& name, const std::string& where) const {
@@ -213,9 +217,31 @@ class Reader {
 
   void add_model(const std::string& name) {
     const Table t(c_, "model." + name);
-    Base b = base(t.text("copy"), t.where("copy"));
+    Base b;
+    std::vector<std::string> keys{"copy"};
+    if (t.has("equations")) {
+      if (t.has("copy")) throw usage_error("a model has either 'equations' or 'copy'", t.where());
+      keys = {"equations", "threshold", "reset", "refractory", "synapses", "excitatory", "inhibitory", "weight_unit", "initial", "method"};
+      const auto text = [&](const char* key) { return t.text(key, ""); };
+      b.model = name;
+      b.equations = located(t.where(), [&] {
+        return EquationModel({.equations = text("equations"),
+                              .threshold = text("threshold"),
+                              .reset = text("reset"),
+                              .refractory = text("refractory"),
+                              .synapses = text("synapses"),
+                              .excitatory = text("excitatory"),
+                              .inhibitory = text("inhibitory"),
+                              .weight_unit = text("weight_unit"),
+                              .initial = text("initial"),
+                              .method = text("method"),
+                              .name = name});
+      });
+    } else {
+      b = base(t.text("copy"), t.where("copy"));
+    }
     b.name = name;
-    read_parameters(t, model_info(b.model), {"copy"}, b.parameters);
+    read_parameters(t, b.info(), keys, b.parameters);
     bases_.push_back(std::move(b));
   }
 
@@ -223,9 +249,11 @@ class Reader {
     const Table t(c_, "population." + name);
     Base b = base(t.text("model"), t.where("model"));
     const auto n = static_cast<std::uint32_t>(t.count("n", std::int64_t{1} << 31));
-    read_parameters(t, model_info(b.model), {"model", "n"}, b.parameters);
-    const auto p = located(t.where(), [&] { return d.network.create(b.model, n, b.parameters, name); });
-    d.populations.push_back({name, b.model, p});
+    read_parameters(t, b.info(), {"model", "n"}, b.parameters);
+    const auto p = located(t.where(), [&] {
+      return b.equations ? d.network.create(*b.equations, n, b.parameters, name) : d.network.create(b.model, n, b.parameters, name);
+    });
+    d.populations.push_back({name, b.model, p, b.info().weight_unit, b.equations ? b.info().parameters.front().name : "V_m"});
   }
 
   struct Range {
@@ -262,7 +290,7 @@ class Reader {
   // Synapses to neurons of this population.
   Synapses synapses(const Described& d, const Table& t, std::size_t to, bool of_currents) const {
     Synapses s;
-    const std::string unit = of_currents ? "" : model_info(d.populations[to].model).weight_unit;
+    const std::string unit = of_currents ? "" : d.populations[to].weight_unit;
     if (t.has("weight")) s.weight = t.value("weight", unit);
     if (t.has("delay")) s.delay = t.value("delay", "ms");
     return s;
@@ -293,8 +321,7 @@ class Reader {
       Synapses s = synapses(d, t, to.index, false);
       s.model = learns.name;
       for (const auto& p : learns.parameters)  // those in pA are weights
-        if (t.has(p.name))
-          s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? model_info(d.populations[to.index].model).weight_unit : p.unit);
+        if (t.has(p.name)) s.parameters[p.name] = t.real(p.name, p.unit == "pA" ? d.populations[to.index].weight_unit : p.unit);
       for (const Range& from : ranges(d, t, "from")) located(t.where(), [&] { d.network.connect(from.neurons, to.neurons, r, s); });
     }
   }
@@ -347,7 +374,7 @@ class Reader {
         if (info.name == "spike_recorder") {
           d.spikes.push_back({full, from.index, &d.network.record_spikes(from.neurons)});
         } else {
-          const auto variables = t.has("variables") ? t.texts("variables") : std::vector<std::string>{"V_m"};
+          const auto variables = t.has("variables") ? t.texts("variables") : std::vector<std::string>{d.populations[from.index].membrane};
           d.traces.push_back({full, from.index, &d.network.record(from.neurons, variables, t.real("interval", "ms", 1))});
         }
       });

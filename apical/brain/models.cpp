@@ -103,21 +103,13 @@ Propagators propagators(double tau_syn, double tau_m, double C_m, double h) {
   return {close ? 0.5 * h * limit : gamma * e * (beta * rise - h), std::isnormal(P32) && P32 > 0 ? P32 : limit};
 }
 
-double refractory_steps(const Given& given, double dt) {
-  const double t_ref = given("t_ref"), steps = std::round(t_ref / dt);
-  if (t_ref < 0 || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
-  if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
-    throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
-  return steps;
-}
-
 template <class M>
 void common(M& m, const Given& given, double dt) {
   const double E_L = given("E_L");
   m.I_e = given("I_e"), m.theta = given("V_th") - E_L, m.v_reset = given("V_reset") - E_L;
   if (!(m.v_reset < m.theta))
     throw usage_error("V_reset must be below V_th", number(given("V_reset")) + " mV and " + number(given("V_th")) + " mV");
-  m.refractory = refractory_steps(given, dt);
+  m.refractory = refractory_steps(given("t_ref"), dt);
 }
 
 void make_psc(Model& model, const Given& given, double dt) {
@@ -207,7 +199,7 @@ void make_hh(Model& model, const Given& given, double dt) {
   m.per_C = 1 / given.positive("C_m"), m.g_L = given.not_negative("g_L"), m.g_Na = given.not_negative("g_Na"),
   m.g_K = given.not_negative("g_K");
   m.E_L = given("E_L"), m.E_Na = given("E_Na"), m.E_K = given("E_K"), m.E[0] = given("E_ex"), m.E[1] = given("E_in");
-  m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = refractory_steps(given, dt);
+  m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = refractory_steps(given("t_ref"), dt);
   const auto block = [&](double longest) {
     kernels::HhBlock b{};
     b.count = static_cast<int>(std::ceil(dt / longest - 1e-9)), b.dt = dt / b.count;
@@ -221,8 +213,9 @@ void make_hh(Model& model, const Given& given, double dt) {
   m.slow = block(0.1), m.fast = block(0.025);
   for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]);
   model.step = m, model.states = 6, model.E_L = 0;
-  model.start.resize(4);
-  traub_equilibrium(given("E_L"), model.start[1], model.start[2], model.start[3]);
+  double act_m, inact_h, act_n;
+  traub_equilibrium(given("E_L"), act_m, inact_h, act_n);
+  model.start = {0, act_m, inact_h, act_n};
   model.variables.insert(model.variables.end(), {"Act_m", "Inact_h", "Act_n"}),
       model.variable_state.insert(model.variable_state.end(), {1, 2, 3});
   for (int k = 1; k < 4; ++k)
@@ -240,7 +233,7 @@ void make_aeif(Model& model, const Given& given, double dt) {
   m.E[1] = given("E_in");
   m.Delta_T = given.not_negative("Delta_T"), m.V_th = given("V_th"), m.V_peak = given("V_peak"), m.V_reset = given("V_reset");
   m.a = given("a"), m.b = given("b"), m.per_tau_w = 1 / given.positive("tau_w"), m.I_e = given("I_e");
-  m.refractory = refractory_steps(given, dt);
+  m.refractory = refractory_steps(given("t_ref"), dt);
   if (m.V_peak < m.V_th || m.V_reset >= m.V_peak)
     throw usage_error("V_peak must be above V_reset, and not below V_th", number(m.V_peak) + " mV",
                       "V_reset " + number(m.V_reset) + ", V_th " + number(m.V_th));
@@ -292,7 +285,7 @@ void make_gif(Model& model, const Given& given, double dt) {
   elements("stc", m.stc, m.P_stc, m.q_stc), elements("sfa", m.sfa, m.P_sfa, m.q_sfa);
   m.I_e = given("I_e"), m.threshold = given("V_T_star") - E_L, m.v_reset = given("V_reset") - E_L,
   m.per_Delta_V = 1 / given.positive("Delta_V");
-  m.lambda_h = given.not_negative("lambda_0") / 1000 * dt, m.refractory = refractory_steps(given, dt);
+  m.lambda_h = given.not_negative("lambda_0") / 1000 * dt, m.refractory = refractory_steps(given("t_ref"), dt);
   model.step = m, model.states = 5 + m.stc + m.sfa, model.ports = 2;
   model.variables.insert(model.variables.end(), {"I_syn_ex", "I_syn_in", "E_sfa", "I_stc"});
   model.variable_state.insert(model.variable_state.end(), {1, 2, 3, 4});
@@ -459,6 +452,14 @@ const Entry& entry(std::string_view name) {
 }
 
 }  // namespace
+
+double refractory_steps(double t_ref, double dt) {
+  const double steps = std::round(t_ref / dt);
+  if (!(t_ref >= 0) || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
+  if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
+    throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
+  return steps;
+}
 
 const std::vector<ModelInfo>& models() {
   static const std::vector<ModelInfo> all = [] {

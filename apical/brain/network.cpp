@@ -91,11 +91,18 @@ const Connection& Network::Impl::connection(Projection p) const {
 }
 
 Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
-  Circuit& c = impl_->circuit;
-  if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
+  return impl_->create([&] { return make_model(model, parameters, impl_->circuit.options.dt); }, model, n, name);
+}
+Population Network::create(const EquationModel& model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
+  return impl_->create([&] { return model.make(parameters, impl_->circuit.options.dt); }, model.info().name, n, name);
+}
+
+Population Network::Impl::create(const std::function<Model()>& make, std::string_view model, std::uint32_t n, std::string_view name) {
+  Circuit& c = circuit;
+  if (engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
   if (n == 0) throw usage_error("a population needs neurons", std::string(model) + ": 0");
   if (n > (1u << 31) - c.neurons) throw usage_error("a network holds at most 2^31 neurons", std::to_string(n) + " more");
-  Group g{.model = make_model(model, parameters, c.options.dt),
+  Group g{.model = make(),
           .n = n,
           .padded = (n + 63) / 64 * 64,
           .first = c.neurons,
@@ -109,21 +116,35 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
                       std::to_string(n) + " neurons", "Scale the network down.");
   g.state.resize(static_cast<std::size_t>(g.model.states) * g.padded);
   g.refractory.resize(g.padded);
-  for (std::size_t k = 1; k < g.model.start.size(); ++k)
-    std::fill_n(g.state.begin() + static_cast<std::ptrdiff_t>(k * g.padded), g.padded, g.model.start[k]);
-  Draws draws(c.options.seed, stream_id("V_m") + c.groups.size());
-  draws.start(0);
-  for (std::uint32_t i = 0; i < n; ++i) g.state[i] = draws.draw(g.model.V_m) - g.model.E_L;
+  const bool text = std::holds_alternative<kernels::Program>(g.model.step);
+  const auto fill = [&](std::size_t k, const Value& from, const char* stream, double less) {
+    const auto first = g.state.begin() + static_cast<std::ptrdiff_t>(k * g.padded);
+    if (from.constant() && k > 0) return static_cast<void>(std::fill_n(first, g.padded, from.a));
+    Draws draws(c.options.seed, stream_id(stream) + (k > 0 ? c.groups.size() << 8 | k : c.groups.size()));
+    draws.start(0);
+    for (std::uint32_t i = 0; i < n; ++i) first[i] = draws.draw(from) - less;
+    if (text) std::fill(first + n, first + g.padded, first[0]);  // zeros may be no values for the equations
+  };
+  for (std::size_t k = 1; k < g.model.start.size(); ++k) fill(k, g.model.start[k], "start", 0);
+  fill(0, g.model.V_m, "V_m", g.model.E_L);
   c.neurons += n, c.words += g.padded / 64;
   c.groups.push_back(std::move(g));
   return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
+}
+
+// Usage error where a population has nothing to do with what would come.
+void Network::Impl::check_takes(const Population& to, bool spikes) const {
+  const Model& m = group(to).model;
+  if (spikes ? m.takes_spikes : m.takes_current) return;
+  throw usage_error("the equations of '" + m.name + (spikes ? "' say nothing of spikes that arrive" : "' have no current of devices"), {},
+                    spikes ? "Example: synapses = \"I_syn += w\"" : "It is called I (pA), where no other variable is.");
 }
 
 Projection Network::connect(Population from, Population to, const Rule& rule, const Synapses& synapses) {
   Circuit& c = impl_->circuit;
   if (impl_->engine) throw usage_error("the network is built already", {}, "Create and connect before the first step.");
   const Group& source = impl_->group(from);
-  impl_->group(to);
+  impl_->check_takes(to, true);
   Connection connection{.from = from,
                         .to = to,
                         .rule = rule,
@@ -140,7 +161,7 @@ Projection Network::connect(Population from, Population to, const Rule& rule, co
 
 void Network::connect(const PoissonGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  impl_->check_takes(to, true);
   check_weight(weight);
   const double mean = device.rate * c.options.dt / 1000;
   if (!(mean >= 0 && mean <= kernels::PoissonTable::kMaxMean))
@@ -158,7 +179,7 @@ void Network::connect(const PoissonGenerator& device, Population to, double weig
 
 void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  impl_->check_takes(to, true);
   check_weight(weight);
   auto steps = grid_times(device.times, c.options.dt, "a spike time");
   for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
@@ -173,7 +194,7 @@ void Network::connect(const SpikeGenerator& device, Population to, double weight
 
 void Network::connect(const DcGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  impl_->check_takes(to, false);
   check_weight(weight);
   if (!std::isfinite(device.amplitude)) throw usage_error("amplitude is not a finite number");
   // Currents are sent one step ahead of time (stimulation_device.cpp of NEST): start - 1 is the first step, stop - 2 the last.

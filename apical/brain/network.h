@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "apical/brain/devices.h"
-#include "apical/brain/models.h"
+#include "apical/brain/equations.h"
 #include "apical/formats/npy.h"
 
 namespace apical::brain {
@@ -41,6 +41,8 @@ class Network {
 
   /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
   Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
+  /// The same of a model from text (equations.h); "": called by the model's name.
+  Population create(const EquationModel& model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
   /// Synapses between neurons. They are drawn before the first step, after which nothing can be created or connected any more.
   Projection connect(Population from, Population to, const Rule& rule, const Synapses& synapses = {});
   /// Devices: the same to each neuron of `to`, at any time between two calls of simulate(). Poisson spikes are drawn anew for each.
