@@ -26,6 +26,10 @@ std::vector<double> description(const Circuit& c, const Engine& engine) {
                         static_cast<double>(c.groups.size())};
   for (const Group& g : c.groups) {
     d.push_back(g.n), d.push_back(static_cast<double>(g.model.step.index())), d.push_back(g.model.ports);
+    if (const auto* program = std::get_if<kernels::Program>(&g.model.step)) {
+      d.push_back(g.model.states);
+      for (const auto& i : program->code) d.push_back(static_cast<double>(i.op));
+    }
   }
   for (const Connection& connection : c.connections) {
     d.push_back(static_cast<double>(connection.plasticity.kind));

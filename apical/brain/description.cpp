@@ -88,6 +88,8 @@ class Reader {
   struct Base {
     std::string name, model;
     Parameters parameters;
+    std::optional<EquationModel> equations{};
+    const ModelInfo& info() const { return equations ? equations->info() : model_info(model); }
   };
   // A model of the file, or one of ours.
   Base base(const std::string& name, const std::string& where) const {
@@ -98,24 +100,48 @@ class Reader {
 
   void add_model(const std::string& name) {
     const Table t(c_, "model." + name);
-    Base b = base(t.text("copy"), t.where("copy"));
+    Base b;
+    std::vector<std::string> keys{"copy"};
+    if (t.has("equations")) {
+      if (t.has("copy")) throw usage_error("a model has either 'equations' or 'copy'", t.where());
+      keys = {"equations", "threshold", "reset", "refractory", "synapses", "excitatory", "inhibitory", "weight_unit", "initial", "method"};
+      const auto text = [&](const char* key) { return t.text(key, ""); };
+      b.model = name;
+      b.equations = located(t.where(), [&] {
+        return EquationModel({.equations = text("equations"),
+                              .threshold = text("threshold"),
+                              .reset = text("reset"),
+                              .refractory = text("refractory"),
+                              .synapses = text("synapses"),
+                              .excitatory = text("excitatory"),
+                              .inhibitory = text("inhibitory"),
+                              .weight_unit = text("weight_unit"),
+                              .initial = text("initial"),
+                              .method = text("method"),
+                              .name = name});
+      });
+    } else {
+      b = base(t.text("copy"), t.where("copy"));
+    }
     b.name = name;
-    read_parameters(t, model_info(b.model), {"copy"}, b.parameters);
+    read_parameters(t, b.info(), keys, b.parameters);
     bases_.push_back(std::move(b));
   }
 
   void add_population(Described& d, const std::string& name) const {
     const Table t(c_, "population." + name);
     Base b = base(t.text("model"), t.where("model"));
-    read_parameters(t, model_info(b.model), {"model", "n", "positions"}, b.parameters);
+    read_parameters(t, b.info(), {"model", "n", "positions"}, b.parameters);
     std::optional<Positions> positions;
     if (t.has("positions")) positions = read_positions(t.table("positions"));
     const bool counted = positions && !positions->points.empty() && !t.has("n");  // n may be left out
     const auto n =
         counted ? static_cast<std::uint32_t>(positions->points.size()) : static_cast<std::uint32_t>(t.count("n", std::int64_t{1} << 31));
-    const auto p = located(t.where(), [&] { return d.network.create(b.model, n, b.parameters, name); });
+    const auto p = located(t.where(), [&] {
+      return b.equations ? d.network.create(*b.equations, n, b.parameters, name) : d.network.create(b.model, n, b.parameters, name);
+    });
     if (positions) located(t.where("positions"), [&] { d.network.place(p, std::move(*positions)); });
-    d.populations.push_back({name, b.model, p});
+    d.populations.push_back({name, b.model, p, b.info().weight_unit, b.equations ? b.info().parameters.front().name : "V_m"});
   }
 
   struct Range {
@@ -149,7 +175,7 @@ class Reader {
     return all;
   }
 
-  const std::string& weight_unit(const Described& d, std::size_t to) const { return model_info(d.populations[to].model).weight_unit; }
+  const std::string& weight_unit(const Described& d, std::size_t to) const { return d.populations[to].weight_unit; }
 
   void connect(Described& d, const std::string& name) {
     const Table t(c_, "connection." + name);
@@ -227,7 +253,7 @@ class Reader {
         if (info.name == "spike_recorder") {
           d.spikes.push_back({full, from.index, &d.network.record_spikes(from.neurons)});
         } else {
-          const auto variables = t.has("variables") ? t.texts("variables") : std::vector<std::string>{"V_m"};
+          const auto variables = t.has("variables") ? t.texts("variables") : std::vector<std::string>{d.populations[from.index].membrane};
           d.traces.push_back({full, from.index, &d.network.record(from.neurons, variables, t.real("interval", "ms", 1))});
         }
       });

@@ -1,7 +1,7 @@
 #pragma once
 // A circuit described in a TOML or JSON file: what `apical simulate` runs. docs/reference/circuits.md has every key.
 //   [simulation]      time dt seed precision memory
-//   [model.NAME]      copy = a model, and parameters: a model of one's own for [population]
+//   [model.NAME]      copy = a model, and parameters: a model of one's own for [population]; or equations = a text (equations.h)
 //   [population.NAME] model n positions, and parameters: numbers of the model's unit, or texts with any unit of that kind ("20 ms")
 //   [connection.NAME] from to rule weight delay, ...
 //   [device.NAME]     model to weight delay, ...
@@ -20,6 +20,7 @@ struct Described {
   struct Neurons {
     std::string name, model;
     Population population;
+    std::string weight_unit, membrane;  ///< membrane: the variable that multimeters record when they name none
   };
   struct Spikes {
     std::string name;

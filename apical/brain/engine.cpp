@@ -453,11 +453,27 @@ class EngineOf final : public Engine {
     const Group& g = c_.groups[who.index];
     const std::size_t at = r.base + static_cast<std::size_t>((step + 1 - r.base_step) / r.every);
     const std::uint32_t begin = std::max(slice.begin, who.begin), end = std::min(slice.end, who.begin + who.size);
-    for (std::size_t v = 0; v < r.states.size(); ++v)
-      for (std::uint32_t i = begin; i < end; ++i) {
-        const double x = g.state[static_cast<std::size_t>(r.states[v]) * g.padded + i];
-        r.data.values[(at * r.states.size() + v) * who.size + (i - who.begin)] = r.states[v] == 0 ? x + g.model.E_L : x;
-      }
+    if (begin >= end) return;
+    std::vector<double> computed;
+    for (std::size_t v = 0; v < r.states.size(); ++v) {
+      const bool state = r.states[v] < g.model.states;
+      if (!state) compute(part, who.index, static_cast<std::size_t>(r.states[v] - g.model.states), computed);
+      const double* values =
+          state ? g.state.data() + static_cast<std::size_t>(r.states[v]) * g.padded + begin : computed.data() + (begin - slice.begin);
+      double* to = r.data.values.data() + (at * r.states.size() + v) * who.size + (begin - who.begin);
+      for (std::uint32_t i = 0; i < end - begin; ++i) to[i] = r.states[v] == 0 ? values[i] + g.model.E_L : values[i];
+    }
+  }
+  // A variable that is no state, of the neurons of a slice.
+  void compute(const Part<T>& part, std::size_t index, std::size_t which, std::vector<double>& out) {
+    Group& g = c_.groups[index];
+    const Slice& slice = part.slices[index];
+    kernels::NeuronArrays<double> a{};
+    a.n = slice.padded();
+    for (int k = 0; k < g.model.states; ++k) a.state[k] = g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin;
+    if (!part.current[index].empty()) a.current = part.current[index].data();
+    out.resize(a.n);
+    kernels::program_values(g.model.computed[which], a, out.data());
   }
 
   // Puts the lists of the procedural connections of these sources, which sent in `step`, behind the spikes in flight.
@@ -574,7 +590,8 @@ class EngineOf final : public Engine {
     if (strange_ == kNothingStrange) return;
     const std::size_t group = strange_ & 0xffffffffu;
     const Group& g = c_.groups[group];
-    throw data_error("a membrane is no finite number",
+    const bool text = std::holds_alternative<kernels::Program>(g.model.step);
+    throw data_error(text ? "a variable is no finite number" : "a membrane is no finite number",
                      "population " + (g.name.empty() ? std::to_string(group) : g.name) + " (" + g.model.name + ", " + std::to_string(g.n) +
                          " neurons) at " + number(static_cast<double>((strange_ >> 32) + 1) * c_.options.dt, 9) + " ms",
                      "Weights or currents have grown beyond all bounds.");

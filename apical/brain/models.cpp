@@ -138,8 +138,9 @@ void make_hh(Model& model, const Given& given, double dt) {
   m.slow = block(0.1), m.fast = block(0.025);
   for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]);
   model.step = m, model.states = 6, model.E_L = 0;
-  model.start.resize(4);
-  traub_equilibrium(given("E_L"), model.start[1], model.start[2], model.start[3]);
+  double act_m, inact_h, act_n;
+  traub_equilibrium(given("E_L"), act_m, inact_h, act_n);
+  model.start = {0, act_m, inact_h, act_n};
   model.variables.insert(model.variables.end(), {"Act_m", "Inact_h", "Act_n"}),
       model.variable_state.insert(model.variable_state.end(), {1, 2, 3});
   for (int k = 1; k < 4; ++k)
@@ -368,6 +369,14 @@ const ModelEntry& entry(std::string_view name) {
 }
 
 }  // namespace
+
+double refractory_steps(double t_ref, double dt) {
+  const double steps = std::round(t_ref / dt);
+  if (!(t_ref >= 0) || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
+  if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
+    throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
+  return steps;
+}
 
 const std::vector<ModelInfo>& models() {
   static const std::vector<ModelInfo> all = [] {

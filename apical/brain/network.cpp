@@ -112,11 +112,18 @@ void Network::Impl::check_open() const {
 }
 
 Population Network::create(std::string_view model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
-  Circuit& c = impl_->circuit;
-  impl_->check_open();
+  return impl_->create([&] { return make_model(model, parameters, impl_->circuit.options.dt); }, model, n, name);
+}
+Population Network::create(const EquationModel& model, std::uint32_t n, const Parameters& parameters, std::string_view name) {
+  return impl_->create([&] { return model.make(parameters, impl_->circuit.options.dt); }, model.info().name, n, name);
+}
+
+Population Network::Impl::create(const std::function<Model()>& make, std::string_view model, std::uint32_t n, std::string_view name) {
+  Circuit& c = circuit;
+  check_open();
   if (n == 0) throw usage_error("a population needs neurons", std::string(model) + ": 0");
   if (n > (1u << 31) - c.neurons) throw usage_error("a network holds at most 2^31 neurons", std::to_string(n) + " more");
-  Group g{.model = make_model(model, parameters, c.options.dt),
+  Group g{.model = make(),
           .n = n,
           .padded = (n + 63) / 64 * 64,
           .first = c.neurons,
@@ -130,11 +137,17 @@ Population Network::create(std::string_view model, std::uint32_t n, const Parame
                       std::to_string(n) + " neurons", "Scale the network down.");
   g.state.resize(static_cast<std::size_t>(g.model.states) * g.padded);
   g.refractory.resize(g.padded);
-  for (std::size_t k = 1; k < g.model.start.size(); ++k)
-    std::fill_n(g.state.begin() + static_cast<std::ptrdiff_t>(k * g.padded), g.padded, g.model.start[k]);
-  Draws draws(c.options.seed, stream_id("V_m") + c.groups.size());
-  draws.start(0);
-  for (std::uint32_t i = 0; i < n; ++i) g.state[i] = draws.draw(g.model.V_m) - g.model.E_L;
+  const bool text = std::holds_alternative<kernels::Program>(g.model.step);
+  const auto fill = [&](std::size_t k, const Value& from, const char* stream, double less) {
+    const auto first = g.state.begin() + static_cast<std::ptrdiff_t>(k * g.padded);
+    if (from.constant() && k > 0) return static_cast<void>(std::fill_n(first, g.padded, from.a));
+    Draws draws(c.options.seed, stream_id(stream) + (k > 0 ? c.groups.size() << 8 | k : c.groups.size()));
+    draws.start(0);
+    for (std::uint32_t i = 0; i < n; ++i) first[i] = draws.draw(from) - less;
+    if (text) std::fill(first + n, first + g.padded, first[0]);  // zeros may be no values for the equations
+  };
+  for (std::size_t k = 1; k < g.model.start.size(); ++k) fill(k, g.model.start[k], "start", 0);
+  fill(0, g.model.V_m, "V_m", g.model.E_L);
   c.neurons += n, c.words += g.padded / 64;
   c.groups.push_back(std::move(g));
   return {static_cast<std::uint32_t>(c.groups.size() - 1), 0, n};
@@ -171,6 +184,14 @@ const Positions& Network::positions(Population population) const {
   return *g.positions;
 }
 
+// Usage error where a population has nothing to do with what would come.
+void Network::Impl::check_takes(const Population& to, bool spikes) const {
+  const Model& m = group(to).model;
+  if (spikes ? m.takes_spikes : m.takes_current) return;
+  throw usage_error("the equations of '" + m.name + (spikes ? "' say nothing of spikes that arrive" : "' have no current of devices"), {},
+                    spikes ? "Example: synapses = \"I_syn += w\"" : "It is called I (pA), where no other variable is.");
+}
+
 Population Network::receptor(Population population, std::string_view name) const {
   const auto& info = model_info(impl_->group(population).model.name);
   const auto found = std::find(info.receptors.begin(), info.receptors.end(), name);
@@ -191,6 +212,7 @@ Projection Network::Impl::add(const Network& net, Connection connection) {
   if ((connection.plasticity.kind == SynapseKind::dopamine) != (modulators.size > 0))
     throw usage_error(modulators.size > 0 ? synapses.model + " has no volume transmitter" : synapses.model + " needs a volume transmitter",
                       {}, "Synapses::volume_transmitter: the neurons whose spikes release dopamine, of stdp_dopamine_synapse only.");
+  if (connection.plasticity.kind != SynapseKind::signal) check_takes(to, true);
   check_signal(synapses.model, group(from).model, group(to).model, connection.plasticity.kind == SynapseKind::signal);
   if (modulators.size > 0)
     connection.first_modulator = group(modulators).first + modulators.begin, connection.modulators = modulators.size;
@@ -229,7 +251,7 @@ void Network::connect(const InhomogeneousPoissonGenerator& device, Population to
 
 void Network::Impl::add_poisson(std::vector<std::int64_t> steps, const std::vector<double>& rates, double start, double stop, Population to,
                                 double weight, double delay) {
-  check_takes_spikes(group(to).model);
+  check_takes(to, true);
   check_weight(weight);
   const double dt = circuit.options.dt;
   std::vector<kernels::PoissonTable> tables;
@@ -252,7 +274,7 @@ void Network::Impl::add_poisson(std::vector<std::int64_t> steps, const std::vect
 
 void Network::connect(const SpikeGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  check_takes_spikes(impl_->group(to).model);
+  impl_->check_takes(to, true);
   check_weight(weight);
   auto steps = grid_times(device.times, c.options.dt, "a spike time");
   for (auto& s : steps) --s;  // a spike at time t is sent in the step that ends there
@@ -267,7 +289,7 @@ void Network::connect(const SpikeGenerator& device, Population to, double weight
 
 void Network::connect(const DcGenerator& device, Population to, double weight, double delay) {
   Circuit& c = impl_->circuit;
-  impl_->group(to);
+  impl_->check_takes(to, false);
   check_weight(weight);
   if (!std::isfinite(device.amplitude)) throw usage_error("amplitude is not a finite number");
   // Currents are sent one step ahead of time (stimulation_device.cpp of NEST): start - 1 is the first step, stop - 2 the last.

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "apical/brain/devices.h"
-#include "apical/brain/models.h"
+#include "apical/brain/equations.h"
 #include "apical/formats/npy.h"
 
 namespace apical::brain {
@@ -42,6 +42,8 @@ class Network {
 
   /// n neurons of a model (models.h). Messages call them by `name`, or by their number. Usage error when they would not fit in memory.
   Population create(std::string_view model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
+  /// The same of a model from text (equations.h); "": called by the model's name.
+  Population create(const EquationModel& model, std::uint32_t n, const Parameters& parameters = {}, std::string_view name = {});
   /// Where the neurons of a whole population are, for what depends on distance: before they are connected. Usage error: other than one
   /// point a neuron.
   void place(Population population, Positions positions);

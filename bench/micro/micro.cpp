@@ -138,6 +138,7 @@ int main(int argc, char** argv) {
   bench::add_neurons();
   bench::add_events();
   bench::add_readers();
+  bench::add_circuits();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("simd", kernels::simd_level());

@@ -32,6 +32,7 @@ void add(const std::string& name, Threads threads, std::function<Case()> make);
 void add_neurons();
 void add_events();
 void add_readers();
+void add_circuits();
 
 /// Normal values; the first 2^20 again and again.
 inline std::vector<float> noise(std::size_t n, std::uint64_t stream) {

@@ -194,6 +194,9 @@ class Simulate(ApicalTest):
         cuba = self.run_ok("simulate", EXAMPLES / "cuba.toml", "--time", "300ms", "--out", "cuba", "--json").json
         self.assertEqual((cuba["neurons"], cuba["synapses"]), (4000, 320000))
         self.assertTrue(all(2 < p["rate_hz"] < 60 for p in cuba["populations"]), cuba)
+        custom = self.run_ok("simulate", EXAMPLES / "custom.toml", "--time", "300ms", "--out", "custom", "--report", "--json").json
+        self.assertEqual([p["model"] for p in custom["populations"]], ["pyramidal", "pyramidal"])
+        self.assertTrue(all(2 < p["rate_hz"] < 60 for p in custom["populations"]), custom)
         brunel = self.run_ok("simulate", EXAMPLES / "brunel.toml", "--time", "200ms", "--out", "brunel", "--report", "--json").json
         self.assertEqual((brunel["name"], brunel["synapses"]), ("Brunel 2000", 15625000))
         for p in brunel["populations"]:  # the paper's figure 8 C: 37.7 Hz in simulations, irregular, hardly correlated

@@ -9,7 +9,7 @@ namespace apical::kernels {
 /// Row: float or double, what synapses add to.
 template <class Row>
 struct NeuronArrays {
-  static constexpr int kMostStates = 13;
+  static constexpr int kMostStates = 32;
   std::size_t n;
   double* state[kMostStates];  ///< as many as the model has
   float* refractory;           ///< steps left

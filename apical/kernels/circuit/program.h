@@ -1,0 +1,82 @@
+#pragma once
+// Neurons whose equations come as text (brain/equations.h): one step of the clock as a flat program in float64 that works through many
+// neurons an operation. There is one accumulator x, kept in registers for eight vectors of neurons; operands are arrays of the neurons,
+// temporary values, or constants, and what an operation gives can be stored in one of the first two.
+//
+// Every SIMD level gives the same bits as the scalar reference.
+#include <cstdint>
+#include <vector>
+
+#include "apical/kernels/circuit/neuron_arrays.h"
+
+namespace apical::kernels {
+
+// X(name, operands). Masks are values, too: what a comparison gives goes to both, either, no, choose, keep, unless and fire only.
+#define APICAL_PROGRAM_LIGHT(X)                                 \
+  X(same, 0)  /* x */                                           \
+  X(load, 1)  /* a */                                           \
+  X(add, 1)   /* x + a */                                       \
+  X(sub, 1)   /* x - a */                                       \
+  X(from, 1)  /* a - x */                                       \
+  X(mul, 1)   /* x a */                                         \
+  X(div, 1)   /* x / a */                                       \
+  X(under, 1) /* a / x */                                       \
+  X(min, 1)   /* the smaller of x and a */                      \
+  X(max, 1)                                                     \
+  X(gt, 1) /* x > a */                                          \
+  X(ge, 1)                                                      \
+  X(lt, 1)                                                      \
+  X(le, 1)                                                      \
+  X(eq, 1)                                                      \
+  X(both, 1)   /* x and a */                                    \
+  X(either, 1) /* x or a */                                     \
+  X(no, 0)     /* not x */                                      \
+  X(abs, 0)                                                     \
+  X(sqrt, 0)                                                    \
+  X(mul_add, 2)    /* x + a b, rounded twice as all of these */ \
+  X(mul_less, 2)   /* x - a b */                                \
+  X(scale_add, 2)  /* x a + b */                                \
+  X(scale_sub, 2)  /* x a - b */                                \
+  X(scale_from, 2) /* b - x a */                                \
+  X(choose, 2)     /* x ? a : b */                              \
+  X(keep, 2)       /* a ? x : b */                              \
+  X(unless, 2)     /* a ? b : x */
+// Functions of x, precise to some 2 ulp. exp and expm1 are those of 708 beyond it; sin and cos need |x| < 1e5.
+#define APICAL_PROGRAM_FUNCTIONS(X) X(exp, 0) X(log, 0) X(expm1, 0) X(exprel, 0) X(sin, 0) X(cos, 0) X(tanh, 0)
+// What is not a function of numbers.
+#define APICAL_PROGRAM_ACTS(X)                                          \
+  X(awake, 0) /* true where no refractory steps are left */             \
+  X(input, 1) /* what has arrived at port a, which is emptied */        \
+  X(check, 0) /* the step returns false if any x is no finite number */ \
+  X(fire, 0)  /* spikes where x is true, whose refractory time begins; the others' goes on; x stays as it is */
+
+enum class ProgramOp : std::uint8_t {
+#define APICAL_NAME(name, operands) name,
+  APICAL_PROGRAM_LIGHT(APICAL_NAME) APICAL_PROGRAM_FUNCTIONS(APICAL_NAME) APICAL_PROGRAM_ACTS(APICAL_NAME)
+#undef APICAL_NAME
+};
+
+struct ProgramInstruction {
+  static constexpr std::uint16_t kNowhere = 0xffff;
+  ProgramOp op;
+  bool constant_a = false, constant_b = false;  ///< a and b are numbers of constants, else places
+  std::uint16_t a = 0, b = 0, to = kNowhere;    ///< to: place x is stored in
+};
+
+struct Program {
+  static constexpr int kMostStates = NeuronArrays<double>::kMostStates, kMostTemporaries = 64;
+  // Places: states from 0 on, then
+  static constexpr int kCurrent = kMostStates, kOut = kCurrent + 1, kTemporaries = kOut + 1;
+  std::vector<ProgramInstruction> code;
+  std::vector<double> constants;
+  int states = 0, temporaries = 0;
+  double refractory = 0;  ///< steps
+};
+
+/// One step. False when a value that is checked is not a finite number.
+bool neuron_step(const Program& program, const NeuronArrays<float>& a) noexcept;
+bool neuron_step(const Program& program, const NeuronArrays<double>& a) noexcept;
+/// A program that stores into kOut, without acts: a value of each neuron.
+void program_values(const Program& program, const NeuronArrays<double>& a, double* out) noexcept;
+
+}  // namespace apical::kernels
