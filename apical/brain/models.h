@@ -34,8 +34,8 @@ const ModelInfo& model_info(std::string_view name);
 /// What a step of a population needs, worked out from its parameters.
 struct Model {
   std::string name;
-  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
-               kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp>
+  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IfCurrExp, kernels::IafPscAlpha, kernels::IafCond,
+               kernels::HhCondExpTraub, kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp>
       step;
   double E_L;                          ///< mV: membranes in memory are relative to it; 0: they are as they are
   Value V_m;                           ///< mV, absolute: where neurons start

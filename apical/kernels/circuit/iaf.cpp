@@ -53,6 +53,8 @@ bool delta_float(const IafPscDelta& m, const NeuronArrays<float>& a) { return an
 bool delta_double(const IafPscDelta& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool exp_float(const IafPscExp& m, const NeuronArrays<float>& a) { return any_step(m, a); }
 bool exp_double(const IafPscExp& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool curr_float(const IfCurrExp& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool curr_double(const IfCurrExp& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool alpha_float(const IafPscAlpha& m, const NeuronArrays<float>& a) { return any_step(m, a); }
 bool alpha_double(const IafPscAlpha& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool cond_float(const IafCond& m, const NeuronArrays<float>& a) { return any_step(m, a); }
@@ -76,6 +78,8 @@ namespace {
 
 HWY_EXPORT(exp_float);
 HWY_EXPORT(exp_double);
+HWY_EXPORT(curr_float);
+HWY_EXPORT(curr_double);
 HWY_EXPORT(alpha_float);
 HWY_EXPORT(alpha_double);
 HWY_EXPORT(delta_float);
@@ -124,6 +128,12 @@ bool neuron_step(const IafPscExp& m, const NeuronArrays<float>& a) noexcept {
 }
 bool neuron_step(const IafPscExp& m, const NeuronArrays<double>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(exp_double)(m, a);
+}
+bool neuron_step(const IfCurrExp& m, const NeuronArrays<float>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(curr_float)(m, a);
+}
+bool neuron_step(const IfCurrExp& m, const NeuronArrays<double>& a) noexcept {
+  return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(curr_double)(m, a);
 }
 bool neuron_step(const IafPscAlpha& m, const NeuronArrays<float>& a) noexcept {
   return scalar_level() ? reference(m, a) : HWY_DYNAMIC_DISPATCH(alpha_float)(m, a);

@@ -114,10 +114,11 @@ T power(T x, T mu, T k) {
 }
 
 /// w += lambda Wmax (1 - w/Wmax)^mu_plus k, at most Wmax; w -= alpha lambda Wmax (w/Wmax)^mu_minus k, at least 0.
+/// kTie: spikes at once are a pair, too, as if the target's were first (SpiNNaker's timing rule as the recipe hippocampus-cam has it).
 /// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
-template <class T, bool kAnyMu>
+template <class T, bool kAnyMu, bool kTieOf = false>
 struct StdpRule {
-  static constexpr bool kLearns = true, kTriplet = false;
+  static constexpr bool kLearns = true, kTriplet = false, kTie = kTieOf;
   T up, down, Wmax, inverse, mu_plus, mu_minus;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept {
     return std::min(w + up * power<kAnyMu>(std::max(1 - w * inverse, T{0}), mu_plus, k) * k, Wmax);
@@ -129,7 +130,7 @@ struct StdpRule {
 /// NEST stdp_pl_synapse_hom.
 template <class T>
 struct PowerLawRule {
-  static constexpr bool kLearns = true, kTriplet = false;
+  static constexpr bool kLearns = true, kTriplet = false, kTie = false;
   T lambda, down, mu;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power<true>(w, mu, k) * k; }
   T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
@@ -139,7 +140,7 @@ struct PowerLawRule {
 /// Source: Pfister, Gerstner, J. Neurosci. 26 (2006) 9673-9682, eqs. 3, 4; NEST stdp_triplet_synapse.
 template <class T>
 struct TripletRule {
-  static constexpr bool kLearns = true, kTriplet = true;
+  static constexpr bool kLearns = true, kTriplet = true, kTie = false;
   T Aplus, Aminus, Aplus_triplet, Aminus_triplet, Wmax;
   T post(T w, T k, const PostSpike<T, true>& spike) const noexcept {
     return std::min(w + k * (Aplus + Aplus_triplet * spike.before), Wmax);
@@ -150,7 +151,7 @@ struct TripletRule {
 /// Weights stay; what arrives is x u times them.
 template <class T>
 struct DepressingRule {
-  static constexpr bool kLearns = false, kTriplet = false;
+  static constexpr bool kLearns = false, kTriplet = false, kTie = false;
 };
 
 /// A rule with the traces of its sources (plus) and targets (minus).
@@ -182,8 +183,10 @@ template <class T, class L, class Spike>
 inline T learn(const L& learning, T weight, const Spike* spikes, const LearningSpike<T>& spike, std::uint32_t delay) noexcept {
   const std::uint32_t upto = spike.sent - delay;
   weight = catch_up(learning, weight, spikes, spike.last - delay, upto, spike.pre);
-  spikes += spikes->step == upto;  // a pair at once is no pair
-  return learning.rule.pre(weight, spikes->trace * learning.minus(upto - spikes->step), spike.before);
+  if constexpr (!L::Rule::kTie) spikes += spikes->step == upto;  // a pair at once is no pair
+  T k = spikes->trace * learning.minus(upto - spikes->step);
+  if constexpr (L::Rule::kTie) k = spikes->step == upto ? spikes->trace : k;  // or one in which the target was first
+  return learning.rule.pre(weight, k, spike.before);
 }
 
 /// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on. posts: of the target at `origin` of
