@@ -307,10 +307,10 @@ void sequences(Study& s) {
       "With the published inhibition of 6 nA, two content neurons that a new memory shares with an older one make that one's cue fire "
       "while the new one is learnt, and spoil its way back. It must be more than 6 nA times the largest overlap: 1000 is a veto.");
   s.c.html.paragraph(
-      "A recall by several neurons makes the cues of all of them fire right after all of these neurons, and STDP cannot tell which pairs "
-      "belong together: each synapse between them gains 6 exp(-2/3) = 3.1 nA, two such recalls make a pair that was never learnt. The "
-      "recall "
-      "itself is right; later ones are not.");
+      "Recalls by several neurons err for two reasons. They make the cues of all of these neurons fire right after all of them, and STDP "
+      "cannot tell which pairs belong together: each synapse between them gains 6 exp(-2/3) = 3.1 nA, two such recalls make a pair that was "
+      "never learnt. And overwriting leaves about 3.1 nA on the way back from what is forgotten: too little for one content neuron to fire "
+      "the cue (3.3), enough for two.");
   s.c.html.card("Recall by cue", percent(s.c.result.metrics["recall_by_cue"]), "exactly the dictionary's, at the worst density");
   s.c.html.card("By one content neuron", percent(s.c.result.metrics["recall_by_content"]),
                 "likewise; inhibition 6: " + percent(s.c.result.metrics["recall_by_content_published"]));
