@@ -308,7 +308,8 @@ void sequences(Study& s) {
       "while the new one is learnt, and spoil its way back. It must be more than 6 nA times the largest overlap: 1000 is a veto.");
   s.c.html.paragraph(
       "Recalls by several neurons err for two reasons. They make the cues of all of these neurons fire right after all of them, and STDP "
-      "cannot tell which pairs belong together: each synapse between them gains 6 exp(-2/3) = 3.1 nA, two such recalls make a pair that was "
+      "cannot tell which pairs belong together: each synapse between them gains 6 exp(-2/3) = 3.1 nA, two such recalls make a pair that "
+      "was "
       "never learnt. And overwriting leaves about 3.1 nA on the way back from what is forgotten: too little for one content neuron to fire "
       "the cue (3.3), enough for two.");
   s.c.html.card("Recall by cue", percent(s.c.result.metrics["recall_by_cue"]), "exactly the dictionary's, at the worst density");
