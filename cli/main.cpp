@@ -53,6 +53,17 @@ int start_train(const char* verb, char** argv) {
   return static_cast<int>(ExitCode::internal);
 }
 
+// Without training, recipes that need none are run here (where apical-train is found, it runs them all).
+bool is_here(const char* verb) {
+  for (const char* name : {
+#define APICAL_ADD(verb) #verb,
+#include "apical_verbs.inc"
+#undef APICAL_ADD
+       })
+    if (std::strcmp(verb, name) == 0) return true;
+  return false;
+}
+
 // The verb, when it is one of apical-train: the first word that is no option and no value of --threads.
 const char* training_verb(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
@@ -62,7 +73,7 @@ const char* training_verb(int argc, char** argv) {
     }
     if (argv[i][0] == '-') continue;
     for (const auto& verb : elsewhere)
-      if (std::strcmp(argv[i], verb.name) == 0) return verb.name;
+      if (std::strcmp(argv[i], verb.name) == 0 && (!is_here(verb.name) || !find_train().empty())) return verb.name;
     return nullptr;
   }
   return nullptr;
@@ -75,7 +86,8 @@ int main(int argc, char** argv) {
   CLI::App app("Brain-inspired and neuromorphic AI: train, exchange, run event by event, count the energy, report.", "apical");
   app.footer(examples);
   add_common(app);
-  for (const auto& verb : elsewhere) app.add_subcommand(verb.name, verb.description);
+  for (const auto& verb : elsewhere)
+    if (!is_here(verb.name)) app.add_subcommand(verb.name, verb.description);
 #define APICAL_ADD(verb) add_##verb(app);
 #include "apical_verbs.inc"
 #undef APICAL_ADD

@@ -20,8 +20,8 @@ recipe::Expected expected_of(const RecipeInfo& info) {
 }
 
 nlohmann::ordered_json to_json(const RecipeInfo& info) {
-  nlohmann::ordered_json j = {{"slug", info.slug},     {"title", info.title},   {"paper", info.paper},
-                              {"family", info.family}, {"scales", info.scales}, {"data", info.data}};
+  nlohmann::ordered_json j = {{"slug", info.slug},     {"title", info.title}, {"paper", info.paper},  {"family", info.family},
+                              {"scales", info.scales}, {"data", info.data},   {"trains", info.trains}};
   auto claims = nlohmann::ordered_json::array();
   for (const auto& line : expected_of(info).lines) {
     if (line.gate) continue;
@@ -51,7 +51,8 @@ std::string last_verified(const RecipeInfo& info) {
 void print(const RecipeInfo& info) {
   std::printf("%s\n    %s\n", info.slug.c_str(), info.title.c_str());
   if (!info.paper.empty()) std::printf("    paper    %s\n", info.paper.c_str());
-  std::printf("    family   %s\n    scales   %s\n    data     %s\n    verified %s\n", info.family.c_str(), join(info.scales, ", ").c_str(),
+  std::printf("    family   %s%s\n    scales   %s\n    data     %s\n    verified %s\n", info.family.c_str(),
+              info.trains ? "" : " (runs without torch)", join(info.scales, ", ").c_str(),
               info.data.empty() ? "none" : join(info.data, ", ").c_str(), last_verified(info).c_str());
 }
 

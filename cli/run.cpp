@@ -29,13 +29,9 @@ void print(const recipe::RunOutcome& outcome, bool json) {
 
 void run(const RunArguments& a) {
   const auto& info = recipe::find_recipe(recipe::catalogue(), a.slug);
-  for (const auto& entry : recipe::runnable()) {
-    if (entry.slug != info.slug) continue;
-    const auto outcome = recipe::run_recipe(info, entry.run, a.options);
-    if (!outcome.result_file.empty()) print(outcome, a.json);
-    if (outcome.code) throw Exit{outcome.code};
-    return;
-  }
+  const auto outcome = recipe::run_recipe(info, recipe::run_function(recipe::runnable(), info), a.options);
+  if (!outcome.result_file.empty()) print(outcome, a.json);
+  if (outcome.code) throw Exit{outcome.code};
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 // `apical sweep`: a recipe at every point of a grid of settings, as one table and one report.
+#include "apical/recipe/sweep.h"
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apical/recipe/sweep.h"
 #include "cli/frame.h"
 #include "cli/verbs.h"
 
@@ -34,15 +35,12 @@ void print_json(const recipe::SweepOutcome& o) {
 void sweep(SweepArguments& a) {
   if (a.slug.empty() && !a.options.run.resume.empty()) a.slug = recipe::swept_recipe(a.options.run.resume);
   const auto& info = recipe::find_recipe(recipe::catalogue(), a.slug);
-  for (const auto& entry : recipe::runnable()) {
-    if (entry.slug != info.slug) continue;
-    const auto outcome = recipe::sweep(info, entry.run, a.options);
-    if (a.json) print_json(outcome);
-    else
-      std::printf("%stable   %s\nreport  %s\n", recipe::sweep_table(outcome).c_str(), outcome.csv.c_str(), outcome.report.c_str());
-    if (outcome.code) throw Exit{outcome.code};
-    return;
-  }
+  const auto outcome = recipe::sweep(info, recipe::run_function(recipe::runnable(), info), a.options);
+  if (a.json)
+    print_json(outcome);
+  else
+    std::printf("%stable   %s\nreport  %s\n", recipe::sweep_table(outcome).c_str(), outcome.csv.c_str(), outcome.report.c_str());
+  if (outcome.code) throw Exit{outcome.code};
 }
 
 }  // namespace
@@ -68,7 +66,8 @@ void add_sweep(CLI::App& app) {
       "Examples:\n  apical sweep mcc-two-point-cells --over mtf=coop,tm3 --over iters=1,2 --set arms=pair\n"
       "  apical sweep mcc-two-point-cells --seeds 1..10 --set arms=pair --out runs/ten\n"
       "  apical sweep mcc-two-point-cells --over lambda=[0.0,0.01],[0.0,0.1] --metric energy_ratio\n  apical sweep --resume runs/ten\n\n"
-      "Commas inside brackets belong to a value. sweep.csv has every figure of every seed. Gates and claims are shown; the exit code is 0 when\n"
+      "Commas inside brackets belong to a value. sweep.csv has every figure of every seed. Gates and claims are shown; the exit code is 0 "
+      "when\n"
       "every point has run.");
   sub->callback([a] {
     if (a->slug.empty() && a->options.run.resume.empty()) throw CLI::RequiredError("recipe");

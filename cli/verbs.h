@@ -31,11 +31,11 @@ void add_simulate(CLI::App& app);
 void add_tune(CLI::App& app);
 void add_recipes(CLI::App& app);
 
-// apical-train
-void add_blas(CLI::App& app);  ///< hidden: what `apical doctor` asks about OpenBLAS
+// apical-train; the first three are apical's where training is not built
 void add_run(CLI::App& app);
 void add_sweep(CLI::App& app);
-void add_train(CLI::App& app);
 void add_verify(CLI::App& app);
+void add_blas(CLI::App& app);  ///< hidden: what `apical doctor` asks about OpenBLAS
+void add_train(CLI::App& app);
 
 }  // namespace apical::cli

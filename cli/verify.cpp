@@ -33,7 +33,7 @@ void print(const recipe::VerifyOutcome& outcome, bool json) {
 void add_verify(CLI::App& app) {
   auto a = std::make_shared<VerifyArguments>();
   auto* sub = app.add_subcommand("verify", "Run recipes and hold them against their recorded verdicts");
-  sub->add_option("recipe", a->slugs, "Names of recipes (default: all)");
+  sub->add_option("recipe", a->slugs, "Names of recipes (default: all that this build can run)");
   sub->add_option("--scale", a->options.scale, "smoke, desk (the default) or paper")->check(CLI::IsMember({"smoke", "desk", "paper"}));
   sub->add_option("--data", a->options.data, "Folder of the data, or 'synthetic'")->type_name("DIR");
   sub->add_option("--out", a->options.out, "Folder for the runs (default: runs/verify-<scale>)")->type_name("DIR");

@@ -284,11 +284,14 @@ std::unique_ptr<LearningLists<T>> make_learning_lists(const Circuit& circuit, co
     case SynapseKind::nearest: {
       const double up = p["lambda"] * p["Wmax"];
       const auto any = [](double mu) { return mu != 0 && mu != 1; };
-      const auto rule = [&]<bool kAny>(std::bool_constant<kAny>) {
-        return make(kernels::StdpRule<T, kAny>{static_cast<T>(up), static_cast<T>(p["alpha"] * up), t("Wmax"),
-                                               static_cast<T>(1 / p["Wmax"]), t("mu_plus"), t("mu_minus")});
+      const auto rule = [&]<bool kAny, bool kTie>(std::bool_constant<kAny>, std::bool_constant<kTie>) {
+        return make(kernels::StdpRule<T, kAny, kTie>{static_cast<T>(up), static_cast<T>(p["alpha"] * up), t("Wmax"),
+                                                     static_cast<T>(1 / p["Wmax"]), t("mu_plus"), t("mu_minus")});
       };
-      return any(p["mu_plus"]) || any(p["mu_minus"]) ? rule(std::true_type{}) : rule(std::false_type{});
+      const std::true_type yes;
+      const std::false_type no;
+      if (p["tie"] > 0) return any(p["mu_plus"]) || any(p["mu_minus"]) ? rule(yes, yes) : rule(no, yes);
+      return any(p["mu_plus"]) || any(p["mu_minus"]) ? rule(yes, no) : rule(no, no);
     }
     case SynapseKind::power_law:
       return make(kernels::PowerLawRule<T>{t("lambda"), static_cast<T>(p["alpha"] * p["lambda"]), t("mu")});

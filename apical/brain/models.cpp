@@ -73,6 +73,11 @@ void make_psc(Model& model, const Given& given, double dt) {
     m.ports = ports, m.P22 = std::exp(-dt / tau_m), m.P20 = tau_m / C_m * (1 - m.P22);
     for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]), m.P21[k] = propagators(tau[k], tau_m, C_m, dt).P32;
     model.step = m;
+    if (model.name == "if_curr_exp") {
+      kernels::IfCurrExp now{m, {}};
+      for (int k = 0; k < 2; ++k) now.P21_now[k] = m.P20 * tau[k] * -std::expm1(-dt / tau[k]) / dt, now.P21[k] = now.P21_now[k] * m.P11[k];
+      model.step = now;
+    }
   }
 }
 
@@ -252,6 +257,13 @@ const std::vector<ModelEntry>& entries() {
         {{"iaf_psc_exp", "leaky integrate and fire; synaptic currents jump by the weight (pA) and decay exponentially",
           psc({{"tau_syn_ex", 2}, {"tau_syn_in", 2}}), "pA",
           current_leak + "dI_syn_x/dt = -I_syn_x / tau_syn_x\nspike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w" + fires},
+         make_psc},
+        {{"if_curr_exp", "iaf_psc_exp as SpiNNaker steps it: what arrives acts on the membrane within the step it arrives in",
+          psc({{"tau_syn_ex", 2}, {"tau_syn_in", 2}}), "pA",
+          current_leak +
+              "dI_syn_x/dt = -I_syn_x / tau_syn_x\nspike that arrives: I_syn_ex += w where w >= 0, else I_syn_in += w\n"
+              "in a step: I_syn_x += w; V_m moves with the mean of I_syn_x over the step; I_syn_x decays" +
+              fires},
          make_psc},
         {{"iaf_psc_alpha", "leaky integrate and fire; synaptic currents are alpha functions whose peak is the weight (pA)",
           psc({{"tau_syn_ex", 2}, {"tau_syn_in", 2}, {"V_min", kNone}}), "pA",

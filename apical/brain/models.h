@@ -39,7 +39,7 @@ const ModelInfo& model_info(std::string_view name);
 /// What a step of a population needs, worked out from its parameters.
 struct Model {
   std::string name;
-  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
+  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IfCurrExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
                kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp, kernels::PyramidalNs2018,
                kernels::AstrocyteLr1994, kernels::RateIpn, kernels::Program>
       step;

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "apical/base/error.h"
+#include "apical/base/philox.h"
 #include "apical/brain/network.h"
 
 namespace apical::brain {
@@ -192,6 +193,56 @@ INSTANTIATE_TEST_SUITE_P(Nest, Solved,
                          testing::Values("iaf_cond_exp_step", "iaf_cond_exp_spikes", "iaf_cond_alpha_step", "iaf_cond_alpha_spikes",
                                          "hh_cond_exp_traub_step", "hh_cond_exp_traub_spikes", "aeif_cond_exp_step",
                                          "aeif_cond_exp_spikes"));
+
+// The steps of if_curr_exp's description, one by one: a spike that arrives in a step acts in it.
+TEST(Neurons, SpiNNakersStepsTakeWhatArrivesAtOnce) {
+  for (const double tau_in : {0.3, 1.7}) {  // one port; two
+    Network net({.dt = 1, .double_precision = true});
+    const auto n = net.create("if_curr_exp", 1,
+                              {{"E_L", -60.0},
+                               {"V_reset", -61.0},
+                               {"V_m", -60.0},
+                               {"V_th", -57.0},
+                               {"C_m", 270.0},
+                               {"tau_m", 3.0},
+                               {"tau_syn_ex", 0.3},
+                               {"tau_syn_in", tau_in},
+                               {"t_ref", 1.0},
+                               {"I_e", 12.0}});
+    std::vector<double> ex(300), in(300);
+    Random random(4, "spikes");
+    std::vector<double> times[2];
+    for (int t = 1; t < 299; ++t)
+      for (const bool inhibits : {false, true})
+        if (random.uniform() < 0.3)
+          times[inhibits].push_back(t), (inhibits ? in : ex)[static_cast<std::size_t>(t)] = inhibits ? -1700 : 3100;
+    net.connect(SpikeGenerator{times[0]}, n, 3100, 1);  // of time t: sent in step t - 1, arrives in step t
+    net.connect(SpikeGenerator{times[1]}, n, -1700, 1);
+    const auto& meter = net.record(n, {"V_m"}, 1);
+    const auto& spikes = net.record_spikes(n);
+    net.simulate(300);
+    double V = -60, I[2] = {0, 0};
+    int rest = 0;
+    std::size_t fired = 0;
+    for (std::size_t t = 0; t < 300; ++t) {
+      const double tau[2] = {0.3, tau_in}, arrives[2] = {ex[t], in[t]};
+      for (int k = 0; k < 2; ++k) I[k] += arrives[k] * tau[k] * (1 - std::exp(-1 / tau[k]));
+      const double to = -60 + (I[0] + I[1] + 12) * 3 / 270;
+      if (rest == 0) V = to + (V - to) * std::exp(-1 / 3.0);
+      for (int k = 0; k < 2; ++k) I[k] *= std::exp(-1 / tau[k]);
+      if (V >= -57) {
+        V = -61, rest = 1;
+        ASSERT_LT(fired, spikes.size());
+        EXPECT_EQ(spikes.step[fired++], t + 1);
+      } else {
+        rest = 0;
+      }
+      ASSERT_NEAR(meter.at(t, 0, 0), V, 1e-11) << "step " << t;
+    }
+    EXPECT_EQ(fired, spikes.size());
+    EXPECT_GT(fired, 20u);
+  }
+}
 
 TEST(Neurons, IzhikevichsOwnStepsTakeTwoHalves) {
   Network net({.dt = 1.0, .double_precision = true});

@@ -19,6 +19,7 @@ std::vector<P> pair_rule() {
           {"alpha", "", "steps down over steps up", 1},
           {"mu_plus", "", "power of 1 - w/Wmax in a step up; 0: additive, 1: multiplicative", 1},
           {"mu_minus", "", "power of w/Wmax in a step down", 1},
+          {"tie", "", "1: spikes of both sides at once are a step down, as on SpiNNaker; 0: no pair, as in NEST", 0},
           kWmax};
 }
 
@@ -82,7 +83,7 @@ Plasticity make_plasticity(std::string_view model, const std::map<std::string, d
   for (const auto& parameter : info.parameters) p.parameters[parameter.name] = parameter.standard;
   for (const auto& [name, value] : parameters) {
     named(info.parameters, name, info.name + " has no parameter");
-    const bool positive = name == "Wmax" || (name.starts_with("tau") && name != "tau_fac"), share = name == "U";
+    const bool positive = name == "Wmax" || (name.starts_with("tau") && name != "tau_fac"), share = name == "U" || name == "tie";
     if (!(positive ? value > 0 : value >= 0) || !std::isfinite(value) || (share && value > 1))
       throw usage_error(name + (positive ? " must be positive"
                                 : share  ? " must be 0 to 1"

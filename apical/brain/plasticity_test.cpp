@@ -52,7 +52,7 @@ using Numbers = std::map<std::string, double>;
 // The weight at the end of step `last` by the definition of the rule: events in order, each with a sum over the other side's spikes.
 double by_pairs(const std::string& model, const Numbers& p, double tau_minus, double tau_slow, double w, std::int64_t delay,
                 const std::vector<std::int64_t>& pre, const std::vector<std::int64_t>& post, std::int64_t last) {
-  const bool nearest = model == "stdp_nn_symm_synapse";
+  const bool nearest = model == "stdp_nn_symm_synapse", tie = p.count("tie") && p.at("tie") == 1;
   const auto trace = [&](const std::vector<std::int64_t>& spikes, std::int64_t shift, std::int64_t until, double tau, bool only_last) {
     double sum = 0;
     for (const auto s : spikes) {
@@ -61,6 +61,9 @@ double by_pairs(const std::string& model, const Numbers& p, double tau_minus, do
       sum = only_last ? one : sum + one;
     }
     return sum;
+  };
+  const auto is_at = [](const std::vector<std::int64_t>& spikes, std::int64_t step) {
+    return std::binary_search(spikes.begin(), spikes.end(), step);
   };
   struct Event {
     std::int64_t step;
@@ -73,7 +76,8 @@ double by_pairs(const std::string& model, const Numbers& p, double tau_minus, do
   std::sort(events.begin(), events.end());
   for (const auto& [step, source] : events) {
     if (step > last) break;
-    const double k = source ? trace(post, delay, step, tau_minus, nearest) : trace(pre, 0, step, p.at("tau_plus"), nearest);
+    const double k = source ? trace(post, delay, step, tau_minus, nearest) + (tie && is_at(post, step - delay))
+                            : trace(pre, 0, step, p.at("tau_plus"), nearest);
     if (model == "stdp_triplet_synapse") {
       const double slow = source ? trace(pre, 0, step, p.at("tau_plus_triplet"), false) : trace(post, delay, step, tau_slow, false);
       w = source ? std::max(0.0, w - k * (p.at("Aminus") + p.at("Aminus_triplet") * slow))
@@ -96,6 +100,8 @@ const std::vector<std::pair<std::string, Numbers>> kRules{
     {"stdp_synapse", {{"tau_plus", 15}, {"lambda", 0.03}, {"alpha", 1.05}, {"mu_plus", 1}, {"mu_minus", 1}, {"Wmax", 70}}},
     {"stdp_synapse", {{"tau_plus", 25}, {"lambda", 0.1}, {"alpha", 0.9}, {"mu_plus", 0}, {"mu_minus", 0}, {"Wmax", 70}}},
     {"stdp_synapse", {{"tau_plus", 15}, {"lambda", 0.05}, {"alpha", 0.9}, {"mu_plus", 0.4}, {"mu_minus", 0.7}, {"Wmax", 90}}},
+    {"stdp_synapse", {{"tau_plus", 25}, {"lambda", 0.1}, {"alpha", 0.9}, {"mu_plus", 0}, {"mu_minus", 0}, {"Wmax", 70}, {"tie", 1}}},
+    {"stdp_synapse", {{"tau_plus", 15}, {"lambda", 0.05}, {"alpha", 0.9}, {"mu_plus", 0.4}, {"mu_minus", 0.7}, {"Wmax", 90}, {"tie", 1}}},
     {"stdp_nn_symm_synapse", {{"tau_plus", 12}, {"lambda", 0.1}, {"alpha", 1.1}, {"mu_plus", 1}, {"mu_minus", 0.5}, {"Wmax", 80}}},
     {"stdp_pl_synapse_hom", {{"tau_plus", 17}, {"lambda", 0.05}, {"alpha", 0.2}, {"mu", 0.4}}},
     {"oja_synapse", {{"tau_plus", 18}, {"eta", 20}, {"alpha", 0.02}, {"Wmax", 70}}},

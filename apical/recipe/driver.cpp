@@ -186,7 +186,9 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
   if (record.seeds.size() > 1 && std::none_of(r.metrics.begin(), r.metrics.end(), of_a_seed))
     log_warn(info.slug + " runs one seed: only seed " + std::to_string(seeds.front()) + " was used");
   judge(expected, r, options.strict);
-  const std::string command = options.command.empty() ? detail::repeat_command(verb + (options.verb.empty() ? " --scale " + record.scale : ""), record) : options.command;
+  const std::string command = options.command.empty()
+                                  ? detail::repeat_command(verb + (options.verb.empty() ? " --scale " + record.scale : ""), record)
+                                  : options.command;
   fill_report(html, info, r, record, command, resume);
   outcome.report = out / "report.html";
   outcome.result_file = out / "result.json";
@@ -201,23 +203,31 @@ VerifyOutcome verify(const std::vector<RecipeInfo>& recipes, const std::vector<E
                      const RunOptions& options) {
   const std::string scale = options.scale.empty() ? "desk" : options.scale;
   std::vector<const RecipeInfo*> chosen;
-  for (const auto& slug : slugs) chosen.push_back(&find_recipe(recipes, slug));
+  for (const auto& slug : slugs) {
+    chosen.push_back(&find_recipe(recipes, slug));
+    run_function(runnable, *chosen.back());  // refuses before the first of them runs
+  }
   if (slugs.empty())
-    for (const auto& info : recipes)
-      if (std::find(info.scales.begin(), info.scales.end(), scale) != info.scales.end()) chosen.push_back(&info);
+    for (const auto& info : recipes) {
+      if (std::find(info.scales.begin(), info.scales.end(), scale) == info.scales.end()) continue;
+      const bool here = std::any_of(runnable.begin(), runnable.end(), [&](const Entry& e) { return e.slug == info.slug; });
+      if (here || !info.trains)
+        chosen.push_back(&info);
+      else
+        log_warn("not verified, for this apical was built without training: " + info.slug);
+    }
   VerifyOutcome outcome;
   int first_error = 0;
   bool failed = false;
   for (const RecipeInfo* info : chosen) {
-    const auto entry = std::find_if(runnable.begin(), runnable.end(), [&](const Entry& e) { return e.slug == info->slug; });
-    if (entry == runnable.end()) throw internal_error("the recipe '" + info->slug + "' has no run function");
+    const auto run = run_function(runnable, *info);
     RunOptions o = options;
     o.scale = scale;
     o.strict = true;
     o.out = (fs::path(options.out.empty() ? "runs/verify-" + scale : options.out) / info->slug).string();
     log_info("verifying " + info->slug + " at " + scale + " scale");
     try {
-      outcome.runs.push_back(run_recipe(*info, entry->run, o));
+      outcome.runs.push_back(run_recipe(*info, run, o));
     } catch (const Error& e) {
       log_error(info->slug + ": " + e.what());
       if (!first_error) first_error = static_cast<int>(e.code());

@@ -11,9 +11,9 @@
 namespace apical::recipe {
 
 struct RunOptions {
-  std::string scale;  ///< "" = desk, or that of the run to resume
-  std::string data;   ///< a folder, "synthetic", or "" ($APICAL_DATA, the cache, else the twin)
-  std::string out;    ///< "" = runs/<slug>-<scale>-<date and time>
+  std::string scale;                ///< "" = desk, or that of the run to resume
+  std::string data;                 ///< a folder, "synthetic", or "" ($APICAL_DATA, the cache, else the twin)
+  std::string out;                  ///< "" = runs/<slug>-<scale>-<date and time>
   std::vector<std::int64_t> seeds;  ///< instead of those of expected.toml
   std::string device = "cpu";
   int threads = 0;               ///< 0 = all cores this process may use
@@ -40,9 +40,9 @@ struct RunOutcome {
 /// still empty but for its settings is removed. On Ctrl-C code is 130 and the message with the resume command is on standard error.
 RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions& options);
 
-/// `apical verify`: runs each recipe judging strictly; folders are <out or runs>/verify-<scale>/<slug>. A recipe that fails with an Error
-/// is reported and the others still run. Code: 130 when interrupted, else that of the first error, else 1 when a gate or a recorded claim
-/// failed, else 0.
+/// `apical verify`: runs each recipe (default: all that this build can run) judging strictly; folders are <out or
+/// runs>/verify-<scale>/<slug>. A recipe that fails with an Error is reported and the others still run. Code: 130 when interrupted, else
+/// that of the first error, else 1 when a gate or a recorded claim failed, else 0.
 struct VerifyOutcome {
   int code = 0;
   std::vector<RunOutcome> runs;

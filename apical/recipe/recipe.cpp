@@ -35,7 +35,7 @@ void RunContext::check_stop() const {
 RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::string expected_toml) {
   const std::string where = where_of(slug);
   const Config all = Config::parse(recipe_toml, where), about = all.table("recipe");
-  about.allow_only({"title", "paper", "family", "data", "scales", "arms", "aliases"});
+  about.allow_only({"title", "paper", "family", "data", "scales", "arms", "aliases", "trains"});
   RecipeInfo info;
   info.slug = slug;
   info.title = about.text("title");
@@ -44,6 +44,7 @@ RecipeInfo make_info(const std::string& slug, std::string recipe_toml, std::stri
   info.data = about.texts("data");
   info.scales = about.texts("scales");
   if (about.has("aliases")) info.aliases = about.texts("aliases");
+  if (about.has("trains")) info.trains = about.boolean("trains");
   for (const auto& s : info.scales)
     if (std::find(all_scales.begin(), all_scales.end(), s) == all_scales.end())
       throw usage_error("unknown scale '" + s + "'", where, did_you_mean(s, all_scales));
@@ -65,6 +66,15 @@ const RecipeInfo& find_recipe(const std::vector<RecipeInfo>& recipes, const std:
     slugs.insert(slugs.end(), r.aliases.begin(), r.aliases.end());
   }
   throw usage_error("there is no recipe '" + slug + "'", {}, did_you_mean(slug, slugs));
+}
+
+RunFunction run_function(const std::vector<Entry>& runnable, const RecipeInfo& info) {
+  for (const auto& entry : runnable)
+    if (entry.slug == info.slug) return entry.run;
+  if (!info.trains) throw internal_error("the recipe '" + info.slug + "' has no run function");
+  throw usage_error("this apical was built without training, which the recipe '" + info.slug + "' needs", {},
+                    "Build it with: cmake --preset release && cmake --build --preset release (needs libtorch-dev; tools/install_deps.sh "
+                    "installs it)");
 }
 
 Config settings(const RecipeInfo& info, const std::string& scale, const std::vector<std::string>& assignments) {

@@ -12,6 +12,7 @@
 //   scales = ["smoke", "desk"]       # that it can run
 //   arms = "..."                     # optional: what the desk scale runs
 //   aliases = ["digits-too"]         # optional: other names it answers to
+//   trains = false                   # optional: needs no torch, and is part of builds without it; default true
 //   everything else                  # settings with their defaults: context.config, --set key=value
 //   [scale.smoke] [scale.desk] [scale.paper]   # laid over the settings
 #include <cstdint>
@@ -33,7 +34,8 @@ namespace apical::recipe {
 struct RecipeInfo {
   std::string slug, title, paper, family;
   std::vector<std::string> scales, data;
-  std::vector<std::string> aliases;         ///< other names it answers to
+  std::vector<std::string> aliases;        ///< other names it answers to
+  bool trains = true;                      ///< runs only where training is built
   std::string recipe_toml, expected_toml;  ///< the files
 };
 
@@ -74,8 +76,10 @@ struct Entry {
 
 /// Every recipe of this build, by slug (library apical_recipe_catalogue: texts only).
 const std::vector<RecipeInfo>& catalogue();
-/// The run functions (library apical_recipes; only where training is built).
+/// The run functions (library apical_recipes): of all recipes, or of those that do not train where training is not built.
 const std::vector<Entry>& runnable();
+/// That of one recipe; usage error where it trains and this build cannot.
+RunFunction run_function(const std::vector<Entry>& runnable, const RecipeInfo& info);
 
 /// The recipe with this slug or alias; usage error with a did-you-mean.
 const RecipeInfo& find_recipe(const std::vector<RecipeInfo>& recipes, const std::string& slug);

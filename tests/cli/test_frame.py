@@ -59,7 +59,7 @@ class Frame(ApicalTest):
     def test_without_apical_train_the_verbs_that_train_say_so(self):
         alone = self.dir / "apical"
         shutil.copy(APICAL, alone)
-        for words in (["run", "digits"], ["--threads", "2", "verify"], ["train", "--help"], ["--quiet", "run"]):
+        for words in (["run", "digits"], ["--threads", "2", "verify", "digits"], ["train", "--help"], ["--quiet", "sweep", "digits"]):
             p = subprocess.run([alone, *words], capture_output=True, text=True)
             self.assertEqual(p.returncode, 2, p.stderr)
             self.assertIn("built without training", p.stderr)

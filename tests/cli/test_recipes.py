@@ -132,6 +132,40 @@ class Recipes(ApicalTest):
             self.assertIn(recipe["title"], text)
 
 
+class RunWithoutTorch(ApicalTest):
+    """A recipe with `trains = false`: part of every build."""
+
+    def cam(self, *words, **options):
+        return apical("run", "hippocampus-cam", "--scale", "smoke", "--data", "synthetic", "--out", self.dir / "cam", *words, cwd=self.dir, **options)
+
+    def test_own_operations(self):
+        (self.dir / "mine.json").write_text('[{"op": "learn", "cue": 1, "content": [0, 7]}, {"op": "recall", "content": 7}]')
+        self.assertEqual(self.cam("--set", "op_file=mine.json", "--set", "dump_weights=true", "--seed", "3").code, 0)
+        files = self.files(self.dir / "cam")
+        self.assertLessEqual({"result.json", "report.html", "weights.npz", "forward.png", "backward.png"}, set(files))
+        self.assertEqual(json.loads((self.dir / "cam" / "result.json").read_text(encoding="utf-8"))["metrics"]["op_file_wrong"], 0)
+        report = (self.dir / "cam" / "report.html").read_text(encoding="utf-8")
+        self.assertIn("recall by content {7}", report)
+
+    def test_refusals(self):
+        for operations, words in (('[{"op": "learn", "cue": 16, "content": [0]}]', "operation 1: there is no cue 16"),
+                                  ('[{"op": "learn", "cue": 1, "content": [32]}]', "operation 1: there is no content neuron 32"),
+                                  ('[{"op": "learn", "cue": [1, 2], "content": [3]}]', "operation 1: 2 cues in one learn"),
+                                  ('[{"op": "learn", "cue": 1, "content": []}]', "operation 1: there is no content to learn"),
+                                  ('[{"op": "recall", "cue": 1}, {"op": "recall", "cue": 1, "time": 4}]', "operation 2: comes 4 ms after")):
+            (self.dir / "bad.json").write_text(operations)
+            self.refuses(self.cam("--set", "op_file=bad.json"), 2, words)
+        for setting, words in (("tie_rule=maybe", "depression, none"), ("spacing=6", "7 to 1000"), ("noise=[1.5]", "0 to 1"), ("cues=0", "cues")):
+            self.refuses(self.cam("--set", setting), 2, words)
+        self.refuses(self.cam("--set", "op_file=none.json"), 3, "none.json")
+        self.assertNotIn("cam", " ".join(f for f in self.files() if not f.startswith("cache")))
+
+    def test_one_that_trains_is_listed_and_refused(self):
+        listed = {r["slug"]: r["trains"] for r in self.run_ok("recipes", "--json").json}
+        self.assertEqual((listed["hippocampus-cam"], listed["digits"]), (False, True))
+        self.assertIn("(runs without torch)", self.run_ok("recipes").out)
+
+
 @needs_training
 class Run(ApicalTest):
     def test_every_recipe_at_smoke(self):

@@ -54,6 +54,10 @@ IafPscExp model(int ports) {
           .refractory = 20};
 }
 template <>
+IfCurrExp model(int ports) {
+  return {model<IafPscExp>(ports), {0.0002, 0.0001}};
+}
+template <>
 IafPscAlpha model(int ports) {
   return {.ports = ports,
           .P33m = -0.01,
@@ -286,6 +290,8 @@ TEST(Neurons, SameBitsAtEveryLevel) {
       same_at_every_level([&] { return course<IafPscDelta, double>(ports, current); });
       same_at_every_level([&] { return course<IafPscExp, float>(ports, current); });
       same_at_every_level([&] { return course<IafPscExp, double>(ports, current); });
+      same_at_every_level([&] { return course<IfCurrExp, float>(ports, current); });
+      same_at_every_level([&] { return course<IfCurrExp, double>(ports, current); });
       same_at_every_level([&] { return course<IafPscAlpha, float>(ports, current); });
       same_at_every_level([&] { return course<IafPscAlpha, double>(ports, current); });
       same_at_every_level([&] { return course<IafCond, float>(ports, current); });

@@ -62,6 +62,22 @@ struct IafCell<IafPscExp, O, kPorts> : IafFiring<O> {
 };
 
 template <class O, int kPorts>
+struct IafCell<IfCurrExp, O, kPorts> : IafCell<IafPscExp, O, kPorts> {
+  using V = typename O::V;
+  using Base = IafCell<IafPscExp, O, kPorts>;
+  V now[kPorts];
+
+  APICAL_FN explicit IafCell(const IfCurrExp& m) : Base(m) {
+    for (int k = 0; k < kPorts; ++k) now[k] = O::set(m.P21_now[k]);
+  }
+  APICAL_FN V membrane(const V* s, V drive, const V* in) const {
+    V v = Base::membrane(s, drive, in);
+    for (int k = 0; k < kPorts; ++k) v = O::add(v, O::mul(in[k], now[k]));
+    return v;
+  }
+};
+
+template <class O, int kPorts>
 struct IafCell<IafPscAlpha, O, kPorts> : IafFiring<O> {
   using V = typename O::V;
   using Firing = IafFiring<O>;

@@ -53,6 +53,8 @@ bool delta_float(const IafPscDelta& m, const NeuronArrays<float>& a) { return an
 bool delta_double(const IafPscDelta& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool exp_float(const IafPscExp& m, const NeuronArrays<float>& a) { return any_step(m, a); }
 bool exp_double(const IafPscExp& m, const NeuronArrays<double>& a) { return any_step(m, a); }
+bool curr_float(const IfCurrExp& m, const NeuronArrays<float>& a) { return any_step(m, a); }
+bool curr_double(const IfCurrExp& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool alpha_float(const IafPscAlpha& m, const NeuronArrays<float>& a) { return any_step(m, a); }
 bool alpha_double(const IafPscAlpha& m, const NeuronArrays<double>& a) { return any_step(m, a); }
 bool cond_float(const IafCond& m, const NeuronArrays<float>& a) { return any_step(m, a); }
@@ -102,6 +104,7 @@ bool reference(const Model& m, const NeuronArrays<Row>& a) {
 
 APICAL_NEURON_STEP(IafPscDelta, delta, reference);
 APICAL_NEURON_STEP(IafPscExp, exp, reference);
+APICAL_NEURON_STEP(IfCurrExp, curr, reference);
 APICAL_NEURON_STEP(IafPscAlpha, alpha, reference);
 APICAL_NEURON_STEP(IafCond, cond, reference);
 APICAL_NEURON_STEP(Izhikevich, izhikevich, reference);

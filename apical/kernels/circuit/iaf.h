@@ -27,6 +27,13 @@ struct IafPscExp {
   double P22, P20, P11[2], P21[2], I_e, theta, v_reset, refractory;
 };
 
+/// The same equations as SpiNNaker steps them: what arrives acts within its step. I += a input, V moves with I for the whole step, then I
+/// decays; a = tau_syn/h (1 - exp(-h/tau_syn)). I is kept over a: P21 = P20 a P11 of what was there, P21_now = P20 a of what arrives.
+/// Source: sPyNNaker's IF_curr_exp, in float64 here (there 16.15 fixed point).
+struct IfCurrExp : IafPscExp {
+  double P21_now[2];
+};
+
 /// Currents e/tau_syn t exp(-t/tau_syn). P33m = exp(-h/tau_m) - 1, P30; of each port P11 = exp(-h/tau_syn), P21 = h P11, P31 and P32: what
 /// dI and I do to V; psc = e/tau_syn.
 struct IafPscAlpha {
@@ -71,6 +78,8 @@ bool neuron_step(const IafPscDelta& model, const NeuronArrays<float>& a) noexcep
 bool neuron_step(const IafPscDelta& model, const NeuronArrays<double>& a) noexcept;
 bool neuron_step(const IafPscExp& model, const NeuronArrays<float>& a) noexcept;
 bool neuron_step(const IafPscExp& model, const NeuronArrays<double>& a) noexcept;
+bool neuron_step(const IfCurrExp& model, const NeuronArrays<float>& a) noexcept;
+bool neuron_step(const IfCurrExp& model, const NeuronArrays<double>& a) noexcept;
 bool neuron_step(const IafPscAlpha& model, const NeuronArrays<float>& a) noexcept;
 bool neuron_step(const IafPscAlpha& model, const NeuronArrays<double>& a) noexcept;
 bool neuron_step(const IafCond& model, const NeuronArrays<float>& a) noexcept;

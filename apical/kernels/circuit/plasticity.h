@@ -115,10 +115,11 @@ T power(T x, T mu, T k) {
 }
 
 /// w += lambda Wmax (1 - w/Wmax)^mu_plus k, at most Wmax; w -= alpha lambda Wmax (w/Wmax)^mu_minus k, at least 0.
+/// kTie: spikes at once are a pair, too, as if the target's were first (SpiNNaker's timing rule as the recipe hippocampus-cam has it).
 /// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
-template <class T, bool kAnyMu>
+template <class T, bool kAnyMu, bool kTieOf = false>
 struct StdpRule {
-  static constexpr bool kLearns = true, kTriplet = false, kSteady = false;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = false, kTie = kTieOf;
   T up, down, Wmax, inverse, mu_plus, mu_minus;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept {
     return std::min(w + up * power<kAnyMu>(std::max(1 - w * inverse, T{0}), mu_plus, k) * k, Wmax);
@@ -130,7 +131,7 @@ struct StdpRule {
 /// NEST stdp_pl_synapse_hom.
 template <class T>
 struct PowerLawRule {
-  static constexpr bool kLearns = true, kTriplet = false, kSteady = false;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = false, kTie = false;
   T lambda, down, mu;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power<true>(w, mu, k) * k; }
   T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
@@ -140,7 +141,7 @@ struct PowerLawRule {
 /// Source: Pfister, Gerstner, J. Neurosci. 26 (2006) 9673-9682, eqs. 3, 4; NEST stdp_triplet_synapse.
 template <class T>
 struct TripletRule {
-  static constexpr bool kLearns = true, kTriplet = true, kSteady = false;
+  static constexpr bool kLearns = true, kTriplet = true, kSteady = false, kTie = false;
   T Aplus, Aminus, Aplus_triplet, Aminus_triplet, Wmax;
   T post(T w, T k, const PostSpike<T, true>& spike) const noexcept {
     return std::min(w + k * (Aplus + Aplus_triplet * spike.before), Wmax);
@@ -157,7 +158,7 @@ struct TripletRule {
 /// as traces and the output's rate taken by its spikes.
 template <class T>
 struct OjaRule {
-  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kEligible = false;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kTie = false, kEligible = false;
   T up, down, Wmax;  // eta/tau_plus, eta alpha/tau_minus
   void between(T&, T&, std::uint32_t, std::uint32_t) const noexcept {}
   void post(T& w, T&, T k, T trace) const noexcept { w = std::min(std::max(w + (up * k - down * (trace - 1) * w), T{0}), Wmax); }
@@ -168,7 +169,7 @@ struct OjaRule {
 /// are. Source: modulation.h.
 template <class T>
 struct DopamineRule {
-  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kEligible = true;
+  static constexpr bool kLearns = true, kTriplet = false, kSteady = true, kTie = false, kEligible = true;
   T A_plus, A_minus, Wmin, Wmax;
   const Modulation* modulation;
   void between(T& w, T& c, std::uint32_t from, std::uint32_t to) const noexcept {
@@ -184,7 +185,7 @@ struct DopamineRule {
 /// Weights stay; what arrives is x u times them.
 template <class T>
 struct DepressingRule {
-  static constexpr bool kLearns = false, kTriplet = false, kSteady = false;
+  static constexpr bool kLearns = false, kTriplet = false, kSteady = false, kTie = false;
 };
 
 /// A rule with the traces of its sources (plus) and targets (minus).
@@ -240,8 +241,10 @@ inline T learn(const L& learning, T weight, [[maybe_unused]] T& c, const Spike* 
     return weight;
   } else {
     weight = catch_up(learning, weight, spikes, spike.last - delay, upto, spike.pre);
-    spikes += spikes->step == upto;  // a pair at once is no pair
-    return learning.rule.pre(weight, spikes->trace * learning.minus(upto - spikes->step), spike.before);
+    if constexpr (!L::Rule::kTie) spikes += spikes->step == upto;  // a pair at once is no pair
+    T k = spikes->trace * learning.minus(upto - spikes->step);
+    if constexpr (L::Rule::kTie) k = spikes->step == upto ? spikes->trace : k;  // or one in which the target was first
+    return learning.rule.pre(weight, k, spike.before);
   }
 }
 
