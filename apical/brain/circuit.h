@@ -16,10 +16,10 @@ namespace apical::brain {
 struct Group {
   Model model;
   std::uint32_t n, padded;
-  std::uint32_t first;            ///< number of its first neuron in the network
-  std::uint32_t first_word;       ///< of its spikes in a row of bits
-  Lines<double> state;            ///< [model.states, padded]
-  Lines<float> refractory;        ///< [padded]
+  std::uint32_t first;       ///< number of its first neuron in the network
+  std::uint32_t first_word;  ///< of its spikes in a row of bits
+  Lines<double> state;       ///< [model.states, padded]
+  Lines<float> refractory;   ///< [padded]
   std::uint64_t spikes = 0;
   std::string name{};  ///< "": its number is
   std::shared_ptr<const Positions> positions{};

@@ -88,8 +88,7 @@ class NearSources {
 };
 
 template <class Unit, class Visit>
-void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse,
-                  Sources only) {
+void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse, Sources only) {
   const std::uint32_t from = c.from.size, first = std::max(begin, c.to.begin), last = std::min(end, c.to.begin + c.to.size);
   if (first >= last) return;
   const bool same = c.from.index == c.to.index, autapses = c.rule.options.allow_autapses || !same,

@@ -74,8 +74,8 @@ struct Synapses {
   bool procedural = false;
   /// Instead of weight and delay: what they are at a distance. Neurons need positions.
   std::optional<Kernel> weight_by_distance{}, delay_by_distance{};
-  Population volume_transmitter{};             ///< of stdp_dopamine_synapse: whose spikes release dopamine
-  std::string receptor{};                      ///< of the targets (Network::receptor); "": as `to` says
+  Population volume_transmitter{};  ///< of stdp_dopamine_synapse: whose spikes release dopamine
+  std::string receptor{};           ///< of the targets (Network::receptor); "": as `to` says
 };
 
 /// Synapses by source, then target, then delay; neurons are numbered as in their populations. Of those that are to be connected the order
@@ -118,9 +118,10 @@ struct Sources {
   std::uint32_t begin = 0, end = ~std::uint32_t{0};
 };
 
-/// Calls unit(row) before the synapses of each target (rules that look from the source, procedural ones all: of each source; fixed_total_number: of each block),
-/// and synapse(source, target, mine): source in the network, target in its population. Targets outside [begin, end), multiples
-/// of 64 but for the population's end, are left out, or have `mine` false where the others' draws must be made to come to ours.
+/// Calls unit(row) before the synapses of each target (rules that look from the source, procedural ones all: of each source;
+/// fixed_total_number: of each block), and synapse(source, target, mine): source in the network, target in its population. Targets outside
+/// [begin, end), multiples of 64 but for the population's end, are left out, or have `mine` false where the others' draws must be made to
+/// come to ours.
 template <class Unit, class Visit>
 void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, std::uint64_t seed, Unit unit, Visit synapse,
                   Sources only = {});

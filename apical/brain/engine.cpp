@@ -37,9 +37,9 @@ template <class T>
 struct Part {
   std::vector<Slice> slices;  // of each group
   HugeArray<T> row;
-  SynapseLists<T> lists;                                       // of all connections that do not learn
-  std::vector<std::unique_ptr<LearningLists<T>>> learning;     // of each connection; null: it does not
-  std::vector<ProceduralLists<T>> procedural;                  // of each connection that is
+  SynapseLists<T> lists;                                    // of all connections that do not learn
+  std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
+  std::vector<ProceduralLists<T>> procedural;               // of each connection that is
   std::vector<Signals> signals;
   std::vector<std::vector<kernels::Synapse<T>>> grown;         // [max delay]: their lists for the spikes of the step modulo that
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that

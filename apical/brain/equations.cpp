@@ -192,7 +192,7 @@ class Maker {
       const auto t_ref = ex_.value(value(moment(old_, ex_.current()), t_.refractory));
       if (!t_ref)
         throw usage_error("the refractory time is the same for all neurons of a population", info_.name, "Only constants can stand here.");
-      refractory_ = refractory_steps(*t_ref, dt_);
+      refractory_ = whole_steps(*t_ref, "t_ref", dt_);
     }
     awake_ = refractory_ > 0 ? ex_.awake() : ex_.truth(true);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apical/base/error.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 
 namespace apical::brain {
@@ -41,13 +42,8 @@ std::vector<ParameterInfo> with_defaults(std::initializer_list<std::pair<const c
 }
 
 Given::Given(const ModelInfo& info, const Parameters& given) : info_(info), given_(given) {
-  std::vector<std::string> known;
-  for (const auto& p : info.parameters) known.push_back(p.name);
   for (const auto& [name, value] : given) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw usage_error(info.name + " has no parameter '" + name + "'", {}, did_you_mean(name, known));
-    const auto& info_of = *std::find_if(info.parameters.begin(), info.parameters.end(), [&](const auto& p) { return p.name == name; });
-    if (info_of.list) {
+    if (named(info.parameters, name, info.name + " has no parameter").list) {
       if (value.kind != Value::Kind::list) throw usage_error(name + " is a list", info.name);
       continue;
     }
@@ -75,12 +71,6 @@ double Given::not_negative(const std::string& name) const {
   throw usage_error(name + " must not be negative", info_.name + ": " + number((*this)(name)));
 }
 
-double whole_steps(const Given& given, const std::string& name, double dt) {
-  const double ms = given(name), steps = std::round(ms / dt);
-  if (ms < 0 || steps >= 1 << 24) throw usage_error(name + " must be 0 or more, and less than 2^24 steps", number(ms) + " ms");
-  if (std::fabs(steps * dt - ms) > 1e-6 * dt)
-    throw usage_error(name + " is not a multiple of the step", number(ms) + " ms and " + number(dt) + " ms");
-  return steps;
-}
+double whole_steps(const Given& given, const std::string& name, double dt) { return whole_steps(given(name), name, dt); }
 
 }  // namespace apical::brain

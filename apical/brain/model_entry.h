@@ -28,7 +28,6 @@ class Given {
   const Parameters& given_;
 };
 
-/// A time in steps, 0 or more and less than 2^24.
 double whole_steps(const Given& given, const std::string& name, double dt);
 
 struct ModelEntry {

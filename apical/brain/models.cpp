@@ -382,11 +382,11 @@ const ModelEntry& entry(std::string_view name) {
 
 }  // namespace
 
-double refractory_steps(double t_ref, double dt) {
-  const double steps = std::round(t_ref / dt);
-  if (!(t_ref >= 0) || steps >= 1 << 24) throw usage_error("t_ref must be 0 or more, and less than 2^24 steps", number(t_ref) + " ms");
-  if (std::fabs(steps * dt - t_ref) > 1e-6 * dt)
-    throw usage_error("t_ref is not a multiple of the step", number(t_ref) + " ms and " + number(dt) + " ms");
+double whole_steps(double ms, const std::string& name, double dt) {
+  const double steps = std::round(ms / dt);
+  if (!(ms >= 0) || steps >= 1 << 24) throw usage_error(name + " must be 0 or more, and less than 2^24 steps", number(ms) + " ms");
+  if (std::fabs(steps * dt - ms) > 1e-6 * dt)
+    throw usage_error(name + " is not a multiple of the step", number(ms) + " ms and " + number(dt) + " ms");
   return steps;
 }
 

@@ -39,9 +39,9 @@ const ModelInfo& model_info(std::string_view name);
 /// What a step of a population needs, worked out from its parameters.
 struct Model {
   std::string name;
-  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IfCurrExp, kernels::IafPscAlpha, kernels::IafCond, kernels::HhCondExpTraub,
-               kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp, kernels::PyramidalNs2018,
-               kernels::AstrocyteLr1994, kernels::RateIpn, kernels::Program>
+  std::variant<kernels::IafPscDelta, kernels::IafPscExp, kernels::IfCurrExp, kernels::IafPscAlpha, kernels::IafCond,
+               kernels::HhCondExpTraub, kernels::AeifCondExp, kernels::Izhikevich, kernels::Parrot, kernels::GifPscExp,
+               kernels::PyramidalNs2018, kernels::AstrocyteLr1994, kernels::RateIpn, kernels::Program>
       step;
   double E_L;                          ///< mV: membranes in memory are relative to it; 0: they are as they are
   Value V_m;                           ///< mV, absolute: where neurons start
@@ -53,7 +53,7 @@ struct Model {
   double tau_minus = 20, tau_minus_triplet = 110;  ///< ms: traces of its spikes, for synapses that learn
   int signal = -1;                                 ///< the state that connections of signals pass on; -1: none
   std::string signal_connection{};                 ///< the synapse model that does
-  bool by_chance = false;  ///< a step needs a random number for each neuron
+  bool by_chance = false;                          ///< a step needs a random number for each neuron
   int receptors = 1;
   int port(int receptor, double weight) const noexcept {
     const int each = ports / receptors;
@@ -63,8 +63,8 @@ struct Model {
   std::string method{};                            ///< equations.h: how the equations are integrated
   bool takes_spikes = true, takes_current = true;  ///< whether what arrives from synapses, and currents of devices, do anything
 };
-/// Steps of a refractory time (ms). Usage error: no multiple of dt.
-double refractory_steps(double t_ref, double dt);
+/// A time (ms) in steps, 0 or more and less than 2^24. Usage error, which calls it `name`: no multiple of dt.
+double whole_steps(double ms, const std::string& name, double dt);
 /// dt: ms. Usage error: an unknown model or parameter, a time constant that is not positive, V_reset not below V_th, ...
 Model make_model(std::string_view name, const Parameters& parameters, double dt);
 

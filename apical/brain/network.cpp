@@ -193,11 +193,14 @@ void Network::Impl::check_takes(const Population& to, bool spikes) const {
 }
 
 Population Network::receptor(Population population, std::string_view name) const {
-  const auto& info = model_info(impl_->group(population).model.name);
-  const auto found = std::find(info.receptors.begin(), info.receptors.end(), name);
-  if (!name.empty() && found == info.receptors.end())
-    throw usage_error(info.name + " has no receptor '" + std::string(name) + "'", {}, did_you_mean(name, info.receptors));
-  population.receptor = name.empty() ? 0 : static_cast<std::uint8_t>(found - info.receptors.begin() + 1);
+  const Model& model = impl_->group(population).model;
+  population.receptor = 0;
+  if (name.empty()) return population;
+  const std::vector<std::string> none,
+      &known = std::holds_alternative<kernels::Program>(model.step) ? none : model_info(model.name).receptors;
+  const auto found = std::find(known.begin(), known.end(), name);
+  if (found == known.end()) throw usage_error(model.name + " has no receptor '" + std::string(name) + "'", {}, did_you_mean(name, known));
+  population.receptor = static_cast<std::uint8_t>(found - known.begin() + 1);
   return population;
 }
 
@@ -214,8 +217,7 @@ Projection Network::Impl::add(const Network& net, Connection connection) {
                       {}, "Synapses::volume_transmitter: the neurons whose spikes release dopamine, of stdp_dopamine_synapse only.");
   if (connection.plasticity.kind != SynapseKind::signal) check_takes(to, true);
   check_signal(synapses.model, group(from).model, group(to).model, connection.plasticity.kind == SynapseKind::signal);
-  if (modulators.size > 0)
-    connection.first_modulator = group(modulators).first + modulators.begin, connection.modulators = modulators.size;
+  if (modulators.size > 0) connection.first_modulator = group(modulators).first + modulators.begin, connection.modulators = modulators.size;
   if (connection.rule.kernel || synapses.weight_by_distance || synapses.delay_by_distance)
     connection.space = std::make_shared<const Space>(net.positions(from), from.begin, from.size, net.positions(to), to.begin, to.size);
   check_connection(connection, circuit.options.dt);

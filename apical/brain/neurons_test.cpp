@@ -214,9 +214,9 @@ TEST(Neurons, SpiNNakersStepsTakeWhatArrivesAtOnce) {
     std::vector<double> times[2];
     for (int t = 1; t < 299; ++t)
       for (const bool inhibits : {false, true})
-        if (random.uniform() < 0.3)
-          times[inhibits].push_back(t), (inhibits ? in : ex)[static_cast<std::size_t>(t)] = inhibits ? -1700 : 3100;
-    net.connect(SpikeGenerator{times[0]}, n, 3100, 1);  // of time t: sent in step t - 1, arrives in step t
+        if (random.uniform() < (inhibits ? 0.15 : 0.3))
+          times[inhibits].push_back(t), (inhibits ? in : ex)[static_cast<std::size_t>(t)] = inhibits ? -1700 : 5000;
+    net.connect(SpikeGenerator{times[0]}, n, 5000, 1);  // of time t: sent in step t - 1, arrives in step t
     net.connect(SpikeGenerator{times[1]}, n, -1700, 1);
     const auto& meter = net.record(n, {"V_m"}, 1);
     const auto& spikes = net.record_spikes(n);

@@ -1,7 +1,7 @@
 #pragma once
-// The processes that simulate one network together: those that mpirun has started, where the build has MPI (-DAPICAL_MPI=ON); otherwise there
-// is one. Each runs the same program with the same description and owns some of the neurons; every call but rank() and count() is one that
-// all of them make, in the same order. The result does not depend on how many there are.
+// The processes that simulate one network together: those that mpirun has started, where the build has MPI (-DAPICAL_MPI=ON); otherwise
+// there is one. Each runs the same program with the same description and owns some of the neurons; every call but rank() and count() is one
+// that all of them make, in the same order. The result does not depend on how many there are.
 #include <cstddef>
 #include <cstdint>
 
@@ -9,7 +9,8 @@ namespace apical::brain {
 
 class Ranks {
  public:
-  /// Starts MPI when first called. When the program ends while a simulation is under way (an error in one process alone), all others end too.
+  /// Starts MPI when first called. When the program ends while a simulation is under way (an error in one process alone), all others end
+  /// too.
   static Ranks& world();
   int rank() const noexcept { return rank_; }  ///< this process, from 0
   int count() const noexcept { return count_; }

@@ -52,10 +52,10 @@ def main():
         for file in ("share/bash-completion/completions/apical", "share/zsh/site-functions/_apical"):
             expect("doctor" in (prefix / file).read_text(), f"{file} knows no verbs")
         code, text = run(apical, "run", "--help", ok=False)
-        if component == "train":  # found in ../libexec/apical
-            expect(code == 0 and "--scale" in text, f"apical run --help: {code}\n{text}")
-        elif not (prefix / "libexec/apical/apical-train").exists():
-            expect(code == 2 and "built without training" in text, f"apical run --help: {code}\n{text}")
+        expect(code == 0 and "--scale" in text, f"apical run --help: {code}\n{text}")  # of apical-train in ../libexec/apical, where there is one
+        if not (prefix / "libexec/apical/apical-train").exists():
+            code, text = run(apical, "run", "digits", ok=False)
+            expect(code == 2 and "without training" in text, f"apical run digits: {code}\n{text}")
             (folder / "want").mkdir()
             (folder / "want/CMakeLists.txt").write_text(
                 "cmake_minimum_required(VERSION 3.25)\nproject(W CXX)\nfind_package(Apical REQUIRED COMPONENTS train)\n")

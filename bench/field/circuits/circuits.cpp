@@ -1,7 +1,7 @@
 // Our side of the workload `circuits`: builds a published network, lets it run, prints one JSON line: times of the build and of `--runs`
-// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates, CV and correlation of populations, weights
-// of synapses that learn after the first stretch, memory,
-// and the limit: how many floats a second as many threads add to random places of a ring buffer of all delays.
+// stretches of `--time` ms after `--warmup` ms; parts, spikes and synaptic events of the mean stretch; rates, CV and correlation of
+// populations, weights of synapses that learn after the first stretch, memory, and the limit: how many floats a second as many threads add
+// to random places of a ring buffer of all delays.
 // --out FILE.npz takes the recorded spikes up to the end of the first stretch: <population>.times (ms), <population>.neurons.
 #include <CLI/CLI.hpp>
 #include <cmath>
