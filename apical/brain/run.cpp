@@ -79,13 +79,16 @@ Run run(const RunOptions& o) {
   const fs::path checkpoint = run.out / "checkpoint";
   d.network.build();
   std::optional<Folder> folder;
-  if (writes) {
-    folder.emplace(run.out);
-    std::error_code ignored;
-    if (!o.resume.empty())
-      for (const auto& entry : fs::directory_iterator(run.out, ignored))  // of a run that was killed while it wrote one
-        if (entry.path().filename().string().starts_with(checkpoint.filename().string() + ".tmp")) fs::remove(entry.path(), ignored);
-    for (const char* old : {"result.json", "report.html"}) fs::remove(run.out / old, ignored);  // of an earlier run
+  {
+    const Ranks::Together together;  // what fails here fails in one process alone
+    if (writes) {
+      folder.emplace(run.out);
+      std::error_code ignored;
+      if (!o.resume.empty())
+        for (const auto& entry : fs::directory_iterator(run.out, ignored))  // of a run that was killed while it wrote one
+          if (entry.path().filename().string().starts_with(checkpoint.filename().string() + ".tmp")) fs::remove(entry.path(), ignored);
+      for (const char* old : {"result.json", "report.html"}) fs::remove(run.out / old, ignored);  // of an earlier run
+    }
   }
   const auto now = [] { return std::chrono::steady_clock::now(); };
   auto kept = now();

@@ -17,7 +17,7 @@ time = "200 ms"
 model = "iaf_psc_alpha"
 n = 401
 [population.i]
-model = "aeif_cond_exp"
+model = "iaf_psc_exp"
 n = 130
 [connection.ee]
 from = "e"
@@ -38,7 +38,7 @@ Wmax = "9 pA"
 model = "poisson_generator"
 rate = "20 kHz"
 to = ["e", "i"]
-weight = "12 pA"
+weight = "30 pA"
 [device.dc]
 model = "dc_generator"
 amplitude = "400 pA"
