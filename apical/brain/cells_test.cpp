@@ -209,6 +209,12 @@ TEST(Cells, SayWhatReceptorsThereAre) {
     EXPECT_NE(error.hint().find("apical"), std::string::npos);
   }
   EXPECT_THROW(net.receptor(i, "apical"), Error);
+  try {
+    net.connect(PoissonGenerator{.rate = 10}, net.create("lin_rate_ipn", 1));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "lin_rate_ipn takes rates, not spikes");
+  }
   EXPECT_THROW(net.create("pyramidal_ns_2018", 1, {{"bap_delay", 0.55}}), Error);
   EXPECT_THROW(net.create("pyramidal_ns_2018", 1, {{"V_reset", -50.0}}), Error);
   EXPECT_THROW(net.create("astrocyte_lr_1994", 1, {{"h_IP3R", 1.5}}), Error);

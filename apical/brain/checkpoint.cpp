@@ -61,9 +61,6 @@ struct Recorded {
   std::vector<SpikeRecord> spikes;
   std::vector<std::vector<double>> values, weights;
 };
-std::size_t samples_until(std::int64_t now, std::int64_t next, std::int64_t every) {
-  return now < next ? 0 : static_cast<std::size_t>((now - next) / every) + 1;
-}
 Recorded read_recorded(const Circuit& c, const Npz& npz, std::int64_t now, const std::string& where) {
   Recorded all;
   const auto size = [&](const std::string& name) {

@@ -61,6 +61,11 @@ struct CurrentDevice {
   double at(std::int64_t step) const noexcept;  ///< pA sent in this step, times weight, but for the noise
 };
 
+/// How many samples are taken up to step `now`, of which `next` is the first and each comes `every` steps after the one before.
+inline std::size_t samples_until(std::int64_t now, std::int64_t next, std::int64_t every) noexcept {
+  return now < next ? 0 : static_cast<std::size_t>((now - next) / every) + 1;
+}
+
 struct Recording {
   Multimeter data;
   std::int64_t every, next;    ///< steps; next: end of the step of the sample to come

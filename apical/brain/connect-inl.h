@@ -26,22 +26,30 @@ class Drawn {
   std::vector<std::uint32_t> list_;
 };
 
-// Visits source of each pair that pairwise_bernoulli makes with a target near it. Cell by cell: gaps between partners are geometric for the
-// largest probability in the cell, and partners are kept with what theirs is of that.
+// Visits each of 0 to n - 1 with probability p: gaps between those visited are geometric.
+template <class Visit>
+void each_by_chance(double p, std::uint32_t n, Draws& draws, Visit visit) {
+  const double scale = p < 1 ? 1 / std::log1p(-p) : 0;
+  for (double k = 0;; k += 1) {
+    k += std::floor(std::log(1 - draws.uniform()) * scale);
+    if (!(k < n)) break;
+    visit(static_cast<std::uint32_t>(k));
+  }
+}
+
+// Visits source of each pair that pairwise_bernoulli makes with a target near it. Cell by cell: partners come with the largest probability
+// in the cell, and are kept with what theirs is of that.
 template <class Visit>
 void each_near(const Space& space, const Kernel& p, const Mask& mask, std::uint32_t target, Draws& draws, Visit visit) {
   space.each_cell(mask, target, [&](const std::uint32_t* sources, std::uint32_t n, double near, double far) {
     const double most = std::min(p.most(near, far), 1.0);
     if (!(most > 0)) return;
-    const double scale = most < 1 ? 1 / std::log1p(-most) : 0;
-    for (double k = 0;; k += 1) {
-      k += std::floor(std::log(1 - draws.uniform()) * scale);
-      if (!(k < n)) break;
-      const std::uint32_t s = sources[static_cast<std::size_t>(k)];
-      if (!space.within(mask, s, target)) continue;
+    each_by_chance(most, n, draws, [&](std::uint32_t k) {
+      const std::uint32_t s = sources[k];
+      if (!space.within(mask, s, target)) return;
       const double here = p(space.distance(s, target));
       if (here >= most || draws.uniform() * most < here) visit(s);
-    }
+    });
   });
 }
 
@@ -174,28 +182,23 @@ void each_synapse(const Connection& c, std::uint32_t begin, std::uint32_t end, s
         return;
       }
       if (c.rule.p == 0) return;
-      const double scale = c.rule.p < 1 ? 1 / std::log1p(-c.rule.p) : 0;  // gaps between partners are geometric
       if (c.synapses.procedural) {
         for (std::uint32_t s = only.begin; s < std::min(from, only.end); ++s) {
           unit(s);
           draws.start(s);
-          for (double k = 0;; k += 1) {
-            k += std::floor(std::log(1 - draws.uniform()) * scale);
-            if (k >= c.to.size) break;
-            const std::uint32_t t = c.to.begin + static_cast<std::uint32_t>(k);
+          each_by_chance(c.rule.p, c.to.size, draws, [&](std::uint32_t k) {
+            const std::uint32_t t = c.to.begin + k;
             if (!self(s, t)) synapse(c.first_source + s, t, t >= first && t < last);
-          }
+          });
         }
         return;
       }
       for (std::uint32_t t = first; t < last; ++t) {
         unit(t - c.to.begin);
         draws.start(t - c.to.begin);
-        for (double s = 0;; s += 1) {
-          s += std::floor(std::log(1 - draws.uniform()) * scale);
-          if (s >= from) break;
-          if (!self(static_cast<std::uint32_t>(s), t)) synapse(c.first_source + static_cast<std::uint32_t>(s), t, true);
-        }
+        each_by_chance(c.rule.p, from, draws, [&](std::uint32_t s) {
+          if (!self(s, t)) synapse(c.first_source + s, t, true);
+        });
       }
       return;
     }

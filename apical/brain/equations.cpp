@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "apical/base/error.h"
+#include "apical/base/named.h"
 #include "apical/base/text.h"
 #include "apical/brain/equation_text.h"
 
@@ -102,11 +103,8 @@ class Maker {
 
   // Constants, and parameters that are drawn: states without an equation.
   void parameters(Model& m) {
-    std::vector<std::string> known;
-    for (const auto& p : info_.parameters) known.push_back(p.name);
     for (const auto& [key, value] : given_) {
-      if (std::find(known.begin(), known.end(), key) == known.end())
-        throw usage_error(info_.name + " has no parameter '" + key + "'", {}, did_you_mean(key, known));
+      named(info_.parameters, key, info_.name + " has no parameter");
       if (value.kind == Value::Kind::list) throw usage_error(key + " is one number, not a list", info_.name);
       value.check(key);
     }

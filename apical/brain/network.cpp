@@ -68,17 +68,12 @@ void check_traces(const Model& m, double dt) {
       throw usage_error("tau_minus is at most " + number(kLongestTau) + " steps", m.name + ": " + number(tau) + " ms");
 }
 
-// What a connection passes on, spikes or a signal, is what its source has and its target takes.
-void check_signal(const std::string& synapses, const Model& from, const Model& to, bool signal) {
+// What a connection of signals passes on is what its source has and its target takes.
+void check_signal(const std::string& synapses, const Model& from, const Model& to) {
   const bool rates = synapses == "rate_connection_delayed";
-  const bool fits =
-      signal ? from.signal_connection == synapses && to.takes_spikes != rates && to.signal_connection != "sic_connection" : to.takes_spikes;
-  if (!fits)
+  if (from.signal_connection != synapses || to.takes_spikes == rates || to.signal_connection == "sic_connection")
     throw usage_error(synapses + " cannot connect " + from.name + " to " + to.name, {},
                       "rate_connection_delayed is between rate units, sic_connection from astrocytes to neurons.");
-}
-void check_takes_spikes(const Model& to) {
-  if (!to.takes_spikes) throw usage_error(to.name + " takes rates, not spikes");
 }
 
 void check_weight(double weight) {
@@ -188,6 +183,7 @@ const Positions& Network::positions(Population population) const {
 void Network::Impl::check_takes(const Population& to, bool spikes) const {
   const Model& m = group(to).model;
   if (spikes ? m.takes_spikes : m.takes_current) return;
+  if (!std::holds_alternative<kernels::Program>(m.step)) throw usage_error(m.name + " takes rates, not spikes");
   throw usage_error("the equations of '" + m.name + (spikes ? "' say nothing of spikes that arrive" : "' have no current of devices"), {},
                     spikes ? "Example: synapses = \"I_syn += w\"" : "It is called I (pA), where no other variable is.");
 }
@@ -215,8 +211,10 @@ Projection Network::Impl::add(const Network& net, Connection connection) {
   if ((connection.plasticity.kind == SynapseKind::dopamine) != (modulators.size > 0))
     throw usage_error(modulators.size > 0 ? synapses.model + " has no volume transmitter" : synapses.model + " needs a volume transmitter",
                       {}, "Synapses::volume_transmitter: the neurons whose spikes release dopamine, of stdp_dopamine_synapse only.");
-  if (connection.plasticity.kind != SynapseKind::signal) check_takes(to, true);
-  check_signal(synapses.model, group(from).model, group(to).model, connection.plasticity.kind == SynapseKind::signal);
+  if (connection.plasticity.kind == SynapseKind::signal)
+    check_signal(synapses.model, group(from).model, group(to).model);
+  else
+    check_takes(to, true);
   if (modulators.size > 0) connection.first_modulator = group(modulators).first + modulators.begin, connection.modulators = modulators.size;
   if (connection.rule.kernel || synapses.weight_by_distance || synapses.delay_by_distance)
     connection.space = std::make_shared<const Space>(net.positions(from), from.begin, from.size, net.positions(to), to.begin, to.size);
@@ -401,10 +399,9 @@ void Network::build() {
 void Network::Impl::stretch(std::int64_t steps) {
   for (Recording& r : circuit.recordings) {
     r.base = r.data.samples(), r.base_step = r.next;
-    const std::int64_t last = circuit.step + steps;
-    const std::int64_t samples = last < r.next ? 0 : (last - r.next) / r.every + 1;
-    r.data.values.resize(r.data.values.size() + static_cast<std::size_t>(samples) * r.data.variables.size() * r.data.population.size);
-    r.next += samples * r.every;
+    const std::size_t samples = samples_until(circuit.step + steps, r.next, r.every);
+    r.data.values.resize(r.data.values.size() + samples * r.data.variables.size() * r.data.population.size);
+    r.next += static_cast<std::int64_t>(samples) * r.every;
   }
   const double start = now(), parts = circuit.timing.update + circuit.timing.delivery;
   engine->run(steps);

@@ -37,17 +37,17 @@ namespace plain::detail {
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(astrocyte_float);
-HWY_EXPORT(astrocyte_double);
+template <class Row>
+bool reference(const AstrocyteLr1994& m, const NeuronArrays<Row>& a) {
+  return plain::detail::each_vector<plain::Rows>(plain::detail::AstrocyteCell<plain::Rows>{m}, a);
+}
 
-bool vectors(const AstrocyteLr1994& m, const NeuronArrays<float>& a) { return HWY_DYNAMIC_DISPATCH(astrocyte_float)(m, a); }
-bool vectors(const AstrocyteLr1994& m, const NeuronArrays<double>& a) { return HWY_DYNAMIC_DISPATCH(astrocyte_double)(m, a); }
+APICAL_BOTH_ROWS(equations, AstrocyteLr1994, astrocyte, reference);
 
 // The logarithm is the library's at every level: few astrocytes need it.
 template <class Row>
 bool whole_step(const AstrocyteLr1994& m, const NeuronArrays<Row>& a) {
-  const bool good =
-      scalar_level() ? plain::detail::each_vector<plain::Rows>(plain::detail::AstrocyteCell<plain::Rows>{m}, a) : vectors(m, a);
+  const bool good = equations(m, a);
   for (std::size_t i = 0; i < a.n; ++i) {
     const double y = 1000 * (a.state[0][i] - m.SIC_th);
     a.state[3][i] = y > 1 ? m.SIC_scale * std::log(y) : 0;

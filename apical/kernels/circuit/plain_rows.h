@@ -27,14 +27,16 @@ struct Rows : Ops<double> {
 
 }  // namespace apical::kernels::plain
 
-/// NAME_float and NAME_double of a target's namespace, and REFERENCE, any function of model and arrays, at the scalar level.
-#define APICAL_NEURON_STEP(MODEL, NAME, REFERENCE)                                       \
+/// FUNCTION(MODEL, arrays) for both kinds of rows: NAME_float and NAME_double of a target's namespace, and REFERENCE, any function of model
+/// and arrays, at the scalar level.
+#define APICAL_BOTH_ROWS(FUNCTION, MODEL, NAME, REFERENCE)                               \
   HWY_EXPORT(NAME##_float);                                                              \
   HWY_EXPORT(NAME##_double);                                                             \
-  bool neuron_step(const MODEL& m, const NeuronArrays<float>& a) noexcept {              \
+  bool FUNCTION(const MODEL& m, const NeuronArrays<float>& a) noexcept {                 \
     return scalar_level() ? REFERENCE(m, a) : HWY_DYNAMIC_DISPATCH(NAME##_float)(m, a);  \
   }                                                                                      \
-  bool neuron_step(const MODEL& m, const NeuronArrays<double>& a) noexcept {             \
+  bool FUNCTION(const MODEL& m, const NeuronArrays<double>& a) noexcept {                \
     return scalar_level() ? REFERENCE(m, a) : HWY_DYNAMIC_DISPATCH(NAME##_double)(m, a); \
   }                                                                                      \
   static_assert(true)
+#define APICAL_NEURON_STEP(MODEL, NAME, REFERENCE) APICAL_BOTH_ROWS(neuron_step, MODEL, NAME, REFERENCE)

@@ -37,17 +37,18 @@ namespace plain::detail {
 }  // namespace plain::detail
 namespace {
 
-HWY_EXPORT(rate_float);
-HWY_EXPORT(rate_double);
+template <class Row>
+bool reference(const RateIpn& m, const NeuronArrays<Row>& a) {
+  return plain::detail::each_vector<plain::Rows>(plain::detail::RateCell<plain::Rows>{m}, a);
+}
 
-bool vectors(const RateIpn& m, const NeuronArrays<float>& a) { return HWY_DYNAMIC_DISPATCH(rate_float)(m, a); }
-bool vectors(const RateIpn& m, const NeuronArrays<double>& a) { return HWY_DYNAMIC_DISPATCH(rate_double)(m, a); }
+APICAL_BOTH_ROWS(equations, RateIpn, rate, reference);
 
 // Quantiles are scalar at every level: the library's logarithm is in them.
 template <class Row>
 bool whole_step(const RateIpn& m, const NeuronArrays<Row>& a) {
   for (std::size_t i = 0; i < a.n; ++i) a.state[1][i] = a.uniform ? m.sigma * normal_quantile(a.uniform[i]) : 0;
-  return scalar_level() ? plain::detail::each_vector<plain::Rows>(plain::detail::RateCell<plain::Rows>{m}, a) : vectors(m, a);
+  return equations(m, a);
 }
 
 double ratio(const double (&over)[8], const double (&under)[8], double r) {
