@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,14 +16,22 @@ namespace apical::bench {
 
 inline double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// Seconds of each of `runs` calls after one that warms up.
+/// Whether another call is to be timed: there are fewer than `runs`, or, unless one is all that is wanted, they took less than half a second
+/// together (a disturbance of the machine would reach most of them). field.py times the peers by the same rule.
+inline bool more(const std::vector<double>& times, int runs) {
+  constexpr double least = 0.5;
+  return times.size() < static_cast<std::size_t>(runs) || (runs > 1 && std::accumulate(times.begin(), times.end(), 0.0) < least);
+}
+
+/// Seconds of each call, after one that warms up; as many as more() says.
 template <class Run>
 std::vector<double> seconds(int runs, Run run) {
   std::vector<double> all;
-  for (int i = 0; i < runs + 1; ++i) {
+  run();
+  while (more(all, runs)) {
     const double start = now();
     run();
-    if (i > 0) all.push_back(now() - start);
+    all.push_back(now() - start);
   }
   return all;
 }

@@ -60,7 +60,11 @@ void step_row(StepRow<Model> r, size_t n) {
 template <SurrogateKind K>
 void surrogate_row(float height, float a, float* u, size_t n) {
   const SurrogateCell<Ops, K> surrogate{Ops::set(height), Ops::set(a)};
-  for (size_t i = 0; i < n; i += Ops::lanes()) Ops::store(surrogate(Ops::load(u, i)), u, i);
+  const SurrogateCell<FourOps, K> four{FourOps::set(height), FourOps::set(a)};
+  const size_t L = Ops::lanes();
+  size_t i = 0;
+  for (; i + 4 * L <= n; i += 4 * L) FourOps::store(four(FourOps::load(u, i)), u, i);
+  for (; i < n; i += L) Ops::store(surrogate(Ops::load(u, i)), u, i);
 }
 
 inline void surrogate_row(const Surrogate& s, float* u, size_t n) {

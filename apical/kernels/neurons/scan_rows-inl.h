@@ -38,7 +38,8 @@ HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
 
 template <class Form>
 void charge_row(ChargeRow r, size_t n) {
-  each_fired(n, r.bits, [r](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return charge_lanes<decltype(ops), Form>(r, i); });
+  each_fired(
+      n, r.bits, [r](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return charge_lanes<decltype(ops), Form>(r, i); });
 }
 
 struct SurrogateSetting {
@@ -50,47 +51,63 @@ struct GradRow {
   float shared;
   const SurrogateSetting* surrogate;
   const float *decay, *x, *grad_s, *h, *before;
-  float* grad_x;  // or null
-  float* g;       // in: dL/dv[t], out: dL/dv[t-1]
-  float* slopes;  // running sum of dL/dh * dh/d decay, or null
+  float* grad_x;       // or null
+  float* g;            // in: dL/dv[t], out: dL/dv[t-1]
+  float* slopes;       // running sum of dL/dh * dh/d decay, or null
   bool through_state;  // the surrogate at the state before is needed
   size_t ahead;
   bool stream;  // grad_x past the caches
 };
 
+// Lanes i.. of a row; slope: the surrogate at r.h there.
+template <class Form, class Slope>
+HWY_INLINE void grad_lanes(const GradRow& r, const Slope& surrogate, Ops::V slope, size_t i) {
+  const bool detach = r.lif->detach_reset;
+  hwy::Prefetch(r.grad_s + i + r.ahead);
+  hwy::Prefetch(r.x + i + r.ahead);
+  LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
+  c.form.compare = r.lif->compare;
+  const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
+  const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), h, slope, detach);
+  if (r.slopes) {
+    auto by_decay = c.decay_slope(before);
+    if (r.lif->decay_input) by_decay = Ops::sub(by_decay, Ops::load(r.x, i));
+    Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, by_decay)), r.slopes, i);
+  }
+  if (r.grad_x) {
+    const auto gx = Ops::mul(c.input_scale, gh);
+    r.stream ? Ops::stream(gx, r.grad_x, i) : Ops::store(gx, r.grad_x, i);
+  }
+  const auto d_before = r.through_state ? surrogate(Ops::sub(before, c.v_th)) : h;
+  Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
+}
+
 // Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
 template <class Form, SurrogateKind K>
 void grad_row(GradRow r, size_t n) {
+  const Lif lif = *r.lif;  // or it would be read anew for every vector: what is stored might have changed it
+  r.lif = &lif;
   const SurrogateCell<Ops, K> surrogate{Ops::set(r.surrogate->height), Ops::set(r.surrogate->a)};
-  const auto v_th = Ops::set(r.lif->v_th);
-  const bool detach = r.lif->detach_reset;
-  for (size_t i = 0; i < n; i += Ops::lanes()) {
-    hwy::Prefetch(r.grad_s + i + r.ahead);
-    hwy::Prefetch(r.x + i + r.ahead);
-    LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
-    c.form.compare = r.lif->compare;
-    const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
-    const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), h, surrogate(Ops::sub(h, v_th)), detach);
-    if (r.slopes) {
-      auto slope = c.decay_slope(before);
-      if (r.lif->decay_input) slope = Ops::sub(slope, Ops::load(r.x, i));
-      Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, slope)), r.slopes, i);
-    }
-    if (r.grad_x) {
-      const auto gx = Ops::mul(c.input_scale, gh);
-      r.stream ? Ops::stream(gx, r.grad_x, i) : Ops::store(gx, r.grad_x, i);
-    }
-    const auto d_before = r.through_state ? surrogate(Ops::sub(before, v_th)) : h;
-    Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
+  const SurrogateCell<FourOps, K> four{FourOps::set(r.surrogate->height), FourOps::set(r.surrogate->a)};
+  const size_t L = Ops::lanes();
+  size_t i = 0;
+  for (; i + 4 * L <= n; i += 4 * L) {
+    const auto slopes = four(FourOps::sub(FourOps::load(r.h, i), FourOps::set(lif.v_th)));
+    grad_lanes<Form>(r, surrogate, slopes.a, i);
+    grad_lanes<Form>(r, surrogate, slopes.b, i + L);
+    grad_lanes<Form>(r, surrogate, slopes.c, i + 2 * L);
+    grad_lanes<Form>(r, surrogate, slopes.d, i + 3 * L);
   }
+  for (; i < n; i += L) grad_lanes<Form>(r, surrogate, surrogate(Ops::sub(Ops::load(r.h, i), Ops::set(lif.v_th))), i);
 }
 
 using GradFunction = void (*)(GradRow, size_t);
 template <class Form>
 GradFunction grad_function(SurrogateKind kind) {
   switch (kind) {
-#define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return grad_row<ResetForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
+#define APICAL_CASE(kind)   \
+  case SurrogateKind::kind: \
+    return grad_row<ResetForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
     APICAL_SURROGATES(APICAL_CASE)
 #undef APICAL_CASE
   }

@@ -64,11 +64,11 @@ int main(int argc, char** argv) {
   }
   std::optional<EventColumns> columns;
   std::vector<double> read;
-  for (int i = 0; i < runs + 1; ++i) {  // the first one warms up
+  for (bool warm = false; !warm || bench::more(read, runs); warm = true) {
     columns.reset();
     const double start = bench::now();
     columns = read_event_columns(file);
-    if (i > 0) read.push_back(bench::now() - start);
+    if (warm) read.push_back(bench::now() - start);
   }
   put(folder + "/t", columns->t);
   put(folder + "/x", columns->x);

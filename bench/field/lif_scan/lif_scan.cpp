@@ -31,14 +31,14 @@ int main(int argc, char** argv) {
 
   std::vector<double> forward, total;
   torch::Tensor spikes;
-  for (int i = 0; i < runs + 1; ++i) {  // the first one warms up
+  for (bool warm = false; !warm || bench::more(total, runs); warm = true) {
     x.mutable_grad() = torch::Tensor();
     const double start = now();
     spikes = nn::lif_scan({x, T, false}, {}, {}, neuron.lif(), neuron.shape()).first;
     const double middle = now();
     spikes.backward(grad);
     const double end = now();
-    if (i == 0) continue;
+    if (!warm) continue;
     forward.push_back(middle - start);
     total.push_back(end - start);
   }

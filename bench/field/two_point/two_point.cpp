@@ -25,9 +25,9 @@ int main(int argc, char** argv) {
   auto r = read(folder + "/r.npy").requires_grad_(), context = read(folder + "/context.npy").requires_grad_();
   const auto grad = read(folder + "/grad.npy");
 
-  std::vector<double> forward, total;
+  std::vector<double> forward, total, walls;
   torch::Tensor h;
-  for (int i = 0; i < runs + 1; ++i) {  // the first one warms up
+  for (bool warm = false; !warm || bench::more(walls, runs); warm = true) {
     double ahead = 0;
     const double start = now();
     for (int k = 0; k < repeats; ++k) {
@@ -37,9 +37,11 @@ int main(int argc, char** argv) {
       ahead += now() - from;
       h.backward(grad);
     }
-    if (i == 0) continue;
+    const double wall = now() - start;
+    if (!warm) continue;
+    walls.push_back(wall);
     forward.push_back(ahead / repeats);
-    total.push_back((now() - start) / repeats);
+    total.push_back(wall / repeats);
   }
   bench::write(folder + "/h.npy", h.detach());
   bench::write(folder + "/grad_r.npy", r.grad());
