@@ -1,14 +1,14 @@
-// Steps of neurons whose equations need more care at some times than at others. Most take the short way, a vector at a time; those for
-// which Cell::is_fast() says so are gathered, from up to kTogether neurons, into vectors of their own: there are few of them, and a vector
-// that is not full costs as much as one that is. A neuron's way depends on its own state alone, so that results do not depend on the width
-// of vectors. Included after doubles-inl.h in a target's namespace. A cell gives
-//   kStates, kInputs   drive(current)       what devices and I_e do       note(s)   a number kept from the start of the step for finish()
-//   is_fast(s, r, drive)   slow(s, r, drive)  fast(s, r, drive)  move the state; r: refractory steps left
+// Steps of neurons whose equations need more care at some times than at others. Each neuron takes one of a few ways, by its own state
+// alone, so that results do not depend on the width of vectors. A vector of neurons that all take the shortest is moved where it is; the
+// others are gathered, from up to kTogether neurons, into vectors that take one way. Included after doubles-inl.h in a target's
+// namespace. A cell gives
+//   kStates, kInputs, kWays   drive(current)   what devices and I_e do    note(s)   a number kept from the start of the step for finish()
+//   way(s, r, drive)   a number from 0, the shortest, below kWays        move<Way>(s, r, drive)   moves the state; r: refractory steps left
 //   finish(s, noted, r, in)   the rest; says who fired
-constexpr size_t kTogether = 512;
+constexpr size_t kTogether = 1024;
 
-template <class Cell, class Row>
-HWY_INLINE void fast_steps(const Cell& cell, const NeuronArrays<Row>& a, const uint32_t* who, size_t n) {
+template <int Way, class Cell, class Row>
+HWY_NOINLINE void move_gathered(const Cell& cell, const NeuronArrays<Row>& a, const uint32_t* who, size_t n) {
   using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
   const size_t L = O::lanes();
@@ -22,7 +22,7 @@ HWY_INLINE void fast_steps(const Cell& cell, const NeuronArrays<Row>& a, const u
     }
     O::V s[kStates], r = O::load(r_of);
     for (int j = 0; j < kStates; ++j) s[j] = O::load(s_of[j]);
-    cell.fast(s, r, cell.drive(O::load(current)));
+    cell.template move<Way>(s, r, cell.drive(O::load(current)));
     O::store(r, r_of);
     for (int j = 0; j < kStates; ++j) O::store(s[j], s_of[j]);
     for (size_t l = 0; l < L && k + l < n; ++l) {
@@ -31,9 +31,14 @@ HWY_INLINE void fast_steps(const Cell& cell, const NeuronArrays<Row>& a, const u
     }
   }
 }
+template <int Way, class Cell, class Row, size_t N>
+HWY_INLINE void move_all(const Cell& cell, const NeuronArrays<Row>& a, const uint32_t (&who)[N][kTogether], const size_t (&n)[N]) {
+  move_gathered<Way>(cell, a, who[Way], n[Way]);
+  if constexpr (Way + 1 < Cell::kWays) move_all<Way + 1>(cell, a, who, n);
+}
 
 template <class Cell, class Row>
-bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& arrays) {
+bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
   const NeuronArrays<Row> a = arrays;  // a copy: what is stored does not change it
   using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
@@ -42,23 +47,27 @@ bool two_speed_step(const Cell& cell, const NeuronArrays<Row>& arrays) {
   O::V strange = O::set(0);
   for (size_t first = 0; first < a.n; first += kTogether) {
     const size_t end = HWY_MIN(a.n, first + kTogether);
-    HWY_ALIGN double noted[kTogether];
-    uint32_t who[kTogether];
-    size_t n = 0;
+    HWY_ALIGN double noted[kTogether], ways[16];
+    uint32_t who[Cell::kWays][kTogether];
+    size_t n[Cell::kWays] = {};
     for (size_t i = first; i < end; i += L) {
-      O::V s[kStates], moved[kStates], r = O::load(a.refractory + i), moved_r = r;
-      for (int j = 0; j < kStates; ++j) moved[j] = s[j] = O::load(a.state[j] + i);
+      O::V s[kStates], r = O::load(a.refractory + i);
+      for (int j = 0; j < kStates; ++j) s[j] = O::load(a.state[j] + i);
       O::store(cell.note(s), noted + (i - first));
-      const O::V drive = a.current ? cell.drive(O::load(a.current + i)) : rest;
-      const auto fast = cell.is_fast(s, r, drive);
-      const uint64_t bits = O::bits(fast);
-      for (uint64_t left = bits; left; left &= left - 1) who[n++] = static_cast<uint32_t>(i + hwy::Num0BitsBelowLS1Bit_Nonzero64(left));
-      if (bits == (uint64_t{1} << L) - 1) continue;
-      cell.slow(moved, moved_r, drive);
-      for (int j = 0; j < kStates; ++j) O::store(O::select(fast, s[j], moved[j]), a.state[j] + i);
-      O::store(O::select(fast, r, moved_r), a.refractory + i);
+      const O::V drive = a.current ? cell.drive(O::load(a.current + i)) : rest, way = cell.way(s, r, drive);
+      if (O::is_zero(way)) {
+        cell.template move<0>(s, r, drive);
+        for (int j = 0; j < kStates; ++j) O::store(s[j], a.state[j] + i);
+        O::store(r, a.refractory + i);
+        continue;
+      }
+      O::store(way, ways);
+      for (size_t l = 0; l < L; ++l) {
+        const auto w = static_cast<int>(ways[l]);
+        who[w][n[w]++] = static_cast<uint32_t>(i + l);
+      }
     }
-    fast_steps(cell, a, who, n);
+    move_all<0>(cell, a, who, n);
     for (size_t word = first / 64; word < end / 64; ++word) {
       uint64_t fired = 0;
       for (size_t k = 0; k < 64; k += L) {
