@@ -3,7 +3,7 @@ template <class O>
 struct AeifCell {
   using V = typename O::V;
   using M = typename O::M;
-  static constexpr int kStates = AeifCondExp::kStates, kInputs = 2, kWays = 2;
+  static constexpr int kStates = AeifCondExp::kStates, kMoved = 2, kInputs = 2, kWays = 2;
   static constexpr double kFast = 4, kPart = 0.25;  // of Delta_T: 1/kFast in a part is too fast; as far as a part of fast() may go
   AeifCondExp c;                                    // a copy: what is stored does not change it
 

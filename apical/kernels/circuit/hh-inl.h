@@ -4,24 +4,35 @@
 template <class O>
 struct HhRate {
   typename O::V D, S, A;
-  // After dt of x' = (A - S x)/D by the midpoint rule; half = dt/2.
-  APICAL_FN typename O::V after(typename O::V x, typename O::V half) const {
+  // After dt of x' = (A - S x)/D by the midpoint rule, as a fraction; half = dt/2.
+  APICAL_FN void after(typename O::V x, typename O::V half, typename O::V& top, typename O::V& bottom) const {
     const typename O::V s = O::mul(half, S), a = O::mul(half, A);
-    return O::div(O::add(O::mul(x, O::sub(D, s)), O::add(a, a)), O::add(D, s));
+    top = O::add(O::mul(x, O::sub(D, s)), O::add(a, a)), bottom = O::add(D, s);
   }
 };
 template <class O>
 struct HhRates {
   HhRate<O> m, h, n;
+  // One division for three gates; the product of what is below stays finite.
+  APICAL_FN void move(typename O::V half, typename O::V& x, typename O::V& y, typename O::V& z) const {
+    typename O::V x_top, x_bottom, y_top, y_bottom, z_top, z_bottom;
+    m.after(x, half, x_top, x_bottom), h.after(y, half, y_top, y_bottom), n.after(z, half, z_top, z_bottom);
+    const typename O::V yz = O::mul(y_bottom, z_bottom), per_all = O::div(O::set(1), O::mul(x_bottom, yz)),
+                        per_yz = O::mul(per_all, x_bottom);
+    x = O::mul(x_top, O::mul(per_all, yz)), y = O::mul(O::mul(y_top, z_bottom), per_yz), z = O::mul(O::mul(z_top, y_bottom), per_yz);
+  }
 };
 
-// scale x / (exp(x/k) - 1) as a fraction, given exp(x/k) over `below`; near x = 0 by the first terms of its series.
-template <class O>
+// scale x / (exp(x/k) - 1) as a fraction, given exp(x/k) over `below`; where x may be near 0, by the first terms of its series there.
+template <class O, bool kMayBeNear>
 APICAL_FN void hh_fraction(typename O::V x, double k, double scale, typename O::V e, typename O::V below, typename O::V& top,
                            typename O::V& bottom) {
-  const typename O::M near = O::gt(O::set(1e-4), O::abs(x));
-  top = O::mul(O::set(scale), O::select(near, O::sub(O::set(k), O::mul(O::set(0.5), x)), O::mul(x, below)));
-  bottom = O::select(near, O::set(1), O::sub(e, below));
+  top = O::mul(x, below), bottom = O::sub(e, below);
+  if constexpr (kMayBeNear) {
+    const typename O::M near = O::gt(O::set(1e-4), O::abs(x));
+    top = O::select(near, O::sub(O::set(k), O::mul(O::set(0.5), x)), top), bottom = O::select(near, O::set(1), bottom);
+  }
+  top = O::mul(O::set(scale), top);
 }
 
 // All exponentials of the model are powers of w = exp((V_T - V)/360): of V as it begins, and near it by Taylor's polynomial (its error
@@ -40,10 +51,11 @@ APICAL_FN HhBegin<O> hh_begin(typename O::V u) {
   u = hh_within<O>(u, 500);  // beyond any membrane; powers stay finite
   return {u, exp_of<O>(O::mul(u, O::set(-1.0 / 360)))};
 }
-template <class O>
+// kQuiet: u is below 1 as it begins, so that no fraction comes near its 0.
+template <class O, bool kQuiet>
 APICAL_FN HhRates<O> hh_rates(const HhBegin<O>& begin, typename O::V moved) {
   using V = typename O::V;
-  moved = hh_within<O>(moved, 200);
+  moved = hh_within<O>(moved, kQuiet ? 10 : 200);
   const V one = O::set(1), u = O::add(begin.u, moved), z = O::mul(moved, O::set(-1.0 / 360)), z2 = O::mul(z, z);
   const V far = O::mul(z2, O::add(O::add(O::set(0.5), O::mul(z, O::set(1.0 / 6))), O::mul(z2, O::set(1.0 / 24))));
   const V w = O::mul(begin.w, O::add(O::add(one, z), far)), w2 = O::mul(w, w), w4 = O::mul(w2, w2), w8 = O::mul(w4, w4), w9 = O::mul(w8, w);
@@ -51,12 +63,12 @@ APICAL_FN HhRates<O> hh_rates(const HhBegin<O>& begin, typename O::V moved) {
   const V to_40 = O::mul(O::set(2980.9579870417283), w72);  // exp((40 - u)/5)
   HhRates<O> r;
   V top_a, bottom_a, top_b, bottom_b;
-  hh_fraction<O>(O::sub(O::set(13), u), 4, 0.32, O::mul(O::set(25.790339917193062), w90), one, top_a, bottom_a);
-  hh_fraction<O>(O::sub(u, O::set(40)), 5, 0.28, one, to_40, top_b, bottom_b);
+  hh_fraction<O, !kQuiet>(O::sub(O::set(13), u), 4, 0.32, O::mul(O::set(25.790339917193062), w90), one, top_a, bottom_a);
+  hh_fraction<O, !kQuiet>(O::sub(u, O::set(40)), 5, 0.28, one, to_40, top_b, bottom_b);
   r.m.D = O::mul(bottom_a, bottom_b), r.m.A = O::mul(top_a, bottom_b), r.m.S = O::add(r.m.A, O::mul(top_b, bottom_a));
   r.h.D = O::add(one, to_40);
   r.h.A = O::mul(O::mul(O::set(0.3291372076528678), w20), r.h.D), r.h.S = O::add(r.h.A, O::set(4));
-  hh_fraction<O>(O::sub(O::set(15), u), 5, 0.032, O::mul(O::set(20.085536923187668), w72), one, r.n.A, r.n.D);
+  hh_fraction<O, !kQuiet>(O::sub(O::set(15), u), 5, 0.032, O::mul(O::set(20.085536923187668), w72), one, r.n.A, r.n.D);
   r.n.S = O::add(r.n.A, O::mul(O::mul(O::set(0.6420127083438707), w9), r.n.D));
   return r;
 }
@@ -64,7 +76,7 @@ APICAL_FN HhRates<O> hh_rates(const HhBegin<O>& begin, typename O::V moved) {
 template <class O>
 struct HhCell {
   using V = typename O::V;
-  static constexpr int kStates = HhCondExpTraub::kStates, kInputs = 2, kWays = HhCondExpTraub::kWays;
+  static constexpr int kStates = HhCondExpTraub::kStates, kMoved = 4, kInputs = 2, kWays = HhCondExpTraub::kWays;
   HhCondExpTraub c;  // a copy: what is stored does not change it
 
   APICAL_FN V drive(V current) const { return O::add(O::add(current, O::set(c.I_e)), O::set(c.g_L * c.E_L)); }
@@ -87,18 +99,19 @@ struct HhCell {
     const auto quiet = O::both(O::both(below(c.kQuietBelow), O::gt(O::set(c.kQuietSlope), size)), O::gt(O::set(c.kQuietIons), ions));
     const auto calm = O::both(below(c.kCalmBelow), O::gt(O::set(c.kCalmSlope), size));
     const V moving = O::select(O::gt(change, O::set(c.kSteepSlope)), O::set(3), O::set(2));
-    return O::select(quiet, O::set(0), O::select(calm, O::set(1), moving));
+    const double shortest = c.block[0].count == 1 ? 0 : 1;  // quiet at the beginning is quiet for one stretch only
+    return O::select(quiet, O::set(shortest), O::select(calm, O::set(1), moving));
   }
   template <int Way>
   APICAL_FN void move(V* s, V&, V drive) const {
     V g_ex = s[4], g_in = s[5];
     const HhBlock block = c.block[Way];
     for (int i = 0; i < block.count; ++i) {
-      stretch<HhCondExpTraub::kOrders[Way]>(block, s, g_ex, g_in, drive);
+      stretch<HhCondExpTraub::kOrders[Way], Way == 0>(block, s, g_ex, g_in, drive);
       g_ex = O::mul(g_ex, O::set(block.left[0][0])), g_in = O::mul(g_in, O::set(block.left[1][0]));
     }
   }
-  template <int K>
+  template <int K, bool kQuiet>
   APICAL_FN void stretch(const HhBlock& block, V* s, V g_ex, V g_in, V drive) const {
     // Sequence j has j + 1 sub-steps. They walk side by side: each waits for itself only.
     constexpr double weight[3][4] = {
@@ -115,8 +128,8 @@ struct HhCell {
     for (int i = 0; i < K; ++i)
       for (int j = i; j < K; ++j) {
         const V half = O::set(block.dt / (2 * (j + 1))), half_v = O::set(block.dt * c.per_C / (2 * (j + 1)));
-        const HhRates<O> r = hh_rates<O>(begin, O::sub(v[j], before));
-        m[j] = r.m.after(m[j], half), h[j] = r.h.after(h[j], half), n[j] = r.n.after(n[j], half);
+        const HhRates<O> r = hh_rates<O, kQuiet>(begin, O::sub(v[j], before));
+        r.move(half, m[j], h[j], n[j]);
         const int end = j * (j + 1) / 2 + i;
         const Slope f = slope(m[j], h[j], n[j], O::mul(g_ex, O::set(block.left[0][end])), O::mul(g_in, O::set(block.left[1][end])), drive);
         const V a = O::mul(half_v, f.a), b = O::mul(half_v, f.b);

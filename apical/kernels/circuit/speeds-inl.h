@@ -2,32 +2,46 @@
 // alone, so that results do not depend on the width of vectors. A vector of neurons that all take the shortest is moved where it is; the
 // others are gathered, from up to kTogether neurons, into vectors that take one way. Included after doubles-inl.h in a target's
 // namespace. A cell gives
-//   kStates, kInputs, kWays   drive(current)   what devices and I_e do    note(s)   a number kept from the start of the step for finish()
-//   way(s, r, drive)   a number from 0, the shortest, below kWays        move<Way>(s, r, drive)   moves the state; r: refractory steps left
-//   finish(s, noted, r, in)   the rest; says who fired
+//   kStates, kInputs, kWays, kMoved   drive(current)   what devices and I_e do      note(s)   a number from the step's start for finish()
+//   way(s, r, drive)   a number from 0, the shortest, below kWays; r: refractory steps left
+//   move<Way>(s, r, drive)   moves states below kMoved                finish(s, noted, r, in)   moves the others; says who fired
 constexpr size_t kTogether = 1024;
+
+template <int kStates>
+struct Gathered {
+  HWY_ALIGN double s[kStates][16];
+  HWY_ALIGN double r[16], current[16];
+
+  template <class Row>
+  HWY_INLINE void take(const NeuronArrays<Row>& a, const uint32_t* who, size_t n) {
+    const size_t L = PairsOfDoubles::lanes();
+    for (size_t l = 0; l < L; ++l) {  // filled up with copies
+      const size_t i = who[l < n ? l : n - 1];
+      for (int j = 0; j < kStates; ++j) s[j][l] = a.state[j][i];
+      r[l] = a.refractory[i];
+      current[l] = a.current ? a.current[i] : 0;
+    }
+  }
+};
 
 template <int Way, class Cell, class Row>
 HWY_NOINLINE void move_gathered(const Cell& cell, const NeuronArrays<Row>& a, const uint32_t* who, size_t n) {
   using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
   const size_t L = O::lanes();
-  HWY_ALIGN double s_of[kStates][16], r_of[16], current[16];
+  Gathered<kStates> two[2];  // the next are taken early: what was written in parts can be read as a whole only after a while
+  if (n > 0) two[0].take(a, who, n);
   for (size_t k = 0; k < n; k += L) {
-    for (size_t l = 0; l < L; ++l) {  // the last vector is filled up with copies
-      const size_t i = who[k + l < n ? k + l : n - 1];
-      for (int j = 0; j < kStates; ++j) s_of[j][l] = a.state[j][i];
-      r_of[l] = a.refractory[i];
-      current[l] = a.current ? a.current[i] : 0;
-    }
-    O::V s[kStates], r = O::load(r_of);
-    for (int j = 0; j < kStates; ++j) s[j] = O::load(s_of[j]);
-    cell.template move<Way>(s, r, cell.drive(O::load(current)));
-    O::store(r, r_of);
-    for (int j = 0; j < kStates; ++j) O::store(s[j], s_of[j]);
+    Gathered<kStates>& now = two[k / L % 2];
+    if (k + L < n) two[(k / L + 1) % 2].take(a, who + k + L, n - k - L);
+    O::V s[kStates], r = O::load(now.r);
+    for (int j = 0; j < kStates; ++j) s[j] = O::load(now.s[j]);
+    cell.template move<Way>(s, r, cell.drive(O::load(now.current)));
+    O::store(r, now.r);
+    for (int j = 0; j < Cell::kMoved; ++j) O::store(s[j], now.s[j]);
     for (size_t l = 0; l < L && k + l < n; ++l) {
-      for (int j = 0; j < kStates; ++j) a.state[j][who[k + l]] = s_of[j][l];
-      a.refractory[who[k + l]] = static_cast<float>(r_of[l]);
+      for (int j = 0; j < Cell::kMoved; ++j) a.state[j][who[k + l]] = now.s[j][l];
+      a.refractory[who[k + l]] = static_cast<float>(now.r[l]);
     }
   }
 }
@@ -57,7 +71,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
       const O::V drive = a.current ? cell.drive(O::load(a.current + i)) : rest, way = cell.way(s, r, drive);
       if (O::is_zero(way)) {
         cell.template move<0>(s, r, drive);
-        for (int j = 0; j < kStates; ++j) O::store(s[j], a.state[j] + i);
+        for (int j = 0; j < Cell::kMoved; ++j) O::store(s[j], a.state[j] + i);
         O::store(r, a.refractory + i);
         continue;
       }
@@ -80,7 +94,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
         }
         strange = O::add(strange, O::sub(s[0], s[0]));
         fired |= O::bits(cell.finish(s, O::load(noted + (i - first)), r, in)) << k;
-        for (int j = 0; j < kStates; ++j) O::store(s[j], a.state[j] + i);
+        for (int j = Cell::kMoved; j < kStates; ++j) O::store(s[j], a.state[j] + i);
         O::store(r, a.refractory + i);
       }
       a.spikes[word] = fired;
