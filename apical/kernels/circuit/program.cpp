@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "apical/kernels/neurons/lif_scalar.h"
 #include "apical/kernels/simd.h"
@@ -51,15 +50,6 @@ struct Constant {
   V v;
   HWY_INLINE V at(size_t) const { return v; }
 };
-template <class Row>
-struct Port {
-  const Row* p;
-  HWY_INLINE V at(size_t i) const { return O::load(p + i * O::lanes()); }
-};
-struct Awake {
-  const float* refractory;
-  HWY_INLINE V at(size_t i) const { return O::value(O::ge(O::set(0), O::load(refractory + i * O::lanes()))); }
-};
 
 // Indices are written out, so that the accumulator stays in registers.
 template <ProgramOp op, class A, class B>
@@ -81,7 +71,7 @@ HWY_INLINE void store_eight(const V (&x)[kVectors], double* p) {
 
 HWY_INLINE void load_eight(V (&x)[kVectors], const double* p) { eight<ProgramOp::load>(x, Array{p}, Constant{x[0]}); }
 
-// Functions work on the accumulator in memory: they need the registers themselves.
+// The rest works on the accumulator in memory: it needs the registers itself, or is seldom.
 template <ProgramOp op>
 HWY_NOINLINE void function(double* x) {
   const size_t L = O::lanes();
@@ -90,10 +80,14 @@ HWY_NOINLINE void function(double* x) {
     O::store(program_apply<O, op>(u, u, u), x + i), O::store(program_apply<O, op>(v, v, v), x + i + L);
   }
 }
+HWY_INLINE void awake(const float* refractory, double* x) {
+  const size_t L = O::lanes();
+  for (size_t i = 0; i < kVectors * L; i += L) O::store(O::value(O::ge(O::set(0), O::load(refractory + i))), x + i);
+}
 template <class Row>
-HWY_INLINE void input(V (&x)[kVectors], Row* row) {
-  eight<ProgramOp::load>(x, Port<Row>{row}, Constant{x[0]});
-  std::memset(row, 0, kVectors * O::lanes() * sizeof(Row));
+HWY_INLINE void input(Row* row, double* x) {
+  const size_t L = O::lanes();
+  for (size_t i = 0; i < kVectors * L; i += L) O::store(O::load(row + i), x + i), O::zero(row + i);
 }
 // 0, or NaN.
 HWY_INLINE V strange_of(const V (&x)[kVectors]) {
@@ -101,19 +95,16 @@ HWY_INLINE V strange_of(const V (&x)[kVectors]) {
   const V c = O::add(O::sub(x[4], x[4]), O::sub(x[5], x[5])), d = O::add(O::sub(x[6], x[6]), O::sub(x[7], x[7]));
   return O::add(O::add(a, b), O::add(c, d));
 }
-HWY_INLINE uint64_t fire_one(V x, V refractory, float* left) {
-  const auto m = O::mask(x);
-  O::store(O::select(m, refractory, O::max(O::sub(O::load(left), O::set(1)), O::set(0))), left);
-  return O::bits(m);
-}
-HWY_INLINE uint64_t fire(const V (&x)[kVectors], double refractory, float* left) {
+HWY_INLINE uint64_t fire(const double* x, double refractory, float* left) {
   const size_t L = O::lanes();
-  const V r = O::set(refractory);
-  const uint64_t a = fire_one(x[0], r, left) | fire_one(x[1], r, left + L) << L;
-  const uint64_t b = fire_one(x[2], r, left + 2 * L) | fire_one(x[3], r, left + 3 * L) << L;
-  const uint64_t c = fire_one(x[4], r, left + 4 * L) | fire_one(x[5], r, left + 5 * L) << L;
-  const uint64_t d = fire_one(x[6], r, left + 6 * L) | fire_one(x[7], r, left + 7 * L) << L;
-  return (a | b << (2 * L)) | (c | d << (2 * L)) << (4 * L);
+  uint64_t fired = 0;
+  for (size_t i = 0; i < kVectors * L; i += L) {
+    const auto m = O::mask(O::load(x + i));
+    const V r = O::max(O::sub(O::load(left + i), O::set(1)), O::set(0));
+    O::store(O::select(m, O::set(refractory), r), left + i);
+    fired |= O::bits(m) << i;
+  }
+  return fired;
 }
 
 // single: the inputs where they are float32. Not a template: this is much code.
@@ -159,17 +150,19 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
     continue;
         APICAL_PROGRAM_FUNCTIONS(APICAL_FUNCTION)
         case ProgramOp::awake:
-          eight<ProgramOp::load>(x, Awake{a.refractory + n}, Constant{x[0]});
-          break;
+          awake(a.refractory + n, m), load_eight(x, m);
+          continue;
         case ProgramOp::input:
-          single ? input(x, single[i->a] + n) : input(x, a.in[i->a] + n);
-          break;
+          single ? input(single[i->a] + n, m) : input(a.in[i->a] + n, m);
+          load_eight(x, m);
+          continue;
         case ProgramOp::check:
           strange = O::add(strange, strange_of(x));
           break;
         case ProgramOp::fire:
+          store_eight(x, work);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
-          a.spikes[n / 64] |= fire(x, program.refractory, a.refractory + n) << (n % 64);
+          a.spikes[n / 64] |= fire(work, program.refractory, a.refractory + n) << (n % 64);
           break;
 #undef APICAL_OPERANDS_0
 #undef APICAL_OPERANDS_1
