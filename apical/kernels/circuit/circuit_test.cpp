@@ -94,7 +94,7 @@ IafCond model(int ports) {
 }
 template <>
 HhCondExpTraub model(int) {
-  HhCondExpTraub m{.block = {{1, 0.1, {}}, {1, 0.1, {}}, {2, 0.05, {}}, {4, 0.025, {}}},
+  HhCondExpTraub m{.block = {{1, 0.1, {}}, {1, 0.1, {}}, {2, 0.05, {}}, {5, 0.02, {}}},
                    .P11 = {0.98, 0.99},
                    .per_C = 0.005,
                    .g_L = 10,

@@ -12,7 +12,7 @@
 //   quiet   K = 2 over at most 0.1 ms     |V'| < 4 mV/ms, V < V_T + 1 mV, (g_Na m^3 h + g_K n^4)/C_m < 0.1/ms
 //   calm    K = 3 over at most 0.1 ms     |V'| < 7 mV/ms, V < V_T + 28 mV
 //   moving  K = 3 over at most 0.05 ms    the rest
-//   steep   K = 4 over at most 0.025 ms   the rest where V' > 20 mV/ms
+//   steep   K = 4 over at most 0.02 ms    the rest where V' > 20 mV/ms
 //
 // Every SIMD level gives the same bits as the scalar reference.
 #include "apical/kernels/circuit/neuron_arrays.h"
@@ -29,7 +29,7 @@ struct HhBlock {
 struct HhCondExpTraub {
   static constexpr int kStates = 6;  ///< V, m, h, n, then g of each port
   static constexpr int kWays = 4, kOrders[kWays] = {2, 3, 3, 4};
-  static constexpr double kLongest[kWays] = {0.1, 0.1, 0.05, 0.025};          ///< ms
+  static constexpr double kLongest[kWays] = {0.1, 0.1, 0.05, 0.02};           ///< ms
   static constexpr double kQuietSlope = 4, kCalmSlope = 7, kSteepSlope = 20;  ///< mV/ms
   static constexpr double kQuietBelow = 1, kCalmBelow = 28, kPeakAbove = 30;  ///< mV above V_T
   static constexpr double kQuietIons = 0.1;                                   ///< 1/ms
