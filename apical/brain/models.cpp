@@ -130,17 +130,13 @@ void make_hh(Model& model, const Given& given, double dt) {
   m.g_K = given.not_negative("g_K");
   m.E_L = given("E_L"), m.E_Na = given("E_Na"), m.E_K = given("E_K"), m.E[0] = given("E_ex"), m.E[1] = given("E_in");
   m.I_e = given("I_e"), m.V_T = given("V_T"), m.refractory = whole_steps(given, "t_ref", dt);
-  const auto block = [&](double longest) {
-    kernels::HhBlock b{};
-    b.count = static_cast<int>(std::ceil(dt / longest - 1e-9)), b.dt = dt / b.count;
-    for (int k = 0; k < 2; ++k) {
-      b.end[k] = std::exp(-b.dt / tau[k]);
+  for (int way = 0; way < m.kWays; ++way) {
+    kernels::HhBlock& b = m.block[way];
+    b.count = static_cast<int>(std::ceil(dt / m.kLongest[way] - 1e-9)), b.dt = dt / b.count;
+    for (int k = 0; k < 2; ++k)
       for (int j = 1; j <= 4; ++j)
-        for (int i = 0; i < j; ++i) b.middle[k][j * (j - 1) / 2 + i] = std::exp(-b.dt * (i + 0.5) / j / tau[k]);
-    }
-    return b;
-  };
-  m.slow = block(0.1), m.fast = block(0.025);
+        for (int i = 0; i < j; ++i) b.left[k][j * (j - 1) / 2 + i] = std::exp(-b.dt * (i + 1) / j / tau[k]);
+  }
   for (int k = 0; k < 2; ++k) m.P11[k] = std::exp(-dt / tau[k]);
   model.step = m, model.states = 6, model.E_L = 0;
   double act_m, inact_h, act_n;

@@ -3,7 +3,7 @@ template <class O>
 struct AeifCell {
   using V = typename O::V;
   using M = typename O::M;
-  static constexpr int kStates = AeifCondExp::kStates, kInputs = 2;
+  static constexpr int kStates = AeifCondExp::kStates, kMoved = 2, kInputs = 2, kWays = 2;
   static constexpr double kFast = 4, kPart = 0.25;  // of Delta_T: 1/kFast in a part is too fast; as far as a part of fast() may go
   AeifCondExp c;                                    // a copy: what is stored does not change it
 
@@ -47,12 +47,19 @@ struct AeifCell {
     for (int x = 0; x < 4; ++x) y[x] = sum[x];
   }
 
-  APICAL_FN M is_fast(const V* s, V r, V drive) const {
+  APICAL_FN V way(const V* s, V r, V drive) const {
     V f[4];
     const M free = awake(r);
     slope(s, free, drive, f);
     const V moved = O::mul(O::set(c.dt / c.parts * kFast), O::abs(f[0]));
-    return O::gt(moved, scale());
+    return O::select(O::gt(moved, scale()), O::set(1), O::set(0));
+  }
+  template <int Way>
+  APICAL_FN void move(V* s, V& r, V drive) const {
+    if constexpr (Way == 0)
+      slow(s, r, drive);
+    else
+      fast(s, r, drive);
   }
   APICAL_FN void slow(V* s, V& r, V drive) const {
     const M free = awake(r);

@@ -6,7 +6,7 @@
 #include <hwy/highway.h>
 
 #include "apical/kernels/circuit/plain_rows.h"
-#include "apical/kernels/circuit/two_speed_reference.h"
+#include "apical/kernels/circuit/speeds_reference.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -17,10 +17,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/exp-inl.h"
 // the exponential before its users
 #include "apical/kernels/circuit/aeif-inl.h"
-#include "apical/kernels/circuit/two_speed-inl.h"
+#include "apical/kernels/circuit/speeds-inl.h"
 
-bool aeif_float(const AeifCondExp& m, const NeuronArrays<float>& a) { return two_speed_step(AeifCell<PairsOfDoubles>{m}, a); }
-bool aeif_double(const AeifCondExp& m, const NeuronArrays<double>& a) { return two_speed_step(AeifCell<PairsOfDoubles>{m}, a); }
+bool aeif_float(const AeifCondExp& m, const NeuronArrays<float>& a) { return step_by_ways(AeifCell<PairsOfDoubles>{m}, a); }
+bool aeif_double(const AeifCondExp& m, const NeuronArrays<double>& a) { return step_by_ways(AeifCell<PairsOfDoubles>{m}, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -37,7 +37,7 @@ namespace {
 
 template <class Row>
 bool reference(const AeifCondExp& m, const NeuronArrays<Row>& a) {
-  return two_speed_reference(plain::detail::AeifCell<plain::Ops<double>>{m}, a);
+  return reference_by_ways(plain::detail::AeifCell<plain::Ops<double>>{m}, a);
 }
 
 }  // namespace

@@ -94,8 +94,7 @@ IafCond model(int ports) {
 }
 template <>
 HhCondExpTraub model(int) {
-  HhCondExpTraub m{.slow = {1, 0.1, {}, {}},
-                   .fast = {4, 0.025, {}, {}},
+  HhCondExpTraub m{.block = {{1, 0.1, {}}, {1, 0.1, {}}, {2, 0.05, {}}, {5, 0.02, {}}},
                    .P11 = {0.98, 0.99},
                    .per_C = 0.005,
                    .g_L = 10,
@@ -108,11 +107,9 @@ HhCondExpTraub model(int) {
                    .I_e = 20,
                    .V_T = -63,
                    .refractory = 20};
-  for (auto* b : {&m.slow, &m.fast})
-    for (int k = 0; k < 2; ++k) {
-      b->end[k] = 0.97;
-      for (double& f : b->middle[k]) f = 0.985;
-    }
+  for (HhBlock& b : m.block)
+    for (auto& port : b.left)
+      for (double& f : port) f = 0.98;
   return m;
 }
 

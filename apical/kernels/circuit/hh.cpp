@@ -6,7 +6,7 @@
 #include <hwy/highway.h>
 
 #include "apical/kernels/circuit/plain_rows.h"
-#include "apical/kernels/circuit/two_speed_reference.h"
+#include "apical/kernels/circuit/speeds_reference.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
@@ -16,10 +16,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/circuit/doubles-inl.h"
 #include "apical/kernels/circuit/exp-inl.h"
 #include "apical/kernels/circuit/hh-inl.h"
-#include "apical/kernels/circuit/two_speed-inl.h"
+#include "apical/kernels/circuit/speeds-inl.h"
 
-bool hh_float(const HhCondExpTraub& m, const NeuronArrays<float>& a) { return two_speed_step(HhCell<PairsOfDoubles>{m}, a); }
-bool hh_double(const HhCondExpTraub& m, const NeuronArrays<double>& a) { return two_speed_step(HhCell<PairsOfDoubles>{m}, a); }
+bool hh_float(const HhCondExpTraub& m, const NeuronArrays<float>& a) { return step_by_ways(HhCell<PairsOfDoubles>{m}, a); }
+bool hh_double(const HhCondExpTraub& m, const NeuronArrays<double>& a) { return step_by_ways(HhCell<PairsOfDoubles>{m}, a); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -35,7 +35,7 @@ namespace {
 
 template <class Row>
 bool reference(const HhCondExpTraub& m, const NeuronArrays<Row>& a) {
-  return two_speed_reference(plain::detail::HhCell<plain::Ops<double>>{m}, a);
+  return reference_by_ways(plain::detail::HhCell<plain::Ops<double>>{m}, a);
 }
 
 }  // namespace
