@@ -62,9 +62,10 @@ struct EiSpikes : torch::autograd::Function<EiSpikes> {
 
 }  // namespace
 
-Tensor ei_weights(brain::EiCircuit& circuit) {
-  const std::int64_t n = circuit.neurons(), sources = circuit.inputs() + n;
-  return torch::from_blob(circuit.weights.data(), {sources, n}).set_requires_grad(true);
+EiWeights::EiWeights(brain::EiCircuit& circuit) {
+  const std::int64_t n = circuit.neurons(), inputs = circuit.inputs();
+  input = torch::from_blob(circuit.weights.data(), {inputs, n}).set_requires_grad(true);
+  recurrent = torch::from_blob(circuit.weights.data() + inputs * n, {n, n}).set_requires_grad(true);
 }
 
 Tensor ei_spikes(const brain::EiCircuit& circuit, const Tensor& weights, const Tensor& in, const EiSurrogate& surrogate) {

@@ -79,17 +79,20 @@ TEST(EiGradient, AgreesWithAutograd) {
 TEST(EiGradient, LearnsInTheCircuitsOwnMemory) {
   auto c = circuit();
   const auto before = c.weights;
-  auto w = ei_weights(c);
-  EXPECT_EQ(w.data_ptr<float>(), c.weights.data());
-  torch::optim::SGD sgd({w}, 1.0);
-  ei_spikes(c, w, input(), {}).sum().backward();
+  EiWeights w(c);
+  EXPECT_EQ(w.all().numel(), static_cast<std::int64_t>(before.size()));
+  EXPECT_EQ(w.input.data_ptr<float>(), c.weights.data());
+  torch::optim::SGD sgd({w.input, w.recurrent}, 1.0);
+  ei_spikes(c, w.all(), input(), {}).sum().backward();
   sgd.step();
-  EXPECT_NE(c.weights, before);
+  const auto inputs = static_cast<std::ptrdiff_t>(c.inputs() * c.neurons());
+  EXPECT_FALSE(std::equal(before.begin(), before.begin() + inputs, c.weights.begin()));
+  EXPECT_FALSE(std::equal(before.begin() + inputs, before.end(), c.weights.begin() + inputs));
 }
 
 TEST(EiGradient, RefusesOtherShapes) {
   auto c = circuit();
-  const auto w = ei_weights(c);
+  const auto w = EiWeights(c).all();
   EXPECT_THROW(ei_spikes(c, w, torch::zeros({5, 2, 4}, torch::kUInt8), {}), Error);
   EXPECT_THROW(ei_spikes(c, w, torch::zeros({5, 2, 3}), {}), Error);
   EXPECT_THROW(ei_spikes(c, w.t(), input(), {}), Error);
