@@ -4,6 +4,7 @@
 
 #include "apical/base/error.h"
 #include "apical/base/philox.h"
+#include "apical/kernels/circuit/ei_walk.h"
 #include "apical/nn/testing_gradients.h"
 
 namespace apical::nn {
@@ -69,7 +70,7 @@ TEST(EiGradient, AgreesWithAutograd) {
     const auto ours = leaf(), theirs = leaf();
     const auto spikes = ei_spikes(c, ours, in, s), want = reference(c, theirs, in, s);
     ASSERT_GT(want.sum().item<double>(), 100);
-    ASSERT_TRUE(torch::equal(spikes, want));
+    ASSERT_LT((spikes - want).abs().max().item<double>(), 1e-9);
     (spikes * weight_of).sum().backward(), (want * weight_of).sum().backward();
     EXPECT_LT(relative(ours.grad(), theirs.grad()), 1e-9) << detach;
   }

@@ -85,7 +85,7 @@ Model make_model(const Options& o, bool gif, std::int64_t seed) {
     for (std::size_t i = 0; i < n; ++i) {
       const float size = std::fabs(random.normal()), there = random.uniform();
       m.circuit.weights[j * n + i] = j < kInputs ? (there < kInputShare ? kInputWeight * size : 0)
-                                                 : size * (j < kInputs + m.circuit.excitatory() ? kExcitation : kInhibition);
+                                                 : size * (j < m.circuit.inputs() + m.circuit.excitatory() ? kExcitation : kInhibition);
     }
   m.circuit.obey_dale();
   for (std::size_t i = 0; i < o.excitatory; ++i) m.readout[i] = 0.03f * random.normal();

@@ -29,21 +29,21 @@ struct Options {
 /// One circuit that has learnt.
 struct Run {
   std::string model;  ///< "gif", "lif"
-  std::int64_t seed;
-  double rate;                         ///< learning rate
-  std::vector<double> loss, accuracy;  ///< of each training batch
-  double test_accuracy;                ///< by the pass that trains
-  double simulated_accuracy;           ///< by the engine, on the first of the test trials
-  double equal_decisions;              ///< share of these trials in which engine and training pass decide the same
-  double equal_spikes;                 ///< spikes of both as a share of those of either, both in float64
-  double mean_rate;                    ///< Hz, in the test trials
-  double train_s, simulate_s;          ///< wall time: of training, of the simulated trials
+  std::int64_t seed = 0;
+  double rate = 0;                         ///< learning rate
+  std::vector<double> loss{}, accuracy{};  ///< of each training batch
+  double test_accuracy = 0;                ///< by the pass that trains
+  double simulated_accuracy = 0;           ///< by the engine, on the first of the test trials
+  double equal_decisions = 0;              ///< share of these trials in which engine and training pass decide the same
+  double equal_spikes = 0;                 ///< spikes of both as a share of those of either, both in float64
+  double mean_rate = 0;                    ///< Hz, in the test trials
+  double train_s = 0, simulate_s = 0;      ///< wall time: of training, of the simulated trials
 };
 struct Outcome {
   std::vector<Run> runs;  ///< gif, then lif; of each seed
   /// A test trial of the first GIF circuit, as the engine ran it; where its second direction begins and the trial ends (steps).
   brain::SpikeRecord raster;
-  std::uint32_t raster_test, raster_end;
+  std::uint32_t raster_test = 0, raster_end = 0;
 };
 
 /// Called after every training step: e.g. "gif, seed 1"; the step just done, of how many. May throw, to stop.
