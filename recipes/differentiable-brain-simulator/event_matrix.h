@@ -22,7 +22,7 @@ inline brain::Connection random_matrix(std::uint32_t sources, std::uint32_t targ
 template <class Visit>
 void each_entry(const brain::Connection& c, std::uint64_t seed, std::uint32_t begin, std::uint32_t end, brain::Sources only, Visit visit) {
   brain::SynapseLists<double>::draw(
-      c, {.dt = 1, .seed = seed}, begin, end, 1,
+      c, {.dt = 1, .seed = seed}, begin, end, 2,
       [&](std::uint32_t source, std::uint32_t target, std::int64_t, double weight, bool mine) {
         if (mine) visit(source, target, weight);
       },
@@ -54,7 +54,9 @@ class EventMatrix {
   std::size_t size() const noexcept { return first_.back() - sources(); }  ///< synapses
   std::size_t places() const noexcept { return synapses_.size(); }         ///< of weight_gradient
   std::span<Synapse> list(std::size_t i) noexcept { return {synapses_.data() + first_[i], synapses_.data() + first_[i + 1] - 1}; }
-  std::span<const Synapse> list(std::size_t i) const noexcept { return {synapses_.data() + first_[i], synapses_.data() + first_[i + 1] - 1}; }
+  std::span<const Synapse> list(std::size_t i) const noexcept {
+    return {synapses_.data() + first_[i], synapses_.data() + first_[i + 1] - 1};
+  }
   std::size_t place(std::size_t i, std::size_t k) const noexcept { return first_[i] + k; }
   std::uint32_t target(const Synapse& s) const noexcept { return s.at & ((std::uint32_t{1} << shift_) - 1); }
 

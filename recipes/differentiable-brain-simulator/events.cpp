@@ -114,29 +114,33 @@ enum Product { by_events, all_pairs, sparse, dense, kProducts };
 const char* const kNames[] = {"event by event", "event by event, all pairs connected", "sparse (CSR)", "dense"};
 
 // Median seconds of each product at each rate; NaN: there is no such product.
-struct Times {
-  std::size_t n, synapses;
-  std::vector<std::array<double, kProducts>> at;  // of each rate
-  double dense_bytes_per_s = 0;
+struct Settings {
+  std::vector<std::size_t> sizes;
+  std::size_t synapses, repeats;
+  std::vector<double> rates;
+  double dense_bytes;
 };
+// Median seconds of each product at each rate; NaN: the dense matrix is too large.
+using Times = std::vector<std::array<double, kProducts>>;
 
-Times measure(recipe::RunContext& c, std::size_t n, std::size_t synapses, const std::vector<double>& rates, std::size_t repeats, double& worst) {
+// `worst`: the largest difference between two products so far.
+Times measure(const recipe::RunContext& c, const Settings& settings, std::size_t n, std::uint64_t seed, double& worst) {
+  const auto& rates = settings.rates;
   const auto size = static_cast<std::uint32_t>(n);
-  EventMatrix<float> m(random_matrix(size, size, synapses, brain::Value::normal(1, 0.2)), c.seed);
+  EventMatrix<float> m(random_matrix(size, size, settings.synapses, brain::Value::normal(1, 0.2)), seed);
   const TargetMatrix by_target(m);
   const std::size_t stride = kernels::linear_stride(n);
-  const bool is_dense = static_cast<double>(n * stride) * sizeof(float) <= 1e9 * c.config.real("events.dense_gb");
+  const bool is_dense = static_cast<double>(n * stride) * sizeof(float) <= settings.dense_bytes;
   HugeArray<float> rows;
   if (is_dense) {
     rows.resize(n * stride);
     for (std::size_t i = 0; i < n; ++i)
       for (const auto& s : m.list(i)) rows.data()[i * stride + m.target(s)] += s.weight;
   }
-  Times t{n, m.size(), {}};
   std::vector<std::array<std::vector<double>, kProducts>> seconds_of(rates.size());
   std::array<std::vector<float>, kProducts> y;
-  Random random(c.seed, "events" + std::to_string(n));
-  for (std::size_t repeat = 0; repeat < repeats + 1; ++repeat)  // the first warms up
+  Random random(seed, "events" + std::to_string(n));
+  for (std::size_t repeat = 0; repeat < settings.repeats + 1; ++repeat)  // the first warms up
     for (std::size_t r = 0; r < rates.size(); ++r) {
       const Spikes s = draw_spikes(n, rates[r], random);
       const auto time = [&](Product p, auto f) {
@@ -154,77 +158,92 @@ Times measure(recipe::RunContext& c, std::size_t n, std::size_t synapses, const 
         if (!y[p].empty()) worst = std::max(worst, difference(y[p], y[by_events]));
       c.check_stop();
     }
+  Times times;
   for (const auto& of : seconds_of) {
-    auto& row = t.at.emplace_back();
+    auto& row = times.emplace_back();
     for (std::size_t p = 0; p < kProducts; ++p) row[p] = report::median(of[p]);
   }
-  t.dense_bytes_per_s = static_cast<double>(n * stride) * sizeof(float) / t.at[0][dense];
-  return t;
+  return times;
+}
+
+void note(recipe::RunContext& c, const Settings& s, std::size_t n, std::int64_t seed, const Times& times) {
+  double events = INFINITY, pairs = INFINITY;  // the least speedup
+  for (std::size_t r = 0; r < s.rates.size(); ++r) {
+    const auto& at = times[r];
+    c.metrics.append("products", {{"seed", static_cast<double>(seed)},
+                                  {"neurons", static_cast<double>(n)},
+                                  {"rate", s.rates[r]},
+                                  {"event_s", at[by_events]},
+                                  {"sparse_s", at[sparse]},
+                                  {"event_all_pairs_s", at[all_pairs]},
+                                  {"dense_s", at[dense]}});
+    if (s.rates[r] <= 0.01) events = std::min(events, at[dense] / at[by_events]), pairs = std::min(pairs, at[dense] / at[all_pairs]);
+  }
+  if (n != 10000 || !std::isfinite(events)) return;
+  c.result.set_seed("event_speedup", seed, events), c.result.set_seed("event_speedup_all_pairs", seed, pairs);
+  c.result.set_seed("dense_gb_per_s", seed, 4e-9 * static_cast<double>(n * kernels::linear_stride(n)) / times[0][dense]);
+}
+
+void show(recipe::RunContext& c, const Settings& s, std::size_t n, const Times& times, report::Table& table) {
+  const auto time = [](double x) { return std::isfinite(x) ? si(x, "s") : std::string("-"); };
+  const auto ratio = [](double x) { return std::isfinite(x) ? number(x, 3) : std::string("-"); };
+  std::vector<report::Series> lines;
+  for (std::size_t p = 0; p < kProducts; ++p) {
+    if (!std::isfinite(times[0][p])) continue;
+    auto& line = lines.emplace_back();
+    line.name = kNames[p], line.markers = true;
+    for (std::size_t r = 0; r < s.rates.size(); ++r) line.x.push_back(100 * s.rates[r]), line.y.push_back(1e6 * times[r][p]);
+  }
+  for (std::size_t r = 0; r < s.rates.size(); ++r) {
+    const auto& at = times[r];
+    table.rows.push_back({std::to_string(n), number(100 * s.rates[r]), time(at[by_events]), time(at[sparse]), time(at[all_pairs]),
+                          time(at[dense]), ratio(at[dense] / at[by_events]), ratio(at[dense] / at[all_pairs])});
+  }
+  c.html.figure(report::line_chart(lines, axes(std::to_string(n) + " neurons", "neurons that fire in a step (%)", "time (us)", true, true)),
+                "Medians of " + std::to_string(s.repeats) + " products with other spikes each.", false);
 }
 
 }  // namespace
 
 void events(recipe::RunContext& c) {
-  const auto sizes = counts(c, "events.neurons", 1 << 20);
-  const std::size_t synapses = count(c, "events.synapses", 10000), repeats = count(c, "events.repeats", 1000);
-  const auto rates = c.config.reals("events.rates");
-  for (const double rate : rates)
+  const Settings s{counts(c, "events.neurons", 1 << 20), count(c, "events.synapses", 10000), count(c, "events.repeats", 1000),
+                   c.config.reals("events.rates"), 1e9 * positive(c, "events.dense_gb", 1000)};
+  for (const double rate : s.rates)
     if (!(rate > 0 && rate <= 1)) throw usage_error("must be more than 0 and at most 1, not " + number(rate), "events.rates");
-  if (rates.empty()) throw usage_error("is empty", "events.rates");
+  if (s.rates.empty()) throw usage_error("is empty", "events.rates");
 
-  double gradients = 0, worst = 0;
-  for (const auto seed : c.seeds) gradients = std::max(gradients, gradient_difference(static_cast<std::uint64_t>(seed)));
-  c.result.set("gradient_difference", gradients);
-
-  set_thread_count(1);  // of the four products only one knows threads
   c.html.section("Products of spikes and weights");
-  report::Table table{{"neurons", "rate (%)", kNames[0], kNames[2], kNames[1], kNames[3], "dense / event", "dense / event, all pairs"}, {}};
-  Progress progress("products", sizes.size(), "sizes");
-  std::vector<std::string> figures;
-  for (const std::size_t n : sizes) {
-    const Times t = measure(c, n, synapses, rates, repeats, worst);
-    std::vector<report::Series> lines(kProducts);
-    for (std::size_t p = 0; p < kProducts; ++p) lines[p].name = kNames[p], lines[p].markers = true;
-    double slowest = INFINITY, slowest_all = INFINITY;
-    for (std::size_t r = 0; r < rates.size(); ++r) {
-      const auto& at = t.at[r];
-      for (std::size_t p = 0; p < kProducts; ++p)
-        if (std::isfinite(at[p])) lines[p].x.push_back(100 * rates[r]), lines[p].y.push_back(1e6 * at[p]);
-      const double ratio = at[dense] / at[by_events], all = at[dense] / at[all_pairs];
-      const auto us = [](double s) { return std::isfinite(s) ? si(s, "s") : std::string("-"); };
-      const auto times = [](double x) { return std::isfinite(x) ? number(x, 3) : std::string("-"); };
-      table.rows.push_back({std::to_string(n), number(100 * rates[r]), us(at[by_events]), us(at[sparse]), us(at[all_pairs]), us(at[dense]),
-                            times(ratio), times(all)});
-      c.metrics.append("products", {{"neurons", static_cast<double>(n)},
-                                    {"rate", rates[r]},
-                                    {"event_s", at[by_events]},
-                                    {"sparse_s", at[sparse]},
-                                    {"event_all_pairs_s", at[all_pairs]},
-                                    {"dense_s", at[dense]}});
-      if (rates[r] <= 0.01) slowest = std::min(slowest, ratio), slowest_all = std::min(slowest_all, all);
+  c.html.paragraph("A random matrix of " + std::to_string(s.synapses) +
+                   " synapses a source, in float32, on one thread. Event by event: the lists of the sources that fire, as circuits deliver "
+                   "spikes. Sparse: every synapse of "
+                   "every target. Dense: every pair, the kernel of dense layers. All pairs connected: the rows of that dense matrix whose "
+                   "sources fire.");
+  double gradients = 0, worst = 0;
+  report::Table table{{"neurons", "rate (%)", kNames[by_events], kNames[sparse], kNames[all_pairs], kNames[dense], "dense / event",
+                       "dense / event, all pairs"},
+                      {}};
+  Progress progress("products", s.sizes.size() * c.seeds.size(), "matrices");
+  set_thread_count(1);  // of the four products only one knows threads
+  for (const auto seed : c.seeds) {
+    const auto key = static_cast<std::uint64_t>(seed);
+    gradients = std::max(gradients, gradient_difference(key));
+    for (const std::size_t n : s.sizes) {
+      const Times times = measure(c, s, n, key, worst);
+      note(c, s, n, seed, times);
+      if (seed == c.seeds.front()) show(c, s, n, times, table);
+      progress.advance();
     }
-    if (n == 10000 && std::isfinite(slowest)) c.result.set("event_speedup", slowest), c.result.set("event_speedup_all_pairs", slowest_all);
-    if (n == 10000) c.result.set("dense_gb_per_s", t.dense_bytes_per_s / 1e9);
-    lines.erase(std::remove_if(lines.begin(), lines.end(), [](const auto& l) { return l.x.empty(); }), lines.end());
-    figures.push_back(report::line_chart(lines, axes(std::to_string(n) + " neurons", "neurons that fire in a step (%)", "time (us)", true, true)));
-    progress.advance();
   }
-  progress.finish();
   set_thread_count(c.threads);
-  c.result.set("product_difference", worst);
-
-  c.html.paragraph("A random matrix of " + std::to_string(synapses) +
-                   " synapses a source, in float32, on one thread. Event by event: the lists of the sources that fire, as circuits deliver spikes. Sparse: "
-                   "every synapse of every target. Dense: every pair, the "
-                   "kernel of dense layers, which reads the matrix as fast as memory gives it. All pairs connected: the rows of that dense matrix whose sources fire.");
-  for (const auto& figure : figures) c.html.figure(figure, "Medians of " + std::to_string(repeats) + " products with other spikes each.", false);
-  c.html.table(table, "The sums of the four agree to " + number(worst, 2) + " of the largest. A dense matrix that takes more than " +
-                          number(c.config.real("events.dense_gb")) + " GB is left out.");
-  c.html.paragraph("Gradients of the event product, dw = x dy and dx = sum w dy, differ from finite differences by " + number(gradients, 2) +
-                   " of the largest derivative.");
+  progress.finish();
+  c.result.set("gradient_difference", gradients), c.result.set("product_difference", worst);
+  c.html.table(table, "Seed " + std::to_string(c.seeds.front()) + ". The sums of the four agree to " + number(worst, 2) +
+                          " of the largest. A dense matrix of more than " + number(s.dense_bytes / 1e9) + " GB is left out.");
+  c.html.paragraph("Gradients of the event product, dw = x dy and dx = sum w dy, differ from finite differences by " +
+                   number(gradients, 2) + " of the largest derivative.");
   if (const auto speed = c.result.get("event_speedup"))
-    c.html.card("Event over dense", number(*speed, 3) + " x", "10,000 neurons, at most 1 % fire; all pairs connected: " +
-                                                                  number(*c.result.get("event_speedup_all_pairs"), 3) + " x");
+    c.html.card("Event over dense", number(*speed, 3) + " x",
+                "10,000 neurons, at most 1 % fire; all pairs connected: " + number(*c.result.get("event_speedup_all_pairs"), 3) + " x");
 }
 
 }  // namespace apical::simulator

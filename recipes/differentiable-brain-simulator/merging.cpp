@@ -175,8 +175,9 @@ EngineRun run_engine(std::size_t scale, std::uint64_t seed, double time, bool do
   const auto& i = c.net.record(c.i, {"v"}, kStep);
   c.net.build();
   run.wires = wires(c);
+  const auto saved = c.net.state();
   for (const auto& [name, n] : {std::pair{"state0", c.e.size}, {"state1", c.i.size}}) {  // the first state is the first equation's: v
-    const auto state = c.net.state().at(name).values<double>();
+    const auto state = saved.at(name).as<double>();
     run.start.insert(run.start.end(), state.begin(), state.begin() + n);
   }
   run.seconds = seconds([&] { c.net.simulate(time); });
@@ -236,12 +237,16 @@ void merging(recipe::RunContext& c) {
   c.result.set("form_difference", worst), c.result.set("form_difference_single", worst_single);
   c.html.section("Where the state of synapses lives");
   c.html.paragraph(
-      "COBA from text by exponential Euler (benchmark model 1, p = 0.02). Three plain loops in float64 keep the conductance in each synapse, as a trace of each "
+      "COBA from text by exponential Euler (benchmark model 1, p = 0.02). Three plain loops in float64 keep the conductance in each "
+      "synapse, as a trace of each "
       "source that "
-      "every synapse reads in every step, or in the target, where all synapses of one time constant are one number. The engine of apical/brain does the last; "
+      "every synapse reads in every step, or in the target, where all synapses of one time constant are one number. The engine of "
+      "apical/brain does the last; "
       "its weights and what arrives are float64 here, and float32 by default.");
-  c.html.table(table, "The first " + number(time) + " ms; bytes of synaptic state alone; the time of the engine includes recording every membrane in every step.");
-  c.html.figure(report::line_chart(traces, axes("A membrane of each population", "ms", "mV")), "The lines of the engine lie on those of the reference.");
+  c.html.table(table, "The first " + number(time) +
+                          " ms; bytes of synaptic state alone; the time of the engine includes recording every membrane in every step.");
+  c.html.figure(report::line_chart(traces, axes("A membrane of each population", "ms", "mV")),
+                "The lines of the engine lie on those of the reference.");
   c.html.card("State per synapse over per neuron", number(c.result.metrics["state_memory_ratio"], 3) + " x bytes",
               "membranes differ by " + number(worst, 2) + " at most");
 }

@@ -19,8 +19,8 @@ struct Wires {
 };
 Wires wires(Coba& c);
 
-/// Membranes (mV) after every step, [steps, neurons], with the equations of Cells::lif_text and the engine's order of operations: integrate,
-/// add what arrives (a step after it was sent), look at the threshold. float64.
+/// Membranes (mV) after every step, [steps, neurons], with the equations of Cells::lif_text and the engine's order of operations:
+/// integrate, add what arrives (a step after it was sent), look at the threshold. float64.
 struct FormRun {
   std::vector<double> v;
   std::size_t spikes = 0, state_bytes = 0;  ///< bytes: synaptic state alone

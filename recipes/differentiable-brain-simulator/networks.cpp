@@ -92,7 +92,8 @@ Coba coba(Cells cells, Wiring wiring, std::size_t scale, std::uint64_t seed, boo
   const auto add = [&](std::uint32_t n, const char* name) {
     if (cells == Cells::lif_text) return c.net.create(lif_text(), n, {{"v", Value::normal(-55, 2)}}, name);
     if (cells == Cells::hh_text)  // where Brian2's script starts: conductances that make the network go
-      return c.net.create(hh_text(), n, {{"v", Value::normal(-65, 5)}, {"ge", Value::normal(40, 15)}, {"gi", Value::normal(200, 120)}}, name);
+      return c.net.create(hh_text(), n, {{"v", Value::normal(-65, 5)}, {"ge", Value::normal(40, 15)}, {"gi", Value::normal(200, 120)}},
+                          name);
     if (hh) return c.net.create("hh_cond_exp_traub", n, {{"t_ref", 3.0}}, name);
     return c.net.create("iaf_cond_exp", n,
                         {{"E_L", -60.0},
@@ -119,8 +120,8 @@ Coba coba(Cells cells, Wiring wiring, std::size_t scale, std::uint64_t seed, boo
       const Rule rule = wiring == Wiring::pairs    ? Rule::pairwise_bernoulli(0.02)
                         : wiring == Wiring::inputs ? Rule::fixed_indegree(e ? 64 : 16)
                                                    : Rule::fixed_outdegree(to.index == c.e.index ? 64 : 16);
-      c.projections.push_back(c.net.connect(
-          from, to, rule, {.weight = unit * (e ? 6 : -67), .delay = 0.1, .procedural = wiring == Wiring::targets_anew}));
+      c.projections.push_back(
+          c.net.connect(from, to, rule, {.weight = unit * (e ? 6 : -67), .delay = 0.1, .procedural = wiring == Wiring::targets_anew}));
     }
   // The built-in Hodgkin-Huxley cells start at rest and have no drive: NEST's script kicks 50 of them.
   if (cells == Cells::hh) c.net.connect(brain::PoissonGenerator{.rate = 300, .start = 1, .stop = 51}, c.e.slice(0, 50), 6, 0.1);

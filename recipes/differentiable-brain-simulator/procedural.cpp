@@ -1,4 +1,6 @@
 // Synapses that are kept, and synapses that are drawn anew whenever they are needed.
+#include "recipes/differentiable-brain-simulator/procedural.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -7,7 +9,6 @@
 #include "apical/base/philox.h"
 #include "apical/base/text.h"
 #include "recipes/differentiable-brain-simulator/event_matrix.h"
-#include "recipes/differentiable-brain-simulator/procedural.h"
 #include "recipes/differentiable-brain-simulator/study.h"
 
 namespace apical::simulator {
@@ -93,12 +94,14 @@ void procedural(recipe::RunContext& c) {
   c.result.set("procedural_spike_differences", static_cast<double>(spikes));
   c.html.section("Synapses that are not kept");
   c.html.paragraph("COBA with " + std::to_string(4000 * scale) +
-                   " neurons of 80 synapses, kept in lists or drawn from (seed, connection, source) for each spike: the growth of the process' memory while it "
+                   " neurons of 80 synapses, kept in lists or drawn from (seed, connection, source) for each spike: the growth of the "
+                   "process' memory while it "
                    "is built and run, less that of the same neurons without synapses. " +
                    (spikes ? std::to_string(spikes) + " spikes differ." : std::string("Both have the same spikes.")));
   c.html.table(table, "One run each, on " + std::to_string(c.threads) + " threads.");
-  c.html.paragraph("Small matrices of three laws of weights and two rules, row by row in any order, transposed, in parts of 64 targets, and kept: " +
-                   std::to_string(different) + " entries differ.");
+  c.html.paragraph(
+      "Small matrices of three laws of weights and two rules, row by row in any order, transposed, in parts of 64 targets, and kept: " +
+      std::to_string(different) + " entries differ.");
   c.html.card("Synapses drawn anew", number(100 * c.result.metrics["procedural_memory_ratio"], 3) + " %",
               "of the memory of those kept; " + number(c.result.metrics["procedural_time_ratio"], 3) + " x the time");
 }

@@ -13,7 +13,8 @@ void run(recipe::RunContext& c) {
   procedural(c);
   // Training goes here: run_dms() of dms.h, its metrics, section and cards.
   c.html.summary(
-      "Events, merged state, and synapses that are drawn when needed, each beside what it stands in for, with the same sums, membranes and spikes; and how "
+      "Events, merged state, and synapses that are drawn when needed, each beside what it stands in for, with the same sums, membranes and "
+      "spikes; and how "
       "the time of a network grows with its size.");
 }
 

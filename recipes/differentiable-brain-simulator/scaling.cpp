@@ -54,7 +54,8 @@ void show(recipe::RunContext& c, const Coba& n, const Settings& s) {
   for (std::size_t p = 0; p < 2; ++p) {
     const auto& r = p ? *n.i_spikes : *n.e_spikes;
     for (std::size_t k = 0; k < r.size(); ++k)
-      if (r.neuron[k] < layers[p].neurons && r.time(k) > s.warmup && r.time(k) <= stop) layers[p].spikes.emplace_back(r.time(k), r.neuron[k]);
+      if (r.neuron[k] < layers[p].neurons && r.time(k) > s.warmup && r.time(k) <= stop)
+        layers[p].spikes.emplace_back(r.time(k), r.neuron[k]);
     rates[p].name = p ? "I" : "E", rates[p].y = brain::activity(r, s.warmup, s.end(), 5).bins;
     for (std::size_t k = 0; k < rates[p].y.size(); ++k) rates[p].x.push_back(s.warmup + 5 * (static_cast<double>(k) + 0.5));
   }
@@ -96,7 +97,8 @@ void scaling(recipe::RunContext& c) {
   const auto scales = counts(c, "scaling.scales", 1000);
   const Settings s{positive(c, "scaling.warmup", 1e5), positive(c, "scaling.time", 1e6), count(c, "scaling.repeats", 100)};
   std::size_t of_threads = 0;
-  report::Table table{{"seed", "network", "neurons", "synapses", "threads", "rate (Hz)", "CV", "time of a second", "per neuron, to scale 1"}, {}};
+  report::Table table{
+      {"seed", "network", "neurons", "synapses", "threads", "rate (Hz)", "CV", "time of a second", "per neuron, to scale 1"}, {}};
   std::vector<report::Series> lines(2);
   c.html.section("Networks by size");
   for (const auto seed : c.seeds) {
@@ -114,7 +116,8 @@ void scaling(recipe::RunContext& c) {
       const double ratio = one ? n.median() / one->median() / static_cast<double>(n.scale) : std::nan("");
       if (n.threads == 1 && std::fabs(ratio - 1) > std::fabs(farthest - 1)) farthest = ratio;
       table.rows.push_back({std::to_string(seed), n.name, std::to_string(4000 * n.scale), std::to_string(n.coba.net.synapses()),
-                            std::to_string(n.threads), number(b.rate, 3), number(b.cv, 3), si(n.median() * per_second, "s"), number(ratio, 3)});
+                            std::to_string(n.threads), number(b.rate, 3), number(b.cv, 3), si(n.median() * per_second, "s"),
+                            number(ratio, 3)});
       if (n.threads == 2) of_threads += differences(n.coba, find(n.cells, n.wiring, n.scale, 1)->coba);
       if (n.cells == Cells::lif && n.wiring == Wiring::inputs) {
         const std::string at = std::to_string(n.scale) + (n.threads == 1 ? "" : "_2_threads");
@@ -131,27 +134,31 @@ void scaling(recipe::RunContext& c) {
     c.result.set_seed("coba_rate", seed, b.rate), c.result.set_seed("coba_cv", seed, b.cv);
     c.result.set_seed("coba_seconds", seed, model.median() * per_second);
     c.result.set_seed("cost_ratio", seed, farthest);
-    if (const Running *lif = find(Cells::lif, Wiring::inputs, 1, 1), *hh = find(Cells::hh, Wiring::inputs, 1, 1); lif && hh)
+    if (const Running* lif = find(Cells::lif, Wiring::inputs, 1, 1), *hh = find(Cells::hh, Wiring::inputs, 1, 1); lif && hh)
       c.result.set_seed("hh_ratio", seed, hh->median() / lif->median());
     const auto &lif = *find(Cells::lif_text, Wiring::inputs, 1, 1), &hh = *find(Cells::hh_text, Wiring::inputs, 1, 1);
     c.result.set_seed("hh_ratio_text", seed, hh.median() / lif.median());
-    for (const auto& [name, n] : {std::pair{"hh_rate", find(Cells::hh, Wiring::inputs, 1, 1)}, {"hh_rate_text", &hh}, {"coba_rate_text", &lif}})
+    for (const auto& [name, n] :
+         {std::pair{"hh_rate", find(Cells::hh, Wiring::inputs, 1, 1)}, {"hh_rate_text", &hh}, {"coba_rate_text", &lif}})
       c.result.set_seed(name, seed, behaviour(n->coba, s.warmup, s.end()).rate);
     if (seed == c.seeds.front()) show(c, model.coba, s);
   }
   c.result.set("thread_differences", static_cast<double>(of_threads));
   for (std::size_t t = 0; t < 2; ++t) lines[t].name = std::to_string(t + 1) + (t ? " threads" : " thread"), lines[t].markers = true;
-  c.html.figure(report::line_chart(lines, axes("COBA-LIF: real-time factor", "neurons, 80 inputs each", "seconds for a second", true, true)),
-                "Below 1: faster than the real thing. Seed " + std::to_string(c.seeds.front()) + ".");
+  c.html.figure(
+      report::line_chart(lines, axes("COBA-LIF: real-time factor", "neurons, 80 inputs each", "seconds for a second", true, true)),
+      "Below 1: faster than the real thing. Seed " + std::to_string(c.seeds.front()) + ".");
   c.html.paragraph(
-      "LIF: benchmark model 1 on iaf_cond_exp, whose equations it has (solved to 1e-3 as NEST does); from text: the card's exponential Euler. Hodgkin-Huxley: model "
-      "2 on hh_cond_exp_traub, kicked for 50 ms, whose solver is exact to some 1e-5 mV; from text: exponential Euler again, from conductances that set it going.");
+      "LIF: benchmark model 1 on iaf_cond_exp, whose equations it has (solved to 1e-3 as NEST does); from text: the card's exponential "
+      "Euler. Hodgkin-Huxley: model "
+      "2 on hh_cond_exp_traub, kicked for 50 ms, whose solver is exact to some 1e-5 mV; from text: exponential Euler again, from "
+      "conductances that set it going.");
   c.html.table(table, "After " + number(s.warmup) + " ms: rates and CV over " + number(s.end() - s.warmup) + " ms, times as medians of " +
                           std::to_string(s.repeats) + " stretches, taken in turn. Building is not counted. " +
                           (of_threads ? std::to_string(of_threads) + " spikes depend on the threads." : "The threads change no spike."));
   const auto& m = c.result.metrics;
-  c.html.card("COBA, 4,000 neurons", number(m.at("coba_seconds"), 3) + " s", "for a second, one thread; " + number(m.at("coba_rate"), 3) + " Hz, CV " +
-                                                                                 number(m.at("coba_cv"), 3));
+  c.html.card("COBA, 4,000 neurons", number(m.at("coba_seconds"), 3) + " s",
+              "for a second, one thread; " + number(m.at("coba_rate"), 3) + " Hz, CV " + number(m.at("coba_cv"), 3));
 }
 
 }  // namespace apical::simulator

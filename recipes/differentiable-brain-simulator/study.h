@@ -31,9 +31,9 @@ double positive(const recipe::RunContext& c, const char* key, double most);
 std::size_t count(const recipe::RunContext& c, const char* key, std::int64_t most);
 std::vector<std::size_t> counts(const recipe::RunContext& c, const char* key, std::int64_t most);
 
-/// The networks of the card: benchmark model 1, COBA-LIF, on iaf_cond_exp, whose equations it has (g_L = 10 nS, so that its weights 0.6 and 6.7
-/// are 6 and 67 nS and its drive of 20 mV is 200 pA), or as text with the card's integrator, exponential Euler; benchmark model 2, COBA-HH,
-/// likewise.
+/// The networks of the card: benchmark model 1, COBA-LIF, on iaf_cond_exp, whose equations it has (g_L = 10 nS, so that its weights 0.6
+/// and 6.7 are 6 and 67 nS and its drive of 20 mV is 200 pA), or as text with the card's integrator, exponential Euler; benchmark model 2,
+/// COBA-HH, likewise.
 enum class Cells { lif, lif_text, hh, hh_text };
 /// Who is connected: pairs with p = 0.02, 64 + 16 inputs a neuron, or on average as many where a source has 64 targets among E and 16
 /// among I (what can be drawn anew for each spike); without any synapse.
