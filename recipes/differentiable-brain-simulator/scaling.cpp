@@ -149,9 +149,8 @@ void scaling(recipe::RunContext& c) {
       report::line_chart(lines, axes("COBA-LIF: real-time factor", "neurons, 80 inputs each", "seconds for a second", true, true)),
       "Below 1: faster than the real thing. Seed " + std::to_string(c.seeds.front()) + ".");
   c.html.paragraph(
-      "LIF: benchmark model 1 on iaf_cond_exp, whose equations it has (solved to 1e-3 as NEST does); from text: the card's exponential "
-      "Euler. Hodgkin-Huxley: model "
-      "2 on hh_cond_exp_traub, kicked for 50 ms, whose solver is exact to some 1e-5 mV; from text: exponential Euler again, from "
+      "LIF: benchmark model 1 on iaf_cond_exp, whose equations it has (solved to 2e-6 mV); from text: the card's exponential Euler. "
+      "Hodgkin-Huxley: model 2 on hh_cond_exp_traub, kicked for 50 ms, solved to some 1e-5 mV; from text: exponential Euler again, from "
       "conductances that set it going.");
   c.html.table(table, "After " + number(s.warmup) + " ms: rates and CV over " + number(s.end() - s.warmup) + " ms, times as medians of " +
                           std::to_string(s.repeats) + " stretches, taken in turn. Building is not counted. " +
