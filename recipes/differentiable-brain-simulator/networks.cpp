@@ -53,7 +53,9 @@ EquationModel lif_text() {
 // (Brette et al. 2007, as Brian2's script has it).
 EquationModel hh_text() {
   return EquationModel({.equations = R"(
-                          dv/dt = (g_l * (E_l - v) + ge * (0 mV - v) + gi * (-80 mV - v) - g_na * m^3 * h * (v - E_na) - g_k * n^4 * (v - E_k)) / C_m : mV
+                          dv/dt = (g_l * (E_l - v) + ge * (0 mV - v) + gi * (-80 mV - v) + I_na + I_k) / C_m : mV
+                          I_na = g_na * m^3 * h * (E_na - v) : pA
+                          I_k = g_k * n^4 * (E_k - v) : pA
                           dm/dt = a_m * (1 - m) - b_m * m : 1
                           dn/dt = a_n * (1 - n) - b_n * n : 1
                           dh/dt = a_h * (1 - h) - b_h * h : 1
