@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 
 #include "recipes/differentiable-brain-simulator/event_matrix.h"
 #include "recipes/differentiable-brain-simulator/merging.h"
@@ -10,7 +11,7 @@
 namespace apical::simulator {
 namespace {
 
-// 2 sources, 130 targets: places need 8 bits.
+// 130 targets: places need 8 bits.
 TEST(EventMatrix, SpikesAndGradedEventsAreTheSameProduct) {
   EventMatrix<double> m(random_matrix(40, 130, 9, brain::Value::normal(0, 1)), 3);
   EXPECT_EQ(m.size(), 40u * 9);
@@ -41,7 +42,7 @@ TEST(EventMatrix, GradientsAreThoseOfFiniteDifferences) {
   for (const std::uint64_t seed : {1, 2}) EXPECT_LT(gradient_difference(seed), 1e-6);
 }
 
-// One spike of an excitatory source and two of an inhibitory one, over two synapses to the same target: what is to come is known.
+// One spike of an excitatory source and one of an inhibitory one over two synapses, all to the same target: what is to come is known.
 TEST(Forms, ConductancesJumpAndDecayInEveryForm) {
   Wires w;
   w.neurons = 4, w.excitatory = 2;
