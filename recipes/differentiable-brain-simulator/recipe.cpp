@@ -11,11 +11,10 @@ void run(recipe::RunContext& c) {
   merging(c);
   scaling(c);
   procedural(c);
-  // Training goes here: run_dms() of dms.h, its metrics, section and cards.
+  training(c);
   c.html.summary(
       "Events, merged state, and synapses that are drawn when needed, each beside what it stands in for, with the same sums, membranes and "
-      "spikes; and how "
-      "the time of a network grows with its size.");
+      "spikes; how the time of a network grows with its size; and a circuit that learns a task and is simulated as it is.");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of the recipe that need no torch: each measures, sets metrics and writes its section of the report.
+// The parts of the recipe: each measures, sets metrics and writes its section of the report. Only training needs torch.
 #include <chrono>
 #include <vector>
 
@@ -57,5 +57,6 @@ void events(recipe::RunContext& c);      ///< events.cpp: products and their gra
 void merging(recipe::RunContext& c);     ///< merging.cpp: where the state of synapses lives
 void scaling(recipe::RunContext& c);     ///< scaling.cpp: networks by size and threads
 void procedural(recipe::RunContext& c);  ///< procedural.cpp: matrices that are not kept
+void training(recipe::RunContext& c);    ///< training.cpp: a circuit learns (dms.h)
 
 }  // namespace apical::simulator
