@@ -70,12 +70,10 @@ void show(recipe::RunContext& c, const dms::Outcome& outcome, const dms::Options
 void training(recipe::RunContext& c) {
   apical::training::prepare_torch(c.threads);
   const auto o = options(c);
-  std::string under_way;
   std::unique_ptr<Progress> progress;
   const auto outcome =
       dms::study(o, c.seeds, [&](const std::string& what, std::int64_t step, std::int64_t steps, double loss, double accuracy) {
-        if (what != under_way)
-          under_way = what, progress = std::make_unique<Progress>("train " + what, static_cast<std::uint64_t>(steps), "steps");
+        if (step == 1) progress = std::make_unique<Progress>("train " + what, static_cast<std::uint64_t>(steps), "steps");
         progress->note("loss " + number(loss, 3));
         progress->advance();
         c.metrics.append("training", {{"step", static_cast<double>(step)}, {"loss", loss}, {"accuracy", accuracy}});
