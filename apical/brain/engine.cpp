@@ -126,17 +126,22 @@ class EngineOf final : public Engine {
       for (auto& part : parts_)
         if (driven[g])
           part.current[g].resize(std::size_t{part.slices[g].padded()} * static_cast<std::size_t>(c_.groups[g].model.receptors));
-    // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: try both ways now and then.
+    // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: both ways are tried now and
+    // then.
     const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
-    if (!small) {
-      team_ = true;
-    } else if (steps >= 4 * kTrial && (runs_ < 3 || runs_ % kRunsBetweenTrials == 0)) {  // threads that have just started are slow
-      const double alone = stretch(kTrial, false), together = stretch(kTrial, true);
-      team_ = together < alone;
-      steps -= 2 * kTrial;
+    if (!small) team_ = true;
+    while (steps > 0) {
+      const std::int64_t wait = trials_ < 4 ? kFirstWait : kWait;  // threads that have just started are slow
+      if (small && since_trial_ >= wait && steps > 2 * kTrial) {
+        const double alone = stretch(kTrial, false), together = stretch(kTrial, true);
+        team_ = std::min(together, together_) < std::min(alone, alone_);  // the better of two: others disturb
+        alone_ = alone, together_ = together;
+        steps -= 2 * kTrial, since_trial_ = 0, ++trials_;
+      }
+      const std::int64_t n = small && since_trial_ < wait ? std::min(steps, wait - since_trial_) : steps;
+      stretch(n, team_);
+      steps -= n, since_trial_ += n;
     }
-    ++runs_;
-    stretch(steps, team_);
     finish();
   }
 
@@ -270,8 +275,8 @@ class EngineOf final : public Engine {
         for (auto* s : parts_[p].learning[connection]->ordered(source)) visit(p, source, *s);
   }
 
-  static constexpr std::int64_t kSurelyWorthATeam = 16384, kTrial = 64;  // steps of neurons between two meetings; steps
-  static constexpr int kRunsBetweenTrials = 8;
+  static constexpr std::int64_t kSurelyWorthATeam = 16384;                     // steps of neurons between two meetings
+  static constexpr std::int64_t kTrial = 128, kFirstWait = 512, kWait = 4096;  // steps
 
   // Seconds.
   double stretch(std::int64_t steps, bool team) {
@@ -602,7 +607,9 @@ class EngineOf final : public Engine {
   Circuit& c_;
   std::vector<Part<T>> parts_;
   bool team_ = false;
-  int runs_ = 0;
+  double alone_ = 1e9, together_ = 1e9;  // seconds of the last trial
+  std::int64_t since_trial_ = kWait;     // steps
+  int trials_ = 0;
   std::uint64_t first_part_ = 0, all_parts_ = 0;  // of all processes
   std::uint64_t synapses_ = 0, events_ = 0;       // of all processes; events: as of the end of run()
   std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number
