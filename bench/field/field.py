@@ -125,7 +125,8 @@ def table(rows, columns):
         for p in peers:
             t = r["peers"].get(p)
             once = r["config"].get("once", {}).get(p)
-            cells.append(f"{si(once)}, once" if once else "not measured" if t is None else f"{si(t['median_s'])} ({t['median_s'] / r['apical']['median_s']:.1f} x)")
+            missing = "results differ" if any(package in p for package in r["config"].get("differs", [])) else "not measured"
+            cells.append(f"{si(once)}, once" if once else missing if t is None else f"{si(t['median_s'])} ({t['median_s'] / r['apical']['median_s']:.1f} x)")
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out)
 

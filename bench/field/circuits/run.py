@@ -6,7 +6,7 @@ dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stand
 Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2 without OpenMP is listed as well where that is faster. NEST
 has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the examples' own.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each peer against NEST's own seeds, by a t-test for two samples with a common
-variance at 1 % for the whole family (population.py). A peer that fails it is not a peer: it stands in "differs".
+variance at 1 % for the whole family (population.py). A peer that fails it is not a peer: "results differ".
 """
 import json
 import pathlib
