@@ -113,7 +113,6 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 enum Product { by_events, all_pairs, sparse, dense, kProducts };
 const char* const kNames[] = {"event by event", "event by event, all pairs connected", "sparse (CSR)", "dense"};
 
-// Median seconds of each product at each rate; NaN: there is no such product.
 struct Settings {
   std::vector<std::size_t> sizes;
   std::size_t synapses, repeats;
