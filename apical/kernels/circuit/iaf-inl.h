@@ -1,6 +1,6 @@
-// The equations of iaf.h, written once, on the operations of lif-inl.h in float64. Needs exp-inl.h. No include guard and no namespace of
-// its own: included once for plain numbers and once for each SIMD target, as lif-inl.h is. The order of operations is NEST's, and the
-// contract.
+// The equations of iaf.h, written once, on the operations of lif-inl.h in float64. Needs exp-inl.h and rows-inl.h. No include guard and no
+// namespace of its own: included once for plain numbers and once for each SIMD target, as lif-inl.h is. The order of operations is NEST's,
+// and the contract.
 //   drive(current)          what the currents of devices and I_e add to V: the same at every step where there are no devices
 //   membrane(s, drive, in)  V after the step, if awake     synapses(s, drive, in, awake)   moves the other states
 //   after(s, fired)         what else a spike does
@@ -112,23 +112,29 @@ template <class O, int kKind>
 struct IafCell<IafCond, O, kKind> : IafFiring<O> {
   using V = typename O::V;
   static constexpr int kStates = 1 + 2 * kKind, kInputs = 2;
-  IafCond m;  // a copy: what is stored does not change it
+  // Of each port, as in IafCond; in vectors, so that they need not be spread at each use.
+  V leak, per_C, G0[2], G1[2], D0[2], D1[2], P11[2], P21[2], psc[2], E[2];
 
-  APICAL_FN explicit IafCell(const IafCond& model) : IafFiring<O>(model), m(model) {}
+  APICAL_FN explicit IafCell(const IafCond& m) : IafFiring<O>(m), leak(O::set(m.leak)), per_C(O::set(m.per_C)) {
+    for (int k = 0; k < 2; ++k) {
+      G0[k] = O::set(m.G0[k]), G1[k] = O::set(m.G1[k]), D0[k] = O::set(m.D0[k]), D1[k] = O::set(m.D1[k]);
+      P11[k] = O::set(m.P11[k]), P21[k] = O::set(m.P21[k]), psc[k] = O::set(m.psc[k]), E[k] = O::set(m.E[k]);
+    }
+  }
 
-  APICAL_FN V drive(V current) const { return O::mul(O::set(m.per_C), O::add(this->I_e, current)); }
+  APICAL_FN V drive(V current) const { return O::mul(per_C, O::add(this->I_e, current)); }
   // B and A: int b and int a of V' = a - b V over the step; b1, a1: their first moments.
   APICAL_FN V membrane(const V* s, V A, const V*) const {
-    V B = O::set(m.leak), b1 = O::set(0), a1 = b1;
+    V B = leak, b1 = O::set(0), a1 = b1;
     for (int k = 0; k < 2; ++k) {
-      const V g = s[(k + 1) * kKind], E = O::set(m.E[k]);
-      V whole = O::mul(g, O::set(m.G0[k])), slope = O::mul(g, O::set(m.G1[k]));
+      const V g = s[(k + 1) * kKind];
+      V whole = O::mul(g, G0[k]), slope = O::mul(g, G1[k]);
       if constexpr (kKind == 2) {
         const V dg = s[1 + 2 * k];
-        whole = O::add(whole, O::mul(dg, O::set(m.D0[k]))), slope = O::add(slope, O::mul(dg, O::set(m.D1[k])));
+        whole = O::add(whole, O::mul(dg, D0[k])), slope = O::add(slope, O::mul(dg, D1[k]));
       }
-      B = O::add(B, whole), A = O::add(A, O::mul(whole, E));
-      b1 = O::add(b1, slope), a1 = O::add(a1, O::mul(slope, E));
+      B = O::add(B, whole), A = O::add(A, O::mul(whole, E[k]));
+      b1 = O::add(b1, slope), a1 = O::add(a1, O::mul(slope, E[k]));
     }
     const V end = O::div(O::add(A, O::sub(O::mul(B, a1), O::mul(A, b1))), B);
     return O::add(s[0], O::mul(one_minus_exp<O>(O::sub(O::set(0), B)), O::sub(end, s[0])));
@@ -136,8 +142,8 @@ struct IafCell<IafCond, O, kKind> : IafFiring<O> {
   APICAL_FN void synapses(V* s, V, const V* in, typename O::M) const {
     for (int k = 0; k < 2; ++k) {
       V &g = s[(k + 1) * kKind], &jumps = s[1 + kKind * k];  // the same, but for alpha
-      if constexpr (kKind == 2) g = O::add(O::mul(O::set(m.P21[k]), jumps), O::mul(O::set(m.P11[k]), g));
-      jumps = O::add(O::mul(O::set(m.P11[k]), jumps), O::mul(O::set(m.psc[k]), in[k]));
+      if constexpr (kKind == 2) g = O::add(O::mul(P21[k], jumps), O::mul(P11[k], g));
+      jumps = O::add(O::mul(P11[k], jumps), O::mul(psc[k], in[k]));
     }
   }
 };
@@ -198,6 +204,31 @@ APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O:
   return fired;
 }
 
+// For each_vector of rows-inl.h.
+template <class O, class Cell>
+struct IafStep {
+  using V = typename O::V;
+  Cell cell;
+  V rest;  // the drive without devices
+
+  template <class Model>
+  APICAL_FN explicit IafStep(const Model& m) : cell(m), rest(cell.drive(O::set(0))) {}
+
+  template <class Row>
+  APICAL_FN typename O::M step(const NeuronArrays<Row>& a, size_t i, V& strange) const {
+    V s[Cell::kStates], in[Cell::kInputs], r = O::load(a.refractory + i);
+    for (int j = 0; j < Cell::kStates; ++j) s[j] = O::load(a.state[j] + i);
+    for (int j = 0; j < Cell::kInputs; ++j) {
+      in[j] = O::load(a.in[j] + i);
+      O::zero(a.in[j] + i);
+    }
+    const auto fired = iaf_fire<O>(cell, s, r, a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
+    for (int j = 0; j < Cell::kStates; ++j) O::store(s[j], a.state[j] + i);
+    O::store(r, a.refractory + i);
+    return fired;
+  }
+};
+
 // Whether a model takes its second form, kPorts == 2 (each cell says what that is).
 APICAL_FN bool second_form(const IafPscDelta& m) { return m.refractory_input; }
 APICAL_FN bool second_form(const IafCond& m) { return m.alpha; }
@@ -206,4 +237,8 @@ APICAL_FN bool second_form(const Parrot&) { return false; }
 template <class Model>
 APICAL_FN bool second_form(const Model& m) {
   return m.ports == 2;
+}
+template <class O, class Model, class Row>
+APICAL_FN bool iaf_step(const Model& m, const NeuronArrays<Row>& a) {
+  return second_form(m) ? each_vector<O>(IafStep<O, IafCell<Model, O, 2>>(m), a) : each_vector<O>(IafStep<O, IafCell<Model, O, 1>>(m), a);
 }
