@@ -202,7 +202,7 @@ class Compiler {
       use(r.node);
       switch (r.kind) {
         case Root::Kind::check:
-          emit(Op::check);
+          program_.code.back().check = 1;
           break;
         case Root::Kind::fire:
           emit(Op::fire);
@@ -222,6 +222,8 @@ class Compiler {
     for (const auto& [place, state] : waiting) {
       program_.code.push_back({.op = Op::load, .a = place, .to = static_cast<std::uint16_t>(state)});
     }
+    drop_unread();
+    join(program_);
     program_.temporaries = static_cast<int>(places_.size());
     return std::move(program_);
   }
@@ -248,6 +250,23 @@ class Compiler {
     for (Id id = 0; id < all_.size(); ++id)
       if (all_.node(id).kind == Kind::state && all_.node(id).value == state) return uses_[id] == 0;
     return true;
+  }
+
+  // Temporary values that were in the accumulator whenever they were needed.
+  void drop_unread() {
+    std::vector<bool> read(places_.size());
+    const auto mark = [&](bool constant, std::uint16_t at) {
+      if (!constant && at >= Program::kTemporaries) read[at - Program::kTemporaries] = true;
+    };
+    for (auto i = program_.code.rbegin(); i != program_.code.rend(); ++i) {
+      if (i->to != kNone && i->to >= Program::kTemporaries) {
+        if (!read[i->to - Program::kTemporaries])
+          i->to = kNone;
+        else
+          read[i->to - Program::kTemporaries] = false;
+      }
+      mark(i->constants & 1, i->a), mark(i->constants & 2, i->b);
+    }
   }
 
   std::uint16_t take_place() {
@@ -293,7 +312,8 @@ class Compiler {
   }
 
   void emit(Op op, Operand a = {}, Operand b = {}) {
-    program_.code.push_back({.op = op, .constant_a = a.constant, .constant_b = b.constant, .a = a.at, .b = b.at});
+    const auto constants = static_cast<std::uint8_t>((a.constant ? 1 : 0) | (b.constant ? 2 : 0));
+    program_.code.push_back({.op = op, .constants = constants, .a = a.at, .b = b.at});
   }
   void store(std::uint16_t to) {
     if (program_.code.empty() || program_.code.back().to != kNone) emit(Op::same);

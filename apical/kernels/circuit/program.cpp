@@ -63,6 +63,17 @@ HWY_INLINE void eight(V (&x)[kVectors], A a, B b) {
   x[6] = program_apply<O, op>(x[6], a.at(6), b.at(6));
   x[7] = program_apply<O, op>(x[7], a.at(7), b.at(7));
 }
+template <ProgramOp op, ProgramOp next, class A, class B, class C, class D>
+HWY_INLINE void eight(V (&x)[kVectors], A a, B b, C c, D d) {
+  x[0] = program_apply<O, next>(program_apply<O, op>(x[0], a.at(0), b.at(0)), c.at(0), d.at(0));
+  x[1] = program_apply<O, next>(program_apply<O, op>(x[1], a.at(1), b.at(1)), c.at(1), d.at(1));
+  x[2] = program_apply<O, next>(program_apply<O, op>(x[2], a.at(2), b.at(2)), c.at(2), d.at(2));
+  x[3] = program_apply<O, next>(program_apply<O, op>(x[3], a.at(3), b.at(3)), c.at(3), d.at(3));
+  x[4] = program_apply<O, next>(program_apply<O, op>(x[4], a.at(4), b.at(4)), c.at(4), d.at(4));
+  x[5] = program_apply<O, next>(program_apply<O, op>(x[5], a.at(5), b.at(5)), c.at(5), d.at(5));
+  x[6] = program_apply<O, next>(program_apply<O, op>(x[6], a.at(6), b.at(6)), c.at(6), d.at(6));
+  x[7] = program_apply<O, next>(program_apply<O, op>(x[7], a.at(7), b.at(7)), c.at(7), d.at(7));
+}
 HWY_INLINE void store_eight(const V (&x)[kVectors], double* p) {
   const size_t L = O::lanes();
   O::store(x[0], p), O::store(x[1], p + L), O::store(x[2], p + 2 * L), O::store(x[3], p + 3 * L);
@@ -71,7 +82,7 @@ HWY_INLINE void store_eight(const V (&x)[kVectors], double* p) {
 
 HWY_INLINE void load_eight(V (&x)[kVectors], const double* p) { eight<ProgramOp::load>(x, Array{p}, Constant{x[0]}); }
 
-// The rest works on the accumulator in memory: it needs the registers itself, or is seldom.
+// The functions work on the accumulator in memory: they need the registers themselves.
 template <ProgramOp op>
 HWY_NOINLINE void function(double* x) {
   const size_t L = O::lanes();
@@ -80,14 +91,18 @@ HWY_NOINLINE void function(double* x) {
     O::store(program_apply<O, op>(u, u, u), x + i), O::store(program_apply<O, op>(v, v, v), x + i + L);
   }
 }
-HWY_INLINE void awake(const float* refractory, double* x) {
+// What f gives of each vector, and where its neurons are in the block.
+template <class X, class F>
+HWY_INLINE void each(X (&x)[kVectors], F f) {
   const size_t L = O::lanes();
-  for (size_t i = 0; i < kVectors * L; i += L) O::store(O::value(O::ge(O::set(0), O::load(refractory + i))), x + i);
+  f(x[0], 0), f(x[1], L), f(x[2], 2 * L), f(x[3], 3 * L), f(x[4], 4 * L), f(x[5], 5 * L), f(x[6], 6 * L), f(x[7], 7 * L);
+}
+HWY_INLINE void awake(V (&x)[kVectors], const float* refractory) {
+  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::value(O::ge(O::set(0), O::load(refractory + i))); });
 }
 template <class Row>
-HWY_INLINE void input(Row* row, double* x) {
-  const size_t L = O::lanes();
-  for (size_t i = 0; i < kVectors * L; i += L) O::store(O::load(row + i), x + i), O::zero(row + i);
+HWY_INLINE void input(V (&x)[kVectors], Row* row) {
+  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::load(row + i), O::zero(row + i); });
 }
 // 0, or NaN.
 HWY_INLINE V strange_of(const V (&x)[kVectors]) {
@@ -95,17 +110,18 @@ HWY_INLINE V strange_of(const V (&x)[kVectors]) {
   const V c = O::add(O::sub(x[4], x[4]), O::sub(x[5], x[5])), d = O::add(O::sub(x[6], x[6]), O::sub(x[7], x[7]));
   return O::add(O::add(a, b), O::add(c, d));
 }
-HWY_INLINE uint64_t fire(const double* x, double refractory, float* left) {
+HWY_INLINE uint64_t fire(const V (&x)[kVectors], float refractory, float* left) {
+  const hn::ScalableTag<float> d;
   const size_t L = O::lanes();
   uint64_t fired = 0;
-  for (size_t i = 0; i < kVectors * L; i += L) {
-    const auto m = O::mask(O::load(x + i));
-    const V r = O::max(O::sub(O::load(left + i), O::set(1)), O::set(0));
-    O::store(O::select(m, O::set(refractory), r), left + i);
-    fired |= O::bits(m) << i;
-  }
+  each(x, [&](V v, size_t i) HWY_ATTR { fired |= O::bits(O::mask(v)) << i; });
+  if (refractory <= 0) return fired;
+  for (size_t i = 0; i < kVectors * L; i += hn::Lanes(d))
+    hn::StoreU(hn::Max(hn::Sub(hn::LoadU(d, left + i), hn::Set(d, 1)), hn::Zero(d)), d, left + i);
+  for (uint64_t rest = fired; rest != 0; rest &= rest - 1) left[hwy::Num0BitsBelowLS1Bit_Nonzero64(rest)] = refractory;
   return fired;
 }
+constexpr unsigned key(ProgramOp op, unsigned constants) { return static_cast<unsigned>(op) | constants << 8; }
 
 // single: the inputs where they are float32. Not a template: this is much code.
 bool run(const Program& program, const NeuronArrays<double>& a, float* const* single, double* out) {
@@ -123,54 +139,82 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
   load_eight(x, zeros);
   for (size_t n = 0; n < a.n; n += block) {
     for (const ProgramInstruction* i = begin; i != end; ++i) {
-      double* m = i->to != ProgramInstruction::kNowhere ? place[i->to] : work;  // the accumulator in memory
-      switch (i->op) {
-#define APICAL_OPERANDS_0(name) eight<ProgramOp::name>(x, Constant{x[0]}, Constant{x[0]});
-#define APICAL_OPERANDS_1(name)                                           \
-  if (i->constant_a)                                                      \
-    eight<ProgramOp::name>(x, Constant{O::set(c[i->a])}, Constant{x[0]}); \
-  else                                                                    \
-    eight<ProgramOp::name>(x, Array{place[i->a]}, Constant{x[0]});
-#define APICAL_OPERANDS_2(name)                                                      \
-  if (i->constant_a && i->constant_b)                                                \
-    eight<ProgramOp::name>(x, Constant{O::set(c[i->a])}, Constant{O::set(c[i->b])}); \
-  else if (i->constant_a)                                                            \
-    eight<ProgramOp::name>(x, Constant{O::set(c[i->a])}, Array{place[i->b]});        \
-  else if (i->constant_b)                                                            \
-    eight<ProgramOp::name>(x, Array{place[i->a]}, Constant{O::set(c[i->b])});        \
-  else                                                                               \
-    eight<ProgramOp::name>(x, Array{place[i->a]}, Array{place[i->b]});
-#define APICAL_LIGHT(name, operands) \
-  case ProgramOp::name:              \
-    APICAL_OPERANDS_##operands(name) break;
+      switch (key(i->op, i->constants)) {
+#define APICAL_KEYS(name, a) key(name, a) : case key(name, a + 2)
+#define APICAL_ALL_KEYS(name) APICAL_KEYS(name, 0) : case APICAL_KEYS(name, 1)
+#define APICAL_OPERANDS_0(name)                     \
+  case APICAL_ALL_KEYS(name):                       \
+    eight<name>(x, Constant{x[0]}, Constant{x[0]}); \
+    break;
+#define APICAL_OPERANDS_1(name)                                \
+  case APICAL_KEYS(name, 0):                                   \
+    eight<name>(x, Array{place[i->a]}, Constant{x[0]});        \
+    break;                                                     \
+  case APICAL_KEYS(name, 1):                                   \
+    eight<name>(x, Constant{O::set(c[i->a])}, Constant{x[0]}); \
+    break;
+#define APICAL_OPERANDS_2(name)                                           \
+  case key(name, 0):                                                      \
+    eight<name>(x, Array{place[i->a]}, Array{place[i->b]});               \
+    break;                                                                \
+  case key(name, 1):                                                      \
+    eight<name>(x, Constant{O::set(c[i->a])}, Array{place[i->b]});        \
+    break;                                                                \
+  case key(name, 2):                                                      \
+    eight<name>(x, Array{place[i->a]}, Constant{O::set(c[i->b])});        \
+    break;                                                                \
+  case key(name, 3):                                                      \
+    eight<name>(x, Constant{O::set(c[i->a])}, Constant{O::set(c[i->b])}); \
+    break;
+#define APICAL_LIGHT(name, operands) APICAL_OPERANDS_##operands(ProgramOp::name)
         APICAL_PROGRAM_LIGHT(APICAL_LIGHT)
-#define APICAL_FUNCTION(name, operands)                                \
-  case ProgramOp::name:                                                \
-    store_eight(x, m), function<ProgramOp::name>(m), load_eight(x, m); \
-    continue;
+#define APICAL_A_0(at) Array{place[at]}
+#define APICAL_A_1(at) \
+  Constant { O::set(c[at]) }
+#define APICAL_B_1(at) \
+  Constant { x[0] }
+#define APICAL_B_2(at) \
+  Array { place[at] }
+#define APICAL_PAIR(name, first, operands, numbers, second, more_operands, more_numbers)                           \
+  case key(ProgramOp::name, numbers):                                                                              \
+    eight<ProgramOp::first, ProgramOp::second>(x, APICAL_A_##numbers(i[0].a), APICAL_B_##operands(i[0].b),         \
+                                               APICAL_A_##more_numbers(i[1].a), APICAL_B_##more_operands(i[1].b)); \
+    ++i;                                                                                                           \
+    break;
+        APICAL_PROGRAM_PAIRS(APICAL_PAIR)
+#define APICAL_FUNCTION(name, operands)                                         \
+  case APICAL_ALL_KEYS(ProgramOp::name):                                        \
+    store_eight(x, work), function<ProgramOp::name>(work), load_eight(x, work); \
+    break;
         APICAL_PROGRAM_FUNCTIONS(APICAL_FUNCTION)
-        case ProgramOp::awake:
-          awake(a.refractory + n, m), load_eight(x, m);
-          continue;
-        case ProgramOp::input:
-          single ? input(single[i->a] + n, m) : input(a.in[i->a] + n, m);
-          load_eight(x, m);
-          continue;
-        case ProgramOp::check:
-          strange = O::add(strange, strange_of(x));
+        case APICAL_ALL_KEYS(ProgramOp::awake):
+          awake(x, a.refractory + n);
           break;
-        case ProgramOp::fire:
-          store_eight(x, work);
+        case APICAL_ALL_KEYS(ProgramOp::input):
+          single ? input(x, single[i->a] + n) : input(x, a.in[i->a] + n);
+          break;
+        case APICAL_ALL_KEYS(ProgramOp::fire):
           if (n % 64 == 0) a.spikes[n / 64] = 0;
-          a.spikes[n / 64] |= fire(work, program.refractory, a.refractory + n) << (n % 64);
+          a.spikes[n / 64] |= fire(x, static_cast<float>(program.refractory), a.refractory + n) << (n % 64);
           break;
+        default:
+          __builtin_unreachable();
 #undef APICAL_OPERANDS_0
 #undef APICAL_OPERANDS_1
 #undef APICAL_OPERANDS_2
 #undef APICAL_LIGHT
+#undef APICAL_A_0
+#undef APICAL_A_1
+#undef APICAL_B_1
+#undef APICAL_B_2
+#undef APICAL_PAIR
 #undef APICAL_FUNCTION
+#undef APICAL_KEYS
+#undef APICAL_ALL_KEYS
       }
-      if (m != work) store_eight(x, m);
+      if ((i->to | static_cast<uint32_t>(i->check) << 16) == ProgramInstruction::kNowhere) continue;  // most: one comparison
+      if (i->to != ProgramInstruction::kNowhere) store_eight(x, place[i->to]);
+      if (i->check) strange = O::add(strange, strange_of(x));
     }
     for (int k = 0; k < program.states; ++k) place[k] += block;
     if (a.current) place[Program::kCurrent] += block;
@@ -237,35 +281,40 @@ bool reference(const Program& program, const NeuronArrays<Row>& a, double* out) 
     };
     for (const ProgramInstruction& i : program.code) {
       switch (i.op) {
-#define APICAL_APPLY(name, operands)                                              \
-  case ProgramOp::name:                                                           \
-    x = program_apply<O, ProgramOp::name>(x,                                      \
-                                          operands < 1   ? 0                      \
-                                          : i.constant_a ? program.constants[i.a] \
-                                                         : place(i.a),            \
-                                          operands < 2   ? 0                      \
-                                          : i.constant_b ? program.constants[i.b] \
-                                                         : place(i.b));           \
+#define APICAL_APPLY(name, operands)                                                 \
+  case ProgramOp::name:                                                              \
+    x = program_apply<O, ProgramOp::name>(x,                                         \
+                                          operands < 1      ? 0                      \
+                                          : i.constants & 1 ? program.constants[i.a] \
+                                                            : place(i.a),            \
+                                          operands < 2      ? 0                      \
+                                          : i.constants & 2 ? program.constants[i.b] \
+                                                            : place(i.b));           \
     break;
         APICAL_PROGRAM_LIGHT(APICAL_APPLY)
         APICAL_PROGRAM_FUNCTIONS(APICAL_APPLY)
 #undef APICAL_APPLY
+#define APICAL_FIRST(name, first, operands, numbers, ...)                                                                    \
+  case ProgramOp::name: /* the second comes by itself */                                                                     \
+    x = program_apply<O, ProgramOp::first>(x, numbers ? program.constants[i.a] : place(i.a), operands < 2 ? 0 : place(i.b)); \
+    break;
+        APICAL_PROGRAM_PAIRS(APICAL_FIRST)
+#undef APICAL_FIRST
         case ProgramOp::awake:
           x = a.refractory[n] <= 0;
           break;
         case ProgramOp::input:
           x = a.in[i.a][n], a.in[i.a][n] = 0;
           break;
-        case ProgramOp::check:
-          strange += x - x;
-          break;
         case ProgramOp::fire:
-          a.refractory[n] = x != 0 ? static_cast<float>(program.refractory) : std::max(a.refractory[n] - 1, 0.0f);
+          if (program.refractory > 0)
+            a.refractory[n] = x != 0 ? static_cast<float>(program.refractory) : std::max(a.refractory[n] - 1, 0.0f);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
           a.spikes[n / 64] |= std::uint64_t{x != 0} << (n % 64);
           break;
       }
       if (i.to != ProgramInstruction::kNowhere) place(i.to) = x;
+      if (i.check) strange += x - x;
     }
   }
   return strange == 0;
@@ -278,6 +327,29 @@ bool neuron_step(const Program& p, const NeuronArrays<float>& a) noexcept {
 }
 bool neuron_step(const Program& p, const NeuronArrays<double>& a) noexcept {
   return scalar_level() ? reference(p, a, nullptr) : HWY_DYNAMIC_DISPATCH(step_double)(p, a);
+}
+void join(Program& program) {
+  using I = ProgramInstruction;
+  std::vector<I> code;
+  for (const I& i : program.code) {
+    if (i.op == ProgramOp::same && !code.empty() && code.back().to == I::kNowhere)
+      code.back().to = i.to, code.back().check |= i.check;
+    else
+      code.push_back(i);
+  }
+  for (std::size_t k = 0; k + 1 < code.size(); ++k) {
+    I& i = code[k];
+    const I& next = code[k + 1];
+    if (i.to != I::kNowhere || i.check) continue;
+    const auto before = i.op;
+#define APICAL_JOIN(name, first, operands, numbers, second, more_operands, more_numbers)                                      \
+  if (before == ProgramOp::first && i.constants == numbers && next.op == ProgramOp::second && next.constants == more_numbers) \
+    i.op = ProgramOp::name;
+    APICAL_PROGRAM_PAIRS(APICAL_JOIN)
+#undef APICAL_JOIN
+    if (i.op != before) ++k;
+  }
+  program.code = std::move(code);
 }
 void program_values(const Program& p, const NeuronArrays<double>& a, double* out) noexcept {
   if (scalar_level())

@@ -44,23 +44,32 @@ namespace apical::kernels {
 // Functions of x, precise to some 2 ulp. exp and expm1 are those of 708 beyond it; sin and cos need |x| < 1e5.
 #define APICAL_PROGRAM_FUNCTIONS(X) X(exp, 0) X(log, 0) X(expm1, 0) X(exprel, 0) X(sin, 0) X(cos, 0) X(tanh, 0)
 // What is not a function of numbers.
-#define APICAL_PROGRAM_ACTS(X)                                          \
-  X(awake, 0) /* true where no refractory steps are left */             \
-  X(input, 1) /* what has arrived at port a, which is emptied */        \
-  X(check, 0) /* the step returns false if any x is no finite number */ \
+#define APICAL_PROGRAM_ACTS(X)                                   \
+  X(awake, 0) /* true where no refractory steps are left */      \
+  X(input, 1) /* what has arrived at port a, which is emptied */ \
   X(fire, 0)  /* spikes where x is true, whose refractory time begins; the others' goes on; x stays as it is */
+// Two that often follow each other, done at once. X(name, first, its operands, its constants, second, ...). The operands of the second are
+// those of the next instruction; the first stores and checks nothing.
+#define APICAL_PROGRAM_PAIRS(X)                    \
+  X(load_mul_add, load, 1, 1, mul_add, 2, 1)       \
+  X(mul_add_mul_add, mul_add, 2, 1, mul_add, 2, 1) \
+  X(load_mul, load, 1, 0, mul, 1, 0)               \
+  X(load_add, load, 1, 1, add, 1, 0)               \
+  X(load_sub, load, 1, 1, sub, 1, 0)
 
 enum class ProgramOp : std::uint8_t {
-#define APICAL_NAME(name, operands) name,
-  APICAL_PROGRAM_LIGHT(APICAL_NAME) APICAL_PROGRAM_FUNCTIONS(APICAL_NAME) APICAL_PROGRAM_ACTS(APICAL_NAME)
+#define APICAL_NAME(name, ...) name,
+  APICAL_PROGRAM_LIGHT(APICAL_NAME) APICAL_PROGRAM_FUNCTIONS(APICAL_NAME) APICAL_PROGRAM_ACTS(APICAL_NAME) APICAL_PROGRAM_PAIRS(APICAL_NAME)
 #undef APICAL_NAME
 };
 
 struct ProgramInstruction {
   static constexpr std::uint16_t kNowhere = 0xffff;
   ProgramOp op;
-  bool constant_a = false, constant_b = false;  ///< a and b are numbers of constants, else places
-  std::uint16_t a = 0, b = 0, to = kNowhere;    ///< to: place x is stored in
+  std::uint8_t constants = 0;  ///< 1: a is the number of a constant, not a place; 2: b is
+  std::uint16_t a = 0, b = 0;
+  std::uint16_t to = kNowhere;  ///< place x is stored in
+  std::uint16_t check = 0;      ///< 1: the step returns false if any x is no finite number
 };
 
 struct Program {
@@ -72,6 +81,9 @@ struct Program {
   int states = 0, temporaries = 0;
   double refractory = 0;  ///< steps
 };
+
+/// The same program in fewer instructions: pairs, and no `same` where the instruction before can store.
+void join(Program& program);
 
 /// One step. False when a value that is checked is not a finite number.
 bool neuron_step(const Program& program, const NeuronArrays<float>& a) noexcept;

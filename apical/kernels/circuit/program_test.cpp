@@ -139,6 +139,7 @@ TEST(Program, OperationsDoWhatTheySay) {
                      {ProgramOp::eq, [](double x, double a) { return x == a; }}};
   for (int kinds = 0; kinds < 4; ++kinds) {
     const bool ca = kinds & 1, cb = kinds & 2;
+    const auto constants = static_cast<std::uint8_t>(kinds);
     const auto a = static_cast<std::uint16_t>(ca ? 0 : 1), b = static_cast<std::uint16_t>(cb ? 1 : Program::kCurrent);
     for (std::size_t i = 0; i < n; ++i) neurons.current[i] = neurons.states[2 * n + i];
     const auto operand = [&](std::size_t i) { return ca ? c[0] : neurons.states[n + i]; };
@@ -146,15 +147,14 @@ TEST(Program, OperationsDoWhatTheySay) {
     at_every_level([&](const std::string& level) {
       for (const auto& o : all) {
         const auto got = neurons.values(program(
-            {{.op = ProgramOp::load, .a = 0}, {.op = o.op, .constant_a = ca, .constant_b = cb, .a = a, .b = b, .to = Program::kOut}},
-            {c[0], c[1]}));
+            {{.op = ProgramOp::load, .a = 0}, {.op = o.op, .constants = constants, .a = a, .b = b, .to = Program::kOut}}, {c[0], c[1]}));
         for (std::size_t i = 0; i < n; ++i)
           ASSERT_EQ(got[i], o.want(neurons.states[i], operand(i), second(i))) << level << " " << static_cast<int>(o.op) << " " << kinds;
       }
       for (const auto& o : comparisons)  // and masks: (x ? a), not, kept in a temporary place
         for (const bool negated : {false, true})
           for (const auto use : {ProgramOp::choose, ProgramOp::keep, ProgramOp::unless}) {
-            std::vector<I> code{{.op = ProgramOp::load, .a = 0}, {.op = o.op, .constant_a = ca, .a = a, .to = Program::kTemporaries}};
+            std::vector<I> code{{.op = ProgramOp::load, .a = 0}, {.op = o.op, .constants = ca, .a = a, .to = Program::kTemporaries}};
             if (negated) code.push_back({.op = ProgramOp::no, .to = Program::kTemporaries});
             if (use != ProgramOp::choose) code.push_back({.op = ProgramOp::load, .a = 0});
             code.push_back({.op = use,
@@ -189,10 +189,11 @@ TEST(Program, SameBitsAtEveryLevel) {
       return numbers > 0 && below(2) ? number_place(below(std::min(numbers, 20u))) : below(3);
     };
     for (int k = 0; k < 200; ++k) {
+      const bool ca = below(4) == 0, cb = below(3) == 0;
       I i{.op = static_cast<ProgramOp>(below(static_cast<std::uint32_t>(ProgramOp::awake))),
-          .constant_a = below(4) == 0,
-          .constant_b = below(3) == 0};
-      i.a = operand(i.constant_a), i.b = operand(i.constant_b);
+          .constants = static_cast<std::uint8_t>(ca + 2 * cb),
+          .a = operand(ca),
+          .b = operand(cb)};
       using enum ProgramOp;
       if (i.op >= gt && i.op <= eq) {
         i.to = mask_place(masks++);
@@ -200,14 +201,13 @@ TEST(Program, SameBitsAtEveryLevel) {
         if (below(2)) code.push_back({.op = below(2) ? both : either, .a = any_mask(), .to = i.to});
         if (below(2)) code.push_back({.op = no, .to = i.to});
         if (below(2))
-          code.push_back(
-              {.op = choose, .constant_a = i.constant_a, .constant_b = i.constant_b, .a = i.constant_a ? i.a : below(3), .b = i.b});
+          code.push_back({.op = choose, .constants = i.constants, .a = ca ? i.a : below(3), .b = i.b});
         else
           code.push_back({.op = load, .a = 1});
       } else if (i.op != both && i.op != either && i.op != no && i.op != choose) {
         if (i.op == keep || i.op == unless) {
           if (masks == 0) continue;
-          i.constant_a = false, i.a = any_mask();
+          i.constants &= 2, i.a = any_mask();
         }
         if (below(2)) i.to = number_place(numbers++);
         code.push_back(i);
@@ -223,6 +223,46 @@ TEST(Program, SameBitsAtEveryLevel) {
   }
 }
 
+// Joined programs are shorter and give the same bits.
+TEST(Program, JoinedIsTheSame) {
+  Neurons neurons;
+  Random random(5, "pairs");
+  for (double& v : neurons.states) v = random.uniform(-2, 2);
+  const struct {
+    ProgramOp pair, first, second;
+    std::uint8_t constants, of_second;
+  } all[] = {
+#define APICAL_PAIR(name, first, operands, numbers, second, more_operands, more_numbers) \
+  {ProgramOp::name, ProgramOp::first, ProgramOp::second, numbers, more_numbers},
+      APICAL_PROGRAM_PAIRS(APICAL_PAIR)
+#undef APICAL_PAIR
+  };
+  for (const auto& pair : all) {
+    const Program apart = program({{.op = ProgramOp::load, .a = 2},
+                                   {.op = pair.first, .constants = pair.constants, .a = 0, .b = 1},
+                                   {.op = pair.second, .constants = pair.of_second, .a = 1, .b = 2},
+                                   {.op = ProgramOp::same, .to = Program::kOut}},
+                                  {0.75, -1.25});
+    Program joined = apart;
+    join(joined);
+    ASSERT_EQ(joined.code.size(), 3u);
+    EXPECT_EQ(joined.code[1].op, pair.pair);
+    EXPECT_EQ(joined.code[2].op, pair.second);
+    set_simd_level("scalar");
+    const auto want = neurons.values(apart);
+    at_every_level([&](const std::string& level) {
+      EXPECT_EQ(std::memcmp(neurons.values(joined).data(), want.data(), n * sizeof(double)), 0)
+          << level << " " << static_cast<int>(pair.pair);
+    });
+    for (const I& told : {I{.op = pair.first, .to = 2}, I{.op = pair.first, .check = 1}}) {  // what the first has to store or check
+      Program two = apart;
+      two.code[1].to = told.to, two.code[1].check = told.check;
+      join(two);
+      EXPECT_EQ(two.code[1].op, pair.first);
+    }
+  }
+}
+
 // v = 0.9 v + in, held while refractory; fires above 1.
 Program lif() {
   constexpr auto t = static_cast<std::uint16_t>(Program::kTemporaries);
@@ -230,13 +270,12 @@ Program lif() {
                        {.op = ProgramOp::input, .a = 0, .to = t + 1},
                        {.op = ProgramOp::input, .a = 1},
                        {.op = ProgramOp::add, .a = t + 1},
-                       {.op = ProgramOp::mul_add, .constant_a = true, .a = 0, .b = 0},
-                       {.op = ProgramOp::keep, .a = t, .b = 0, .to = 0},
-                       {.op = ProgramOp::check},
-                       {.op = ProgramOp::gt, .constant_a = true, .a = 1},
+                       {.op = ProgramOp::mul_add, .constants = 1, .a = 0, .b = 0},
+                       {.op = ProgramOp::keep, .a = t, .b = 0, .to = 0, .check = 1},
+                       {.op = ProgramOp::gt, .constants = 1, .a = 1},
                        {.op = ProgramOp::both, .a = t},
                        {.op = ProgramOp::fire},
-                       {.op = ProgramOp::choose, .constant_a = true, .a = 2, .b = 0, .to = 0}},
+                       {.op = ProgramOp::choose, .constants = 1, .a = 2, .b = 0, .to = 0}},
                       {0.9, 1, -0.5});
   p.refractory = 3;
   return p;
