@@ -280,6 +280,16 @@ torch::Tensor NetworkImpl::forward(const Sequence& x, States* states, const Tap&
   return run(x, 0, layers_.size(), states, tap).expanded().frames;
 }
 
+namespace {
+
+// Whether a layer's output is memory of its own that no backward reads.
+bool is_spent(const LayerSpec& s) {
+  return std::holds_alternative<ConvSpec>(s) || std::holds_alternative<DenseSpec>(s) || std::holds_alternative<NormSpec>(s) ||
+         std::holds_alternative<PoolSpec>(s);
+}
+
+}  // namespace
+
 Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t end, States* states, const Tap& tap) {
   if (states) states->resize(layers_.size());
   Sequence x = input;
@@ -307,7 +317,8 @@ Sequence NetworkImpl::run(const Sequence& input, std::size_t begin, std::size_t 
     const auto* pool = i + 1 < end ? dynamic_cast<const PoolImpl*>(layers_[i + 1].get()) : nullptr;
     const auto size = pool ? pool->average_of_tiles() : 1;
     std::uint64_t fired = 0;
-    x = neuron->fire(x, states ? &(*states)[i] : nullptr, size, tap ? &fired : nullptr);
+    const bool own_x = i > begin && is_spent(spec_.layers[i - 1]);  // what is first is the caller's
+    x = neuron->fire(x, states ? &(*states)[i] : nullptr, size, tap ? &fired : nullptr, own_x);
     if (tap) tap(neuron->label, fired, neurons);
     if (size > 1) ++i;  // the pool's work is done
   }

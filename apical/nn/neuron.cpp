@@ -1,5 +1,7 @@
 #include "apical/nn/neuron.h"
 
+#include <torch/csrc/autograd/graph_task.h>
+
 #include <cmath>
 
 #include "apical/base/error.h"
@@ -22,7 +24,7 @@ at::MemoryFormat format_of(const torch::Tensor& x) {
 // What forward and backward need beside tensors.
 struct Setting : torch::CustomClassHolder {
   std::int64_t T, pool;
-  bool constant;
+  bool constant, own_x;
   kernels::Lif lif;
   kernels::Surrogate surrogate;
   std::uint64_t* fired;  // read by forward only
@@ -81,7 +83,9 @@ struct LifScan : torch::autograd::Function<LifScan> {
     const auto grad_s = grads[0].defined() ? grads[0].contiguous(format) : at::zeros({s->T * neurons}, x.options());  // enough for averages too
     const auto grad_v = grads[1].defined() ? grads[1].contiguous(format) : torch::Tensor();
     const auto v0 = saved[1].defined() ? saved[1].contiguous(format) : torch::Tensor();
-    auto grad_x = at::empty_like(x);
+    // Nobody reads x any more but this function, should it be called once more.
+    const bool over_x = s->own_x && !s->constant && !torch::autograd::get_current_graph_task_keep_graph();
+    auto grad_x = over_x ? x.detach() : at::empty_like(x);
     auto grad_v0 = ctx->saved_data["grad_v0"].toBool() ? at::empty_like(v0) : torch::Tensor();
     double grad_decay = 0;
     const auto pool = windows(x, *s);
@@ -95,17 +99,19 @@ struct LifScan : torch::autograd::Function<LifScan> {
 
 }  // namespace
 
-std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
-                                                 const kernels::Surrogate& surrogate, std::int64_t pool, std::uint64_t* fired) {
+std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay,
+                                                 const kernels::Lif& lif, const kernels::Surrogate& surrogate, std::int64_t pool,
+                                                 std::uint64_t* fired, bool own_x) {
   if (x.frames.scalar_type() == torch::kFloat64) {
     const auto narrow = [](const torch::Tensor& t) { return t.defined() ? t.to(torch::kFloat32) : t; };
-    const auto [spikes, last] = lif_scan({narrow(x.frames), x.T, x.constant}, narrow(v), narrow(decay), lif, surrogate, pool, fired);
+    const auto [spikes, last] = lif_scan({narrow(x.frames), x.T, x.constant}, narrow(v), narrow(decay), lif, surrogate, pool, fired, own_x);
     return {spikes.to(torch::kFloat64), last.to(torch::kFloat64)};
   }
   auto setting = c10::make_intrusive<Setting>();
   setting->T = x.T;
   setting->pool = pool;
   setting->constant = x.constant;
+  setting->own_x = own_x;
   setting->lif = lif;
   setting->surrogate = surrogate;
   const auto maybe = [](const torch::Tensor& t) { return t.defined() ? LifScan::Optional(t) : LifScan::Optional(); };
@@ -141,8 +147,8 @@ kernels::Lif make_lif(const NeuronOptions& o, double decay) {
 LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o) : LIFNodeImpl(o, decay_of_tau(o.tau)) {}
 LIFNodeImpl::LIFNodeImpl(const NeuronOptions& o, double decay) : lif_(make_lif(o, decay)), surrogate_(o.surrogate) {}
 
-Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired) {
-  auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_, pool, fired);
+Sequence LIFNodeImpl::fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired, bool own_x) {
+  auto [spikes, last] = lif_scan(x, v ? *v : torch::Tensor(), decay(), lif_, surrogate_, pool, fired, own_x);
   if (v) *v = last;
   return {spikes, x.T, false};
 }

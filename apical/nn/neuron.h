@@ -14,9 +14,11 @@ namespace apical::nn {
 /// pool > 1 (images only): instead of the spikes their averages over pool x pool windows, each beside the next. The same bits as an
 /// average pool behind the spikes gives, but those are never stored as floats.
 /// fired: not null, the number of spikes is written there.
-std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay, const kernels::Lif& lif,
-                                                 const kernels::Surrogate& surrogate, std::int64_t pool = 1,
-                                                 std::uint64_t* fired = nullptr);
+/// own_x: nobody else reads x any more, nor does the backward of what made it (a product or a convolution does not). dL/dx is then written
+/// over x: backward needs no memory of its own. Not where the graph is kept for another backward (retain_graph), nor where x is constant.
+std::pair<torch::Tensor, torch::Tensor> lif_scan(const Sequence& x, const torch::Tensor& v, const torch::Tensor& decay,
+                                                 const kernels::Lif& lif, const kernels::Surrogate& surrogate, std::int64_t pool = 1,
+                                                 std::uint64_t* fired = nullptr, bool own_x = false);
 
 struct NeuronOptions {
   double tau = 2.0;                ///< membrane time constant in steps, >= 1; decay = 1 - 1/tau
@@ -40,8 +42,8 @@ class LIFNodeImpl : public LayerImpl {
  public:
   explicit LIFNodeImpl(const NeuronOptions& options);
   Sequence run(const Sequence& x, torch::Tensor* v) override { return fire(x, v, 1, nullptr); }
-  /// run with the last two arguments of lif_scan.
-  Sequence fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired);
+  /// run with the last three arguments of lif_scan.
+  Sequence fire(const Sequence& x, torch::Tensor* v, std::int64_t pool, std::uint64_t* fired, bool own_x = false);
   /// The same behind the layer `before` without its currents kept; for neurons whose decay does not learn. With gradients they are made
   /// again (recompute.h), if `recompute` says so. Nothing where they have to be kept.
   std::optional<Sequence> fire_behind(const std::shared_ptr<LayerImpl>& before, const Sequence& x, torch::Tensor* v, std::uint64_t* fired,

@@ -89,6 +89,93 @@ TEST(LIFNode, BelowThresholdGradientsAreFiniteDifferences) {
     }
 }
 
+// Three segments of the scan (kernels/neurons/scan_tile.h), a last one that is short, and neurons left over behind the last vector.
+TEST(LIFNode, WritesTheGradientOverCurrentsOfItsOwn) {
+  const std::int64_t T = 70, B = 3;
+  for (const std::int64_t pool : {1, 2})
+    for (const bool learnt : {false, true}) {
+      torch::manual_seed(6);
+      const auto leaf = (torch::rand({T * B, 5, 7, 9}) * 1.6 - 0.3).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_();
+      const auto decay = torch::full({1}, 0.6f, torch::requires_grad(learnt)), v = torch::rand({B, 5, 7, 9}).requires_grad_();
+      Lif lif;
+      lif.decay = 0.6f, lif.detach_reset = false;
+      const Surrogate surrogate{SurrogateKind::atan, 0.8f, 1.4f};
+      const void *currents = nullptr, *gradient = nullptr;
+      const auto run = [&](bool own) {
+        const auto y = leaf * 2;
+        currents = y.data_ptr();
+        y.register_hook([&](const torch::Tensor& g) { gradient = g.data_ptr(); });
+        const auto [out, last] = lif_scan({y, T, false}, v, learnt ? decay : torch::Tensor(), lif, surrogate, pool, nullptr, own);
+        return (out * torch::arange(out.numel()).view(out.sizes()).cos()).sum() + last.square().sum();
+      };
+      const auto backward = [&](const torch::Tensor& loss, bool keep) {
+        std::vector<torch::Tensor> leaves{leaf, v};
+        if (learnt) leaves.push_back(decay);
+        return torch::autograd::grad({loss}, leaves, {}, keep);
+      };
+      const auto want = backward(run(false), false);
+      EXPECT_NE(gradient, currents) << "they may be somebody else's";
+      EXPECT_GT(want[0].abs().sum().item<float>(), 100);
+      const auto loss = run(true);
+      for (const bool keep : {true, true, false}) {
+        const auto got = backward(loss, keep);
+        EXPECT_EQ(gradient == currents, !keep) << "pool " << pool;
+        for (std::size_t i = 0; i < want.size(); ++i)
+          EXPECT_TRUE(got[i].equal(want[i])) << pool << " " << learnt << " " << keep << " " << i;
+      }
+      EXPECT_THROW(backward(loss, false), c10::Error) << "the currents are gone";
+    }
+}
+
+// A part of a graph that is made again in backward (a checkpoint), here a network: backward within backward.
+struct Checkpointed : torch::autograd::Function<Checkpointed> {
+  using Part = std::function<torch::Tensor(const torch::Tensor&)>;
+  struct Kept : torch::CustomClassHolder {
+    explicit Kept(Part g) : f(std::move(g)) {}
+    Part f;
+  };
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x, const Part& f) {
+    ctx->save_for_backward({x});
+    ctx->saved_data["f"] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(f));
+    return f(x);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const auto x = ctx->get_saved_variables()[0].detach().requires_grad_();
+    at::AutoGradMode on(true);
+    const auto y = c10::static_intrusive_pointer_cast<Kept>(ctx->saved_data["f"].toCapsule())->f(x);
+    return {torch::autograd::grad({y}, {x}, {grads[0]})[0], torch::Tensor()};
+  }
+};
+
+TEST(Network, GradientsOverCurrentsAreTheSameUnderRetainedGraphsAndCheckpoints) {
+  const std::string toml =
+      "T=40\n[neuron]\nv_th=0.4\nwidth=2.0\n[[layer]]\ntype='conv'\nchannels=4\n[[layer]]\ntype='norm'\n[[layer]]\ntype='lif'\n"
+      "[[layer]]\ntype='pool'\n[[layer]]\ntype='lif'\n[[layer]]\ntype='flatten'\n[[layer]]\ntype='dense'\nunits=31\n"
+      "[[layer]]\ntype='plif'\n[[layer]]\ntype='lif'\n";
+  Network net(parse_network(Config::parse(toml, "net.toml"), {1, 6, 6}), 1);
+  torch::manual_seed(2);
+  const auto x = (torch::rand({40 * 5, 1, 6, 6}) * 4).requires_grad_();
+  auto leaves = net->parameters();
+  leaves.push_back(x);
+  // Layer by layer the currents are the caller's, and no gradient is written over them.
+  const auto whole = [&](const torch::Tensor& in) { return net->forward({in, 40, false}); };
+  const auto apart = [&](const torch::Tensor& in) {
+    Sequence s{in, 40, false};
+    for (std::size_t i = 0; i < net->layers().size(); ++i) s = net->run(s, i, i + 1);
+    return s.frames;
+  };
+  const auto a = torch::randn({40 * 5, 31});
+  const auto want = torch::autograd::grad({(apart(x) * a).sum()}, leaves);
+  EXPECT_GT(want[0].abs().sum().item<float>(), 0) << "a silent network proves nothing";
+  const auto loss = (whole(x) * a).sum();
+  for (const bool keep : {true, true, false}) {
+    const auto got = torch::autograd::grad({loss}, leaves, {}, keep);
+    for (std::size_t i = 0; i < want.size(); ++i) EXPECT_TRUE(got[i].equal(want[i])) << keep << " " << i;
+  }
+  const auto twice = [&](const auto& f) { return torch::autograd::grad({(f(x) * a).sum() + (f(x * 0.5) * a).sum()}, {x})[0]; };
+  EXPECT_TRUE(twice([&](const torch::Tensor& in) { return Checkpointed::apply(in, whole); }).equal(twice(apart)));
+}
+
 TEST(IFNode, HasNoLeakSoItsInputIsNotScaledEither) {
   NeuronOptions o;
   o.decay_input = true;

@@ -4,13 +4,13 @@
 
 #include <atomic>
 #include <fstream>
-
 #include <nlohmann/json.hpp>
 
 #include "apical/base/error.h"
 #include "apical/base/thread_pool.h"
 #include "apical/data/synthetic.h"
 #include "apical/exchange/model.h"
+#include "apical/training/allocator.h"
 #include "apical/training/finish.h"
 #include "apical/training/setup.h"
 
@@ -71,6 +71,17 @@ TEST_F(Training, OptimisersAreTorchsOwn) {
       for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(torch::allclose(ours[i], theirs[i], 1e-6, 1e-7)) << kind << " " << step;
     }
   }
+}
+
+TEST_F(Training, ADenseLayerAndItsNeuronsHoldTwoTensorsOfTheirSize) {  // currents, over which their gradient is written, and spikes
+  const std::string toml = "T = 40\n[[layer]]\ntype='flatten'\n[[layer]]\ntype='dense'\nunits=512\n[[layer]]\ntype='lif'\n";
+  nn::Network net(nn::parse_network(Config::parse(toml, "net"), {1, 8, 8}), 1);
+  const auto x = torch::randn({40 * 50, 1, 8, 8}), grad = torch::randn({40 * 50, 512});
+  const auto before = MemoryMeter::live_bytes();
+  MemoryMeter::reset_peak();
+  const auto spikes = net->forward({x, 40, false});
+  spikes.backward(grad);
+  EXPECT_LT(static_cast<double>(MemoryMeter::peak_bytes() - before), 2.3 * static_cast<double>(spikes.nbytes()));
 }
 
 TEST_F(Training, ScheduleRisesAndFalls) {

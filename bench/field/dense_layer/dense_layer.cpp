@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     const auto in_one_go = dense->spikes_behind(input, {}, neuron.lif(), nullptr);  // as a network runs the two (LIFNodeImpl::fire_behind)
     spikes = (in_one_go   ? *in_one_go
               : recompute ? nn::lif_recomputed(dense, input, {}, neuron.lif(), neuron.shape())
-                          : nn::lif_scan(dense->run(input, nullptr), {}, {}, neuron.lif(), neuron.shape()))
+                          : nn::lif_scan(dense->run(input, nullptr), {}, {}, neuron.lif(), neuron.shape(), 1, nullptr, true))
                  .first;
     if (learns) spikes.backward(grad);
   };
