@@ -1,6 +1,6 @@
 #pragma once
-// What one CUDA thread does: one neuron over all steps. Shared by the kernels (scan_cuda.cu) and by a test that runs the threads one
-// after another on the host. Not for other rooms.
+// What one CUDA thread does: one neuron over all steps, or a few neurons over few steps. Shared by the kernels (scan_cuda.cu) and by a test
+// that runs the threads one after another on the host. Not for other rooms.
 #include <cstddef>
 #include <cstdint>
 
@@ -20,6 +20,9 @@ namespace apical::kernels::cuda {
 constexpr unsigned kBlock = 128;
 /// Steps whose loads are in flight while the batch before is worked on: hides the latency of memory also where neurons are few.
 constexpr int kBatch = 8;
+/// Whether T is so short that one neuron has too few loads under way: a thread then has several, kBlock apart, and loads all before it steps.
+APICAL_FN bool few_steps(std::size_t T) { return T > 0 && T < kBatch; }
+constexpr unsigned kFewForward = 4, kFewBackward = 2;
 /// Steps whose membranes backward keeps at a time, in shared memory (32 KiB a block). Sequences up to this length read x once.
 constexpr std::size_t kKept = 64;
 
@@ -100,17 +103,16 @@ APICAL_FN void store_bits(std::uint32_t* word, unsigned lane, bool s) {
 #endif
 }
 
-/// Neuron n of forward. With spikes, n runs to the end of the padded row (whole warps): those behind N write zeros.
-template <class F>
-APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
+/// The steps of neuron n from the state v; inputs(step) calls step(x) for each. With spikes, n runs to the end of the padded row (whole
+/// warps): those behind N write zeros.
+template <class F, class Inputs>
+APICAL_FN void forward_steps(const scan::Forward& f, std::size_t n, const Cell<F>& c, float v, Inputs inputs) {
   const bool real = n < f.N;
   const std::size_t at = real ? n : f.N - 1, row = words_per_row(f.N) * 2;
-  const Cell<F> c = cell_of<F>(f, at);
   std::uint32_t* word = f.spikes ? reinterpret_cast<std::uint32_t*>(f.spikes) + n / 32 : nullptr;
   float *h_out = f.h ? f.h + at : nullptr, *s_out = f.spikes_f ? f.spikes_f + at : nullptr;
   const unsigned lane = static_cast<unsigned>(n % 32);
-  float v = f.v0 ? f.v0[at] : 0.0f;
-  walk(f.x + at, f.x_step, f.T, [&](float x) {
+  inputs([&](float x) {
     const float h = c.charge(v, x);
     const bool s = c.fire(h);
     v = c.state(h, s);
@@ -128,6 +130,37 @@ APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
     }
   });
   if (f.v && real) f.v[n] = v;
+}
+
+template <class F>
+APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
+  const std::size_t at = n < f.N ? n : f.N - 1;
+  const Cell<F> c = cell_of<F>(f, at);
+  forward_steps(f, n, c, f.v0 ? f.v0[at] : 0.0f, [&](auto step) { walk(f.x + at, f.x_step, f.T, step); });
+}
+
+/// Neurons n, n + kBlock, ... of few_steps; `threads`: N, or with spikes the end of the padded row.
+template <class F>
+APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n, std::size_t threads) {
+  Cell<F> c[kFewForward];
+  float v[kFewForward], x[kFewForward][kBatch];
+  APICAL_UNROLL
+  for (unsigned k = 0; k < kFewForward; ++k) {
+    const std::size_t at = n + k * kBlock < f.N ? n + k * kBlock : f.N - 1;
+    const float* in = f.x + at;
+    c[k] = cell_of<F>(f, at);
+    v[k] = f.v0 ? f.v0[at] : 0.0f;
+    load_batch<false>(x[k], in, f.x_step, f.T);
+  }
+  APICAL_UNROLL
+  for (unsigned k = 0; k < kFewForward; ++k) {
+    if (n + k * kBlock >= threads) return;  // the whole warp, or no warp votes
+    forward_steps(f, n + k * kBlock, c[k], v[k], [&](auto step) {
+      APICAL_UNROLL
+      for (int j = 0; j < kBatch; ++j)
+        if (static_cast<unsigned>(j) < f.T) step(x[k][j]);
+    });
+  }
 }
 
 /// d[i] = surrogate derivative at u[i]: one switch a batch.
@@ -163,18 +196,19 @@ struct Gradient {
   double decay = 0;
 };
 
-/// `count` steps backwards (a whole batch when `full`). kept[j * kBlock]: h of the step j after the one before these; kept[0] is the
-/// state itself when these reach the start of the segment (not `full`).
+template <bool want_decay>
+APICAL_FN bool reads_x_again(const BackwardArgs& b) {
+  return want_decay && b.lif.decay_input;
+}
+
+/// `count` steps backwards (a whole batch when `full`). h[j], x[j], grad_s[j]: of the step j before the last, x where it is read again;
+/// h[count] is the state itself when these reach the start of the segment (not `full`).
 template <class F, bool want_decay, bool full>
-APICAL_FN void backward_batch(const BackwardArgs& b, const Cell<F>& c, const float* kept, const float (&grad_s)[kBatch], unsigned count,
-                              Gradient& g) {
+APICAL_FN void backward_batch(const BackwardArgs& b, const Cell<F>& c, const float (&h)[kBatch + 1], const float (&x)[kBatch],
+                              const float (&grad_s)[kBatch], unsigned count, Gradient& g) {
   constexpr bool next = F::reset_at != ResetAt::same_step;
-  const bool detach = b.lif.detach_reset, x_too = want_decay && b.lif.decay_input;
-  float h[kBatch + 1] = {}, u[kBatch + 1], d[kBatch + 1], x[kBatch] = {};  // h[j], u[j], d[j]: of the step j before the last
-  if (x_too) load_batch<full>(x, g.x, -b.x_step, count);
-  APICAL_UNROLL
-  for (unsigned j = 0; j <= kBatch; ++j)
-    if (full || j <= count) h[j] = kept[(count - j) * kBlock];
+  const bool detach = b.lif.detach_reset, x_too = reads_x_again<want_decay>(b);
+  float u[kBatch + 1], d[kBatch + 1];
   APICAL_UNROLL
   for (int j = 0; j <= kBatch; ++j) u[j] = h[j] - c.v_th;
   surrogates(b.surrogate, b.surrogate_a, u, d);
@@ -204,6 +238,18 @@ APICAL_FN void backward_batch(const BackwardArgs& b, const Cell<F>& c, const flo
   }
 }
 
+/// The same from memory; kept[j * kBlock]: h of the step j after the one before these.
+template <class F, bool want_decay, bool full>
+APICAL_FN void backward_kept_batch(const BackwardArgs& b, const Cell<F>& c, const float* kept, const float (&grad_s)[kBatch],
+                                   unsigned count, Gradient& g) {
+  float h[kBatch + 1] = {}, x[kBatch] = {};
+  if (reads_x_again<want_decay>(b)) load_batch<full>(x, g.x, -b.x_step, count);
+  APICAL_UNROLL
+  for (unsigned j = 0; j <= kBatch; ++j)
+    if (full || j <= count) h[j] = kept[(count - j) * kBlock];
+  backward_batch<F, want_decay, full>(b, c, h, x, grad_s, count, g);
+}
+
 /// One segment of `left` >= 1 steps that starts from the state v; kept: left + 1 floats, kBlock apart.
 template <class F, bool want_decay>
 APICAL_FN void backward_segment(const BackwardArgs& b, const Cell<F>& c, const float* x, float v, std::size_t steps, float* kept,
@@ -225,9 +271,25 @@ APICAL_FN void backward_segment(const BackwardArgs& b, const Cell<F>& c, const f
     left -= kBatch;
     load_ahead(ahead, g.grad_s, back, left);
     kept -= kBatch * kBlock;
-    backward_batch<F, want_decay, true>(b, c, kept, now, kBatch, g);
+    backward_kept_batch<F, want_decay, true>(b, c, kept, now, kBatch, g);
   }
-  backward_batch<F, want_decay, false>(b, c, kept - left * kBlock, ahead, left, g);
+  backward_kept_batch<F, want_decay, false>(b, c, kept - left * kBlock, ahead, left, g);
+}
+
+/// Before the last step of neuron n.
+APICAL_FN Gradient gradient_of(const BackwardArgs& b, std::size_t n) {
+  const std::size_t end = b.T * b.N - b.N + n;
+  return {.grad_s = b.grad_s + end,
+          .x = b.x + (b.T - 1) * b.x_step + n,
+          .grad_x = b.grad_x ? b.grad_x + end : nullptr,
+          .t = static_cast<unsigned>(b.T),
+          .v = b.grad_v_last ? b.grad_v_last[n] : 0.0f};
+}
+/// After its first; returns dL/ddecay.
+APICAL_FN double finish(const BackwardArgs& b, std::size_t n, const Gradient& g) {
+  if (b.grad_x_sum) b.grad_x_sum[n] = g.x_sum;
+  if (b.grad_v0) b.grad_v0[n] = g.v;
+  return g.decay;
 }
 
 /// Neuron n < N of backward; kept: min(T, kKept) + 1 floats, kBlock apart. Returns dL/ddecay of the neuron.
@@ -238,7 +300,7 @@ APICAL_FN double backward_thread(const BackwardArgs& b, std::size_t n, float* ke
     return 0;
   }
   const Cell<F> c = cell_of<F>(b, n);
-  const std::size_t count = segments(b.T), end = b.T * b.N - b.N + n;
+  const std::size_t count = segments(b.T);
   float v = b.v0 ? b.v0[n] : 0.0f;
   for (std::size_t k = 0; k + 1 < count; ++k) {
     const std::size_t first = segment_start(b.T, k);
@@ -248,19 +310,44 @@ APICAL_FN double backward_thread(const BackwardArgs& b, std::size_t n, float* ke
       v = c.state(h, c.fire(h));
     });
   }
-  Gradient g{.grad_s = b.grad_s + end,
-             .x = b.x + (b.T - 1) * b.x_step + n,
-             .grad_x = b.grad_x ? b.grad_x + end : nullptr,
-             .t = static_cast<unsigned>(b.T),
-             .v = b.grad_v_last ? b.grad_v_last[n] : 0.0f};
+  Gradient g = gradient_of(b, n);
   for (std::size_t k = count; k-- > 0;) {
     const std::size_t first = segment_start(b.T, k);
     if (k + 1 < count) v = b.starts[k * b.N + n];
     backward_segment<F, want_decay>(b, c, b.x + first * b.x_step + n, v, segment_start(b.T, k + 1) - first, kept, g);
   }
-  if (b.grad_x_sum) b.grad_x_sum[n] = g.x_sum;
-  if (b.grad_v0) b.grad_v0[n] = g.v;
-  return g.decay;
+  return finish(b, n, g);
+}
+
+/// Neurons n, n + kBlock, ... < N of few_steps; done(n, dL/ddecay) for each.
+template <class F, bool want_decay, class Done>
+APICAL_FN void few_backward_thread(const BackwardArgs& b, std::size_t n, Done done) {
+  Cell<F> c[kFewBackward];
+  Gradient g[kFewBackward];
+  float start[kFewBackward], grad_s[kFewBackward][kBatch] = {}, x[kFewBackward][kBatch] = {};  // x[k][j], grad_s[k][j]: j before the last
+  APICAL_UNROLL
+  for (unsigned k = 0; k < kFewBackward; ++k) {
+    const std::size_t at = n + k * kBlock < b.N ? n + k * kBlock : b.N - 1;
+    c[k] = cell_of<F>(b, at);
+    g[k] = gradient_of(b, at);
+    start[k] = b.v0 ? b.v0[at] : 0.0f;
+    load_batch<false>(x[k], g[k].x, -static_cast<std::ptrdiff_t>(b.x_step), b.T);
+    load_batch<false>(grad_s[k], g[k].grad_s, -static_cast<std::ptrdiff_t>(b.N), b.T);
+  }
+  APICAL_UNROLL
+  for (unsigned k = 0; k < kFewBackward; ++k) {
+    if (n + k * kBlock >= b.N) return;
+    float h[kBatch + 1], v = start[k];
+    h[kBatch] = v;
+    APICAL_UNROLL
+    for (int j = kBatch - 1; j >= 0; --j) {
+      const bool there = static_cast<unsigned>(j) < b.T;
+      h[j] = there ? c[k].charge(v, x[k][j]) : v;
+      if (there) v = c[k].state(h[j], c[k].fire(h[j]));
+    }
+    backward_batch<F, want_decay, false>(b, c[k], h, x[k], grad_s[k], static_cast<unsigned>(b.T), g[k]);
+    done(n + k * kBlock, finish(b, n + k * kBlock, g[k]));
+  }
 }
 
 }  // namespace apical::kernels::cuda
