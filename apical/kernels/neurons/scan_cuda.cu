@@ -10,30 +10,25 @@
 namespace apical::kernels::cuda {
 namespace {
 
-// The first neuron of a thread that has `count` of them.
-template <unsigned count>
-__device__ std::size_t first_neuron() {
-  return std::size_t{blockIdx.x} * (count * kBlock) + threadIdx.x;
-}
+// The first neuron of a thread that has `count`.
+__device__ std::size_t first_neuron(unsigned count = 1) { return std::size_t{blockIdx.x} * (count * kBlock) + threadIdx.x; }
 
-// threads is a multiple of a warp where warps vote.
+// few: few_steps.
 template <class F, bool few>
 __global__ void __launch_bounds__(kBlock) forward_kernel(const scan::Forward f, std::size_t threads) {
-  const std::size_t n = first_neuron<few ? kFewForward : 1>();
   if constexpr (few)
-    few_forward_thread<F>(f, n, threads);
-  else if (n < threads)
-    forward_thread<F>(f, n);
+    with_steps(f.T, [&](auto T) { few_forward_thread<F, decltype(T)::value>(f, first_neuron(neurons_of(T, kFewForward))); });
+  else if (const std::size_t n = first_neuron(); n < threads)
+    forward_thread<F>(f, n);  // threads is a multiple of a warp where warps vote
 }
 
 // done(n, dL/ddecay) for each neuron of the thread.
 template <class F, bool want_decay, bool few, class Done>
 __device__ void backward_threads(const BackwardArgs& b, Done done) {
   extern __shared__ float kept[];
-  const std::size_t n = first_neuron<few ? kFewBackward : 1>();
   if constexpr (few)
-    few_backward_thread<F, want_decay>(b, n, done);
-  else if (n < b.N)
+    with_steps(b.T, [&](auto T) { few_backward_thread<F, want_decay, decltype(T)::value>(b, first_neuron(neurons_of(T, kFewBackward)), done); });
+  else if (const std::size_t n = first_neuron(); n < b.N)
     done(n, backward_thread<F, want_decay>(b, n, kept + threadIdx.x));
 }
 
@@ -77,7 +72,7 @@ void lif_forward(const Lif& lif, const float* decay, std::size_t decay_n, const 
   const scan::Forward f{lif, decay, decay && decay_n > 1, x, T, N, v0, v, spikes, spikes_f, h_saved, constant_x ? 0 : N};
   const std::size_t threads = spikes ? words_per_row(N) * 64 : N;
   with_kernel(lif, T, [&](auto form, auto few) {
-    const unsigned grid = static_cast<unsigned>(blocks(threads, few ? kFewForward : 1));
+    const unsigned grid = static_cast<unsigned>(blocks(threads, few ? neurons_of(T, kFewForward) : 1));
     forward_kernel<decltype(form), decltype(few)::value><<<grid, kBlock, 0, stream>>>(f, threads);
   });
   check_launch("lif_forward");
@@ -100,7 +95,7 @@ void lif_backward(const Lif& lif, const Surrogate& surrogate, const float* decay
                        reinterpret_cast<float*>(partial + blocks(N)),
                        constant_x ? grad_x : nullptr};
   const std::size_t shared = few_steps(T) ? 0 : (std::min(T, kKept) + 1) * kBlock * sizeof(float);
-  const unsigned grid = static_cast<unsigned>(blocks(N, few_steps(T) ? kFewBackward : 1));
+  const unsigned grid = static_cast<unsigned>(blocks(N, few_steps(T) ? neurons_of(T, kFewBackward) : 1));
   with_kernel(lif, T, [&](auto form, auto few) {
     using F = decltype(form);
     if (grad_decay)

@@ -1,8 +1,9 @@
 #pragma once
-// What one CUDA thread does: one neuron over all steps, or a few neurons over few steps. Shared by the kernels (scan_cuda.cu) and by a test
+// What one CUDA thread does: one neuron over all steps, or some over few steps. Shared by the kernels (scan_cuda.cu) and by a test
 // that runs the threads one after another on the host. Not for other rooms.
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "apical/kernels/bits.h"
 #include "apical/kernels/neurons/lif_scalar.h"
@@ -20,9 +21,29 @@ namespace apical::kernels::cuda {
 constexpr unsigned kBlock = 128;
 /// Steps whose loads are in flight while the batch before is worked on: hides the latency of memory also where neurons are few.
 constexpr int kBatch = 8;
-/// Whether T is so short that one neuron has too few loads under way: a thread then has several, kBlock apart, and loads all before it steps.
-APICAL_FN bool few_steps(std::size_t T) { return T > 0 && T < kBatch; }
+/// Whether T is so short that what a thread does once, and each test of T, weighs more than the steps: T is then fixed at compile time, and
+/// a thread has neurons_of(T, kFew...) neurons, kBlock apart, and loads all that they read before it steps.
+constexpr bool few_steps(std::size_t T) { return T > 0 && T <= kBatch; }
 constexpr unsigned kFewForward = 4, kFewBackward = 2;
+constexpr unsigned neurons_of(std::size_t T, unsigned most) { return T <= kBatch / 2 ? most : most / 2; }
+/// Calls call(T) with few_steps T as a type.
+template <class Call>
+APICAL_FN void with_steps(std::size_t T, Call call) {
+  switch (T) {
+#define APICAL_CASE(T_) \
+  case T_: return call(std::integral_constant<unsigned, T_>{});
+    APICAL_CASE(1)
+    APICAL_CASE(2)
+    APICAL_CASE(3)
+    APICAL_CASE(4)
+    APICAL_CASE(5)
+    APICAL_CASE(6)
+    APICAL_CASE(7)
+    APICAL_CASE(8)
+#undef APICAL_CASE
+  }
+  static_assert(kBatch == 8);
+}
 /// Steps whose membranes backward keeps at a time, in shared memory (32 KiB a block). Sequences up to this length read x once.
 constexpr std::size_t kKept = 64;
 
@@ -93,74 +114,94 @@ APICAL_FN void walk(const float* x, std::ptrdiff_t stride, std::size_t left, Ste
     if (static_cast<unsigned>(j) < left) step(ahead[j]);
 }
 
-/// Stores the spikes of a warp's 32 neurons. On the host, where threads follow one another, each adds its own to a word of zeros.
-APICAL_FN void store_bits(std::uint32_t* word, unsigned lane, bool s) {
+/// Stores the spikes of a warp's 32 neurons, where there is a word for them. On the host, where threads follow one another, each adds its
+/// own to a word of zeros.
+APICAL_FN void store_bits(std::uint32_t* word, unsigned lane, bool s, bool there = true) {
 #ifdef __CUDA_ARCH__
   const std::uint32_t all = __ballot_sync(0xffffffffu, s);
-  if (lane == 0) *word = all;
+  if (lane == 0 && there) *word = all;
 #else
-  *word |= std::uint32_t{s} << lane;
+  if (there) *word |= std::uint32_t{s} << lane;
 #endif
 }
 
-/// The steps of neuron n from the state v; inputs(step) calls step(x) for each. With spikes, n runs to the end of the padded row (whole
-/// warps): those behind N write zeros.
-template <class F, class Inputs>
-APICAL_FN void forward_steps(const scan::Forward& f, std::size_t n, const Cell<F>& c, float v, Inputs inputs) {
+/// Where the next step of neuron n and of those n + k kBlock puts its results.
+struct ForwardOutputs {
+  std::uint32_t* word;
+  float *h, *s;
+  unsigned lane;
+  APICAL_FN ForwardOutputs(const scan::Forward& f, std::size_t n)
+      : word(f.spikes ? reinterpret_cast<std::uint32_t*>(f.spikes) + n / 32 : nullptr),
+        h(f.h ? f.h + n : nullptr),
+        s(f.spikes_f ? f.spikes_f + n : nullptr),
+        lane(static_cast<unsigned>(n % 32)) {}
+  /// real: the neuron is one of N; there: it has a bit.
+  APICAL_FN void put(const scan::Forward& f, unsigned k, bool fired, float membrane, bool real, bool there = true) const {
+    if (f.spikes) store_bits(word + k * (kBlock / 32), lane, fired && real, there);
+    if (f.h && real) h[k * kBlock] = membrane;
+    if (f.spikes_f && real) s[k * kBlock] = fired ? 1.0f : 0.0f;
+  }
+  APICAL_FN void next(const scan::Forward& f) {
+    if (f.spikes) word += words_per_row(f.N) * 2;
+    if (f.h) h += f.N;
+    if (f.spikes_f) s += f.N;
+  }
+};
+
+/// Neuron n of forward. With spikes, n runs to the end of the padded row (whole warps): those behind N write zeros.
+template <class F>
+APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
   const bool real = n < f.N;
-  const std::size_t at = real ? n : f.N - 1, row = words_per_row(f.N) * 2;
-  std::uint32_t* word = f.spikes ? reinterpret_cast<std::uint32_t*>(f.spikes) + n / 32 : nullptr;
-  float *h_out = f.h ? f.h + at : nullptr, *s_out = f.spikes_f ? f.spikes_f + at : nullptr;
-  const unsigned lane = static_cast<unsigned>(n % 32);
-  inputs([&](float x) {
+  const std::size_t at = real ? n : f.N - 1;
+  const Cell<F> c = cell_of<F>(f, at);
+  ForwardOutputs out(f, n);
+  float v = f.v0 ? f.v0[at] : 0.0f;
+  walk(f.x + at, f.x_step, f.T, [&](float x) {
     const float h = c.charge(v, x);
     const bool s = c.fire(h);
     v = c.state(h, s);
-    if (f.spikes) {
-      store_bits(word, lane, s && real);
-      word += row;
-    }
-    if (f.h) {
-      if (real) *h_out = h;
-      h_out += f.N;
-    }
-    if (f.spikes_f) {
-      if (real) *s_out = s ? 1.0f : 0.0f;
-      s_out += f.N;
-    }
+    out.put(f, 0, s, h, real);
+    out.next(f);
   });
   if (f.v && real) f.v[n] = v;
 }
 
-template <class F>
-APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
-  const std::size_t at = n < f.N ? n : f.N - 1;
-  const Cell<F> c = cell_of<F>(f, at);
-  forward_steps(f, n, c, f.v0 ? f.v0[at] : 0.0f, [&](auto step) { walk(f.x + at, f.x_step, f.T, step); });
-}
-
-/// Neurons n, n + kBlock, ... of few_steps; `threads`: N, or with spikes the end of the padded row.
-template <class F>
-APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n, std::size_t threads) {
-  Cell<F> c[kFewForward];
-  float v[kFewForward], x[kFewForward][kBatch];
+/// The T steps (few_steps) of the neurons n, n + kBlock, ...; a block's warps all come here.
+template <class F, unsigned T>
+APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n) {
+  constexpr unsigned count = neurons_of(T, kFewForward);
+  const std::size_t words = words_per_row(f.N) * 64;
+  Cell<F> c[count];
+  float v[count] = {}, x[T][count] = {};
+  bool real[count];
   APICAL_UNROLL
-  for (unsigned k = 0; k < kFewForward; ++k) {
-    const std::size_t at = n + k * kBlock < f.N ? n + k * kBlock : f.N - 1;
-    const float* in = f.x + at;
+  for (unsigned k = 0; k < count; ++k) {
+    real[k] = n + k * kBlock < f.N;
+    const std::size_t at = real[k] ? n + k * kBlock : f.N - 1;
     c[k] = cell_of<F>(f, at);
-    v[k] = f.v0 ? f.v0[at] : 0.0f;
-    load_batch<false>(x[k], in, f.x_step, f.T);
+    if (f.v0) v[k] = f.v0[at];
+  }
+  const float* in = f.x + n;
+  APICAL_UNROLL
+  for (unsigned t = 0; t < T; ++t, in += f.x_step) {
+    APICAL_UNROLL
+    for (unsigned k = 0; k < count; ++k)
+      if (real[k]) x[t][k] = in[k * kBlock];
+  }
+  ForwardOutputs out(f, n);
+  APICAL_UNROLL
+  for (unsigned t = 0; t < T; ++t, out.next(f)) {
+    APICAL_UNROLL
+    for (unsigned k = 0; k < count; ++k) {
+      const float h = c[k].charge(v[k], x[t][k]);
+      const bool s = c[k].fire(h);
+      v[k] = c[k].state(h, s);
+      out.put(f, k, s, h, real[k], n + k * kBlock < words);
+    }
   }
   APICAL_UNROLL
-  for (unsigned k = 0; k < kFewForward; ++k) {
-    if (n + k * kBlock >= threads) return;  // the whole warp, or no warp votes
-    forward_steps(f, n + k * kBlock, c[k], v[k], [&](auto step) {
-      APICAL_UNROLL
-      for (int j = 0; j < kBatch; ++j)
-        if (static_cast<unsigned>(j) < f.T) step(x[k][j]);
-    });
-  }
+  for (unsigned k = 0; k < count; ++k)
+    if (f.v && real[k]) f.v[n + k * kBlock] = v[k];
 }
 
 /// d[i] = surrogate derivative at u[i]: one switch a batch.
@@ -319,33 +360,34 @@ APICAL_FN double backward_thread(const BackwardArgs& b, std::size_t n, float* ke
   return finish(b, n, g);
 }
 
-/// Neurons n, n + kBlock, ... < N of few_steps; done(n, dL/ddecay) for each.
-template <class F, bool want_decay, class Done>
+/// The T steps (few_steps) of the neurons n, n + kBlock, ... < N; done(n, dL/ddecay) for each.
+template <class F, bool want_decay, unsigned T, class Done>
 APICAL_FN void few_backward_thread(const BackwardArgs& b, std::size_t n, Done done) {
-  Cell<F> c[kFewBackward];
-  Gradient g[kFewBackward];
-  float start[kFewBackward], grad_s[kFewBackward][kBatch] = {}, x[kFewBackward][kBatch] = {};  // x[k][j], grad_s[k][j]: j before the last
+  constexpr unsigned count = neurons_of(T, kFewBackward);
+  Cell<F> c[count];
+  Gradient g[count];
+  float start[count], grad_s[count][kBatch] = {}, x[count][kBatch] = {};  // x[k][j], grad_s[k][j]: j before the last
   APICAL_UNROLL
-  for (unsigned k = 0; k < kFewBackward; ++k) {
+  for (unsigned k = 0; k < count; ++k) {
     const std::size_t at = n + k * kBlock < b.N ? n + k * kBlock : b.N - 1;
     c[k] = cell_of<F>(b, at);
     g[k] = gradient_of(b, at);
     start[k] = b.v0 ? b.v0[at] : 0.0f;
-    load_batch<false>(x[k], g[k].x, -static_cast<std::ptrdiff_t>(b.x_step), b.T);
-    load_batch<false>(grad_s[k], g[k].grad_s, -static_cast<std::ptrdiff_t>(b.N), b.T);
+    load_batch<false>(x[k], g[k].x, -static_cast<std::ptrdiff_t>(b.x_step), T);
+    load_batch<false>(grad_s[k], g[k].grad_s, -static_cast<std::ptrdiff_t>(b.N), T);
   }
   APICAL_UNROLL
-  for (unsigned k = 0; k < kFewBackward; ++k) {
+  for (unsigned k = 0; k < count; ++k) {
     if (n + k * kBlock >= b.N) return;
-    float h[kBatch + 1], v = start[k];
-    h[kBatch] = v;
+    float h[kBatch + 1] = {}, v = start[k];
+    h[T] = v;
     APICAL_UNROLL
-    for (int j = kBatch - 1; j >= 0; --j) {
-      const bool there = static_cast<unsigned>(j) < b.T;
-      h[j] = there ? c[k].charge(v, x[k][j]) : v;
-      if (there) v = c[k].state(h[j], c[k].fire(h[j]));
+    for (unsigned t = 0; t < T; ++t) {
+      const float membrane = c[k].charge(v, x[k][T - 1 - t]);
+      v = c[k].state(membrane, c[k].fire(membrane));
+      h[T - 1 - t] = membrane;
     }
-    backward_batch<F, want_decay, false>(b, c[k], h, x[k], grad_s[k], static_cast<unsigned>(b.T), g[k]);
+    backward_batch<F, want_decay, false>(b, c[k], h, x[k], grad_s[k], T, g[k]);
     done(n + k * kBlock, finish(b, n + k * kBlock, g[k]));
   }
 }
