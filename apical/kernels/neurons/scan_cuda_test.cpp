@@ -47,17 +47,15 @@ void run_threads(scan::Forward f, const scan::Backward& like, bool few, Results&
   cuda::with_form(f.lif, [&](auto form) {
     using F = decltype(form);
     const size_t threads = words_per_row(f.N) * 64;
-    if (few)
-      cuda::with_steps(f.T, [&](auto T) {
-        for_few(threads, cuda::neurons_of(T, cuda::kFewForward), [&](size_t n) { cuda::few_forward_thread<F, decltype(T)::value>(f, n); });
-      });
+    if (few && cuda::few_steps(f.T, cuda::kFewForwardSteps))
+      for_few(threads, cuda::kFewForward, [&](size_t n) { cuda::few_forward_thread<F>(f, n, threads); });
     else
       for (size_t n = 0; n < threads; ++n) cuda::forward_thread<F>(f, n);
     const auto backward = [&](auto want) {
       constexpr bool decay = decltype(want)::value;
       if (few)
-        cuda::with_steps(f.T, [&](auto T) {
-          for_few(f.N, cuda::neurons_of(T, cuda::kFewBackward), [&](size_t first) {
+        cuda::with_steps<cuda::kFewBackwardSteps>(f.T, [&](auto T) {
+          for_few(f.N, cuda::few_backward(T), [&](size_t first) {
             cuda::few_backward_thread<F, decay, decltype(T)::value>(b, first, [&](size_t n, double sum) { r.grad_decay[n] = sum; });
           });
         });
@@ -76,7 +74,7 @@ TEST(ScanCuda, ThreadsGiveTheReferencesBits) {
   size_t drawn = 0;
   for (int form = 0; form < 18; ++form)
     for (const size_t T : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 64, 65, 100, 129}) {
-      const bool few = cuda::few_steps(T);
+      const bool few = cuda::few_steps(T, cuda::kFewBackwardSteps);
       const size_t N = few ? 700 : 33;
       Lif lif{.input_scale = 0.7f, .v_th = 0.6f, .v_reset = -0.1f, .reset = Reset(form % 3), .compare = Compare(form / 9), .reset_at = ResetAt(form / 3 % 3)};
       if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;

@@ -21,28 +21,19 @@ namespace apical::kernels::cuda {
 constexpr unsigned kBlock = 128;
 /// Steps whose loads are in flight while the batch before is worked on: hides the latency of memory also where neurons are few.
 constexpr int kBatch = 8;
-/// Whether T is so short that what a thread does once, and each test of T, weighs more than the steps: T is then fixed at compile time, and
-/// a thread has neurons_of(T, kFew...) neurons, kBlock apart, and loads all that they read before it steps.
-constexpr bool few_steps(std::size_t T) { return T > 0 && T <= kBatch; }
-constexpr unsigned kFewForward = 4, kFewBackward = 2;
-constexpr unsigned neurons_of(std::size_t T, unsigned most) { return T <= kBatch / 2 ? most : most / 2; }
-/// Calls call(T) with few_steps T as a type.
-template <class Call>
+/// A thread of few steps, up to these, has some neurons, kBlock apart, and T fixed at compile time: what it does once, and each test of T,
+/// weighs more than the steps, and one neuron has too few loads under way. It loads all that its neurons read before it steps.
+constexpr unsigned kFewForwardSteps = 4, kFewBackwardSteps = 8;
+constexpr unsigned kFewForward = 4;                                                    ///< neurons of a thread
+constexpr unsigned few_backward(std::size_t T) { return T <= 4 ? 2 : 1; }              ///< the same; as many loads from 2 to 8 steps
+constexpr bool few_steps(std::size_t T, unsigned most) { return T > 0 && T <= most; }  ///< else a thread has one neuron
+/// Calls call(T) with T in [1, most] as a type.
+template <unsigned most, class Call>
 APICAL_FN void with_steps(std::size_t T, Call call) {
-  switch (T) {
-#define APICAL_CASE(T_) \
-  case T_: return call(std::integral_constant<unsigned, T_>{});
-    APICAL_CASE(1)
-    APICAL_CASE(2)
-    APICAL_CASE(3)
-    APICAL_CASE(4)
-    APICAL_CASE(5)
-    APICAL_CASE(6)
-    APICAL_CASE(7)
-    APICAL_CASE(8)
-#undef APICAL_CASE
+  if constexpr (most > 0) {
+    if (T == most) return call(std::integral_constant<unsigned, most>{});
+    with_steps<most - 1>(T, call);
   }
-  static_assert(kBatch == 8);
 }
 /// Steps whose membranes backward keeps at a time, in shared memory (32 KiB a block). Sequences up to this length read x once.
 constexpr std::size_t kKept = 64;
@@ -114,94 +105,90 @@ APICAL_FN void walk(const float* x, std::ptrdiff_t stride, std::size_t left, Ste
     if (static_cast<unsigned>(j) < left) step(ahead[j]);
 }
 
-/// Stores the spikes of a warp's 32 neurons, where there is a word for them. On the host, where threads follow one another, each adds its
-/// own to a word of zeros.
-APICAL_FN void store_bits(std::uint32_t* word, unsigned lane, bool s, bool there = true) {
+/// Stores the spikes of a warp's 32 neurons. On the host, where threads follow one another, each adds its own to a word of zeros.
+APICAL_FN void store_bits(std::uint32_t* word, unsigned lane, bool s) {
 #ifdef __CUDA_ARCH__
   const std::uint32_t all = __ballot_sync(0xffffffffu, s);
-  if (lane == 0 && there) *word = all;
+  if (lane == 0) *word = all;
 #else
-  if (there) *word |= std::uint32_t{s} << lane;
+  *word |= std::uint32_t{s} << lane;
 #endif
 }
-
-/// Where the next step of neuron n and of those n + k kBlock puts its results.
-struct ForwardOutputs {
-  std::uint32_t* word;
-  float *h, *s;
-  unsigned lane;
-  APICAL_FN ForwardOutputs(const scan::Forward& f, std::size_t n)
-      : word(f.spikes ? reinterpret_cast<std::uint32_t*>(f.spikes) + n / 32 : nullptr),
-        h(f.h ? f.h + n : nullptr),
-        s(f.spikes_f ? f.spikes_f + n : nullptr),
-        lane(static_cast<unsigned>(n % 32)) {}
-  /// real: the neuron is one of N; there: it has a bit.
-  APICAL_FN void put(const scan::Forward& f, unsigned k, bool fired, float membrane, bool real, bool there = true) const {
-    if (f.spikes) store_bits(word + k * (kBlock / 32), lane, fired && real, there);
-    if (f.h && real) h[k * kBlock] = membrane;
-    if (f.spikes_f && real) s[k * kBlock] = fired ? 1.0f : 0.0f;
-  }
-  APICAL_FN void next(const scan::Forward& f) {
-    if (f.spikes) word += words_per_row(f.N) * 2;
-    if (f.h) h += f.N;
-    if (f.spikes_f) s += f.N;
-  }
-};
 
 /// Neuron n of forward. With spikes, n runs to the end of the padded row (whole warps): those behind N write zeros.
 template <class F>
 APICAL_FN void forward_thread(const scan::Forward& f, std::size_t n) {
   const bool real = n < f.N;
-  const std::size_t at = real ? n : f.N - 1;
+  const std::size_t at = real ? n : f.N - 1, row = words_per_row(f.N) * 2;
   const Cell<F> c = cell_of<F>(f, at);
-  ForwardOutputs out(f, n);
+  std::uint32_t* word = f.spikes ? reinterpret_cast<std::uint32_t*>(f.spikes) + n / 32 : nullptr;
+  float *h_out = f.h ? f.h + at : nullptr, *s_out = f.spikes_f ? f.spikes_f + at : nullptr;
+  const unsigned lane = static_cast<unsigned>(n % 32);
   float v = f.v0 ? f.v0[at] : 0.0f;
   walk(f.x + at, f.x_step, f.T, [&](float x) {
     const float h = c.charge(v, x);
     const bool s = c.fire(h);
     v = c.state(h, s);
-    out.put(f, 0, s, h, real);
-    out.next(f);
+    if (f.spikes) {
+      store_bits(word, lane, s && real);
+      word += row;
+    }
+    if (f.h) {
+      if (real) *h_out = h;
+      h_out += f.N;
+    }
+    if (f.spikes_f) {
+      if (real) *s_out = s ? 1.0f : 0.0f;
+      s_out += f.N;
+    }
   });
   if (f.v && real) f.v[n] = v;
 }
 
-/// The T steps (few_steps) of the neurons n, n + kBlock, ...; a block's warps all come here.
+/// T steps of the neurons n, n + kBlock, ...; all are < N.
 template <class F, unsigned T>
-APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n) {
-  constexpr unsigned count = neurons_of(T, kFewForward);
-  const std::size_t words = words_per_row(f.N) * 64;
-  Cell<F> c[count];
-  float v[count] = {}, x[T][count] = {};
-  bool real[count];
+APICAL_FN void few_forward_steps(const scan::Forward& f, std::size_t n) {
+  Cell<F> c[kFewForward];
+  float v[kFewForward], x[T][kFewForward];
   APICAL_UNROLL
-  for (unsigned k = 0; k < count; ++k) {
-    real[k] = n + k * kBlock < f.N;
-    const std::size_t at = real[k] ? n + k * kBlock : f.N - 1;
-    c[k] = cell_of<F>(f, at);
-    if (f.v0) v[k] = f.v0[at];
+  for (unsigned k = 0; k < kFewForward; ++k) {
+    c[k] = cell_of<F>(f, n + k * kBlock);
+    v[k] = f.v0 ? f.v0[n + k * kBlock] : 0.0f;
   }
+  const std::size_t row = words_per_row(f.N) * 2;
+  const unsigned lane = static_cast<unsigned>(n % 32);
   const float* in = f.x + n;
   APICAL_UNROLL
   for (unsigned t = 0; t < T; ++t, in += f.x_step) {
     APICAL_UNROLL
-    for (unsigned k = 0; k < count; ++k)
-      if (real[k]) x[t][k] = in[k * kBlock];
+    for (unsigned k = 0; k < kFewForward; ++k) x[t][k] = in[k * kBlock];
   }
-  ForwardOutputs out(f, n);
   APICAL_UNROLL
-  for (unsigned t = 0; t < T; ++t, out.next(f)) {
+  for (unsigned t = 0; t < T; ++t) {
     APICAL_UNROLL
-    for (unsigned k = 0; k < count; ++k) {
+    for (unsigned k = 0; k < kFewForward; ++k) {
       const float h = c[k].charge(v[k], x[t][k]);
       const bool s = c[k].fire(h);
       v[k] = c[k].state(h, s);
-      out.put(f, k, s, h, real[k], n + k * kBlock < words);
+      const std::size_t to = t * f.N + n + k * kBlock;
+      if (f.spikes) store_bits(reinterpret_cast<std::uint32_t*>(f.spikes) + t * row + n / 32 + k * (kBlock / 32), lane, s);
+      if (f.h) f.h[to] = h;
+      if (f.spikes_f) f.spikes_f[to] = s ? 1.0f : 0.0f;
     }
   }
   APICAL_UNROLL
-  for (unsigned k = 0; k < count; ++k)
-    if (f.v && real[k]) f.v[n + k * kBlock] = v[k];
+  for (unsigned k = 0; k < kFewForward; ++k)
+    if (f.v) f.v[n + k * kBlock] = v[k];
+}
+
+/// The neurons n, n + kBlock, ... of forward when few_forward; `threads`: N, or with spikes the end of the padded row.
+template <class F>
+APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n, std::size_t threads) {
+  if (n - n % kBlock + kFewForward * kBlock <= f.N) {  // so do all threads of the block
+    with_steps<kFewForwardSteps>(f.T, [&](auto T) { few_forward_steps<F, decltype(T)::value>(f, n); });
+    return;
+  }
+  for (; n < threads; n += kBlock) forward_thread<F>(f, n);
 }
 
 /// d[i] = surrogate derivative at u[i]: one switch a batch.
@@ -360,10 +347,10 @@ APICAL_FN double backward_thread(const BackwardArgs& b, std::size_t n, float* ke
   return finish(b, n, g);
 }
 
-/// The T steps (few_steps) of the neurons n, n + kBlock, ... < N; done(n, dL/ddecay) for each.
+/// T steps of the neurons n, n + kBlock, ... < N; done(n, dL/ddecay) for each.
 template <class F, bool want_decay, unsigned T, class Done>
 APICAL_FN void few_backward_thread(const BackwardArgs& b, std::size_t n, Done done) {
-  constexpr unsigned count = neurons_of(T, kFewBackward);
+  constexpr unsigned count = few_backward(T);
   Cell<F> c[count];
   Gradient g[count];
   float start[count], grad_s[count][kBatch] = {}, x[count][kBatch] = {};  // x[k][j], grad_s[k][j]: j before the last
