@@ -10,7 +10,8 @@
 
 namespace apical::kernels::cuda {
 
-inline std::size_t blocks(std::size_t threads) { return (threads + kBlock - 1) / kBlock; }
+/// For so many neurons, `each` a thread.
+inline std::size_t blocks(std::size_t neurons, std::size_t each = 1) { return (neurons + each * kBlock - 1) / (each * kBlock); }
 
 inline void check_launch(const char* what) {
   const cudaError_t status = cudaGetLastError();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "apical/base/philox.h"
@@ -30,30 +31,51 @@ struct Results {
   }
 };
 
-// Every thread of forward and of backward, with and without the gradient of the decay.
-void run_threads(scan::Forward f, const scan::Backward& like, Results& r) {
+// run(n) for the first neuron of each thread of the blocks that have `each` a thread.
+template <class Run>
+void for_few(size_t neurons, size_t each, Run run) {
+  for (size_t block = 0; block < neurons; block += each * cuda::kBlock)
+    for (size_t thread = 0; thread < cuda::kBlock; ++thread) run(block + thread);
+}
+
+// Every thread of forward and of backward, with and without the gradient of the decay; `few`: those that have several neurons.
+void run_threads(scan::Forward f, const scan::Backward& like, bool few, Results& r) {
   std::vector<float> starts(cuda::segments(f.T) * f.N), kept((std::min(f.T, cuda::kKept) + 1) * cuda::kBlock);
   cuda::BackwardArgs b{like, plain::surrogate_constant(like.surrogate), starts.data(), nullptr};
   r.receive(f, b);
   if (b.x_step == 0) std::swap(b.grad_x, b.grad_x_sum);
   cuda::with_form(f.lif, [&](auto form) {
     using F = decltype(form);
-    for (size_t n = 0; n < words_per_row(f.N) * 64; ++n) cuda::forward_thread<F>(f, n);
-    for (size_t n = 0; n < f.N; ++n) {
-      cuda::backward_thread<F, false>(b, n, kept.data());
-      const std::vector<float> grad_x = r.grad_x;
-      r.grad_decay[n] = cuda::backward_thread<F, true>(b, n, kept.data());
-      EXPECT_EQ(r.grad_x, grad_x);
-    }
+    const size_t threads = words_per_row(f.N) * 64;
+    if (few && cuda::few_steps(f.T, cuda::kFewForwardSteps))
+      for_few(threads, cuda::kFewForward, [&](size_t n) { cuda::few_forward_thread<F>(f, n, threads); });
+    else
+      for (size_t n = 0; n < threads; ++n) cuda::forward_thread<F>(f, n);
+    const auto backward = [&](auto want) {
+      constexpr bool decay = decltype(want)::value;
+      if (few)
+        cuda::with_steps<cuda::kFewBackwardSteps>(f.T, [&](auto T) {
+          for_few(f.N, cuda::few_backward(T), [&](size_t first) {
+            cuda::few_backward_thread<F, decay, decltype(T)::value>(b, first, [&](size_t n, double sum) { r.grad_decay[n] = sum; });
+          });
+        });
+      else
+        for (size_t n = 0; n < f.N; ++n) r.grad_decay[n] = cuda::backward_thread<F, decay>(b, n, kept.data());
+    };
+    backward(std::false_type{});
+    const std::vector<float> grad_x = r.grad_x;
+    backward(std::true_type{});
+    EXPECT_EQ(r.grad_x, grad_x);
   });
 }
 
-// Batches are 8 steps, segments 64: lengths on and beside both.
+// Batches are 8 steps, segments 64: lengths on and beside both. A few steps: neurons that fill a block and a part of the next's.
 TEST(ScanCuda, ThreadsGiveTheReferencesBits) {
-  const size_t N = 33;
   size_t drawn = 0;
   for (int form = 0; form < 18; ++form)
-    for (const size_t T : {1, 7, 8, 9, 33, 64, 65, 100, 129}) {
+    for (const size_t T : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 64, 65, 100, 129}) {
+      const bool few = cuda::few_steps(T, cuda::kFewBackwardSteps);
+      const size_t N = few ? 700 : 33;
       Lif lif{.input_scale = 0.7f, .v_th = 0.6f, .v_reset = -0.1f, .reset = Reset(form % 3), .compare = Compare(form / 9), .reset_at = ResetAt(form / 3 % 3)};
       if (lif.reset == Reset::none) lif.reset_at = ResetAt::same_step;
       lif.detach_reset = drawn % 3 == 0;
@@ -76,11 +98,15 @@ TEST(ScanCuda, ThreadsGiveTheReferencesBits) {
       scan::Backward b{lif, surrogate, decay.data(), true, x.data(), v0.data(), gs.data(), gv.data(), T, N, nullptr, nullptr, step};
 
       Results want(T, N, constant), got = want;
-      run_threads(f, b, got);
+      run_threads(f, b, false, got);
       want.receive(f, b);
       scan::forward_reference(f, 0, N);
       scan::backward_reference(b, 0, N, want.grad_decay.data());
       EXPECT_TRUE(got == want);
+      if (!few) continue;
+      Results got_few(T, N, constant);
+      run_threads(f, b, true, got_few);
+      EXPECT_TRUE(got_few == want);
     }
 }
 

@@ -198,7 +198,7 @@ std::string time_scans(const float* noise, std::size_t noise_count) {
     const std::size_t steps = mega << 20, need = 3 * steps * sizeof(float) + steps / 4;
     if (!fits(need, steps)) continue;
     Device<unsigned char> memory(need);
-    for (const std::size_t T : {4, 16, 64})
+    for (const std::size_t T : {4, 8, 16, 64})
       json += (json.empty() ? "\n  " : ",\n  ") + time_at(memory.data(), steps, T, noise, noise_count, mega == 64 && T == 16);
   }
   json += time_neurons(std::size_t{64} << 20, 16, noise, noise_count);
