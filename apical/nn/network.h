@@ -48,7 +48,9 @@ struct NetworkSpec {
   graph::Shape input;                                       ///< [C, H, W] of one frame
   std::int64_t T = 4;                                       ///< steps a sample
   graph::ReadoutKind readout = graph::ReadoutKind::rate;
-  bool recompute = false;                                   ///< currents of conv and dense layers in front of neurons: made again in backward, not kept
+  /// Currents of conv and dense layers in front of neurons: made again in backward (recompute.h), or kept until their gradient is written over
+  /// them, which is faster.
+  bool recompute = false;
 };
 
 /// Reads a [net] table; unknown keys, wrong values, T < 1: usage errors naming the layer.

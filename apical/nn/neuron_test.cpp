@@ -277,7 +277,7 @@ TEST(LIFNode, WithoutKeptCurrentsGivesTheSameSpikesAndGradients) {
   for (const bool image : {false, true})
     for (const bool detach : {false, true}) {
       torch::manual_seed(4);
-      const std::int64_t T = 45, B = 70;  // blocks of 7 steps, the last one of 3
+      const std::int64_t T = 45, B = 70;  // blocks of 7 steps or, of vectors, 12; the last one is shorter
       std::shared_ptr<LayerImpl> layer;
       if (image) layer = std::make_shared<ConvImpl>("c", ConvOptions{2, 3, 3, 1, 1, 1, true}, 1);
       else layer = std::make_shared<DenseImpl>("d", 20, 33, true, 1);

@@ -11,7 +11,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t rows_at_once = 512;  // large enough for a product at full speed, small enough for its currents to stay in the cache
+// Of a convolution enough to be busy. A product of fewer rows is hardly faster on two threads than on one (512 columns, OpenBLAS 0.3.21).
+constexpr std::int64_t frames_at_once = 512, vectors_at_once = 896;
 
 struct Work : torch::CustomClassHolder {
   std::shared_ptr<LayerImpl> layer;
@@ -20,7 +21,9 @@ struct Work : torch::CustomClassHolder {
   kernels::Surrogate surrogate;
   std::uint64_t* fired;  // read by forward only
 
-  std::int64_t steps_at_once(std::int64_t batch) const { return std::clamp<std::int64_t>(rows_at_once / batch, 1, T); }
+  std::int64_t steps_at_once(const torch::Tensor& x) const {
+    return std::clamp<std::int64_t>((x.dim() > 2 ? frames_at_once : vectors_at_once) / (x.size(0) / T), 1, T);
+  }
   torch::Tensor currents(const torch::Tensor& frames, std::int64_t steps) const { return Sequence::dense(layer->run({frames, steps, false}, nullptr).frames); }
 };
 
@@ -30,7 +33,7 @@ struct LifRecomputed : torch::autograd::Function<LifRecomputed> {
   using Optional = c10::optional<torch::Tensor>;  // apply() takes no undefined tensors
   static variable_list forward(AutogradContext* ctx, const torch::Tensor& x, const Optional& v0, const c10::intrusive_ptr<Work>& w,
                                at::TensorList) {  // the layer's parameters: for autograd to know
-    const std::int64_t batch = x.size(0) / w->T, stride = w->steps_at_once(batch);
+    const std::int64_t batch = x.size(0) / w->T, stride = w->steps_at_once(x);
     torch::Tensor spikes, starts, last, bits;  // starts: membranes before each block
     std::uint64_t fired = 0;
     for (std::int64_t t = 0; t < w->T; t += stride) {
@@ -68,7 +71,7 @@ struct LifRecomputed : torch::autograd::Function<LifRecomputed> {
     const auto needs = ctx->saved_data["needs"].toBoolList();
     const auto &x = saved[0], &starts = saved[1];
     const auto parameters = w->layer->parameters();
-    const std::int64_t batch = x.size(0) / w->T, stride = w->steps_at_once(batch), neurons = starts.size(1);
+    const std::int64_t batch = x.size(0) / w->T, stride = w->steps_at_once(x), neurons = starts.size(1);
     variable_list sums(parameters.size());
     auto grad_x = needs[0] ? at::empty_like(x) : torch::Tensor();
     torch::Tensor carried, grad_s;

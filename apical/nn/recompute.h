@@ -5,10 +5,10 @@
 
 namespace apical::nn {
 
-/// What lif_scan(layer.run(x), v, {}, lif, surrogate) of neuron.h gives, in less memory: the currents of about 512 rows (steps times batch) at a
-/// time are made, walked and dropped, and made again in backward. The price is a third run of the layer's product where there were two.
-/// layer: without state, each frame for itself (dense, conv); x: not constant. Gradients reach x, v and the layer's parameters; sums
-/// over rows are taken in another order. fired: not null, the number of spikes is written there.
+/// What lif_scan(layer.run(x), v, {}, lif, surrogate) of neuron.h gives, in less memory: the currents of some hundred rows (steps times
+/// batch) at a time are made, walked and dropped, and made again in backward. The price is a third run of the layer's product where there
+/// were two. layer: without state, each frame for itself (dense, conv); x: not constant. Gradients reach x, v and the layer's parameters;
+/// sums over rows are taken in another order. fired: not null, the number of spikes is written there.
 std::pair<torch::Tensor, torch::Tensor> lif_recomputed(const std::shared_ptr<LayerImpl>& layer, const Sequence& x, const torch::Tensor& v,
                                                        const kernels::Lif& lif, const kernels::Surrogate& surrogate, std::uint64_t* fired = nullptr);
 

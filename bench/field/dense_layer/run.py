@@ -5,7 +5,8 @@ walks its neurons behind each block of steps (kernels/event_lif.h). Neurons, and
 peers multiply all steps at once before their neurons walk them, which is faster than a product a step. The last column of Apical is the time
 of its matrix products alone in the same run over its whole time: above 100 %, events beat the product.
 A peer whose first call takes more than ten seconds is called once ("once").
-"Currents made again": they are not kept for backward (`recompute` of a network), a third product where there were two.
+Currents are kept for backward, which writes their gradient over them. "Currents made again": they are not kept (`recompute` of a network), a third
+product where there were two.
 Memory: the most that a run holds by malloc above inputs, weights and their gradients, the spikes that it returns included; in a process of its own.
 """
 import pathlib
