@@ -17,7 +17,7 @@ struct LineAllocator {
   template <class U>
   LineAllocator(const LineAllocator<U>&) noexcept {}
   T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{cache_line})); }
-  void deallocate(T* p, std::size_t n) noexcept { ::operator delete(p, n * sizeof(T), std::align_val_t{cache_line}); }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{cache_line}); }
   template <class U>
   bool operator==(const LineAllocator<U>&) const noexcept { return true; }
 };

@@ -134,4 +134,7 @@ class Engine {
 /// Draws the synapses.
 std::unique_ptr<Engine> make_engine(Circuit& circuit);
 
+/// What a circuit may take, 1e9 bytes; 0: nobody says.
+double memory_gb(const Options& options);
+
 }  // namespace apical::brain

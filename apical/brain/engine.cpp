@@ -89,6 +89,7 @@ class EngineOf final : public Engine {
     if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
     shortest_ = least;
     batch_ = std::min<std::int64_t>(least, 256);
+    check_memory();
     for (auto& part : parts_) {
       part.flight.resize(static_cast<std::size_t>(longest_)), part.grown.resize(static_cast<std::size_t>(longest_));
       for (auto& l : part.learning)
@@ -109,6 +110,17 @@ class EngineOf final : public Engine {
       for (const auto& l : part.learning) synapses_ += l ? l->lists().size() : 0;
     }
     synapses_ = ranks_.sum(synapses_);
+  }
+
+  // Of spikes and signals under way: long delays are cheap to write and dear to keep.
+  void check_memory() const {
+    double bytes = static_cast<double>(parts_.size() * (sizeof parts_[0].flight[0] + sizeof parts_[0].grown[0]) + sizeof past_[0]);
+    for (const Connection& c : c_.connections)
+      if (c.plasticity.kind == SynapseKind::signal) bytes += static_cast<double>(sizeof(double) * c_.groups[c.from.index].padded);
+    const double needed = 1e-9 * static_cast<double>(longest_) * bytes, available = memory_gb(c_.options);
+    if (available > 0 && needed > available)
+      throw usage_error("what is under way needs " + number(needed, 3) + " GB, " + number(available, 3) + " available",
+                        "the longest delay is " + number(static_cast<double>(longest_) * c_.options.dt) + " ms");
   }
 
   void run(std::int64_t steps) override {
@@ -561,7 +573,7 @@ class EngineOf final : public Engine {
     for (std::size_t k = 0; k < c_.groups.size(); ++k) {
       Group& g = c_.groups[k];
       const auto [begin, end] = own(k);
-      const auto rows = [&](auto* values, std::size_t count) {  // bits, so that -0 stays
+      const auto rows = [&, begin = begin, end = end](auto* values, std::size_t count) {  // bits, so that -0 stays
         using V = std::remove_pointer_t<decltype(values)>;
         for (std::size_t row = 0; row < count; ++row, values += g.padded)
           std::fill(values, values + begin, V{0}), std::fill(values + (end + 63) / 64 * 64, values + g.padded, V{0});

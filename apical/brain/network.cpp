@@ -52,9 +52,6 @@ std::vector<std::int64_t> grid_times(const std::vector<double>& times, double dt
   return steps;
 }
 
-// What may be taken, 1e9 bytes; 0: nobody says.
-double memory_gb(const Options& options) { return options.memory_gb > 0 ? options.memory_gb : available_memory_mb() / 1000; }
-
 std::int64_t sampling_steps(double interval, double dt) {
   const std::int64_t every = grid(interval, dt, "an interval");
   if (every < 1 || every == kNever) throw usage_error("an interval must be a step or more", number(interval) + " ms");
@@ -81,6 +78,8 @@ void check_weight(double weight) {
 }
 
 }  // namespace
+
+double memory_gb(const Options& options) { return options.memory_gb > 0 ? options.memory_gb : available_memory_mb() / 1000; }
 
 Network::Network(Options options) : impl_(std::make_unique<Impl>()) {
   if (!(options.dt > 0) || !std::isfinite(options.dt)) throw usage_error("the step must be positive", "dt " + number(options.dt) + " ms");

@@ -303,6 +303,28 @@ TEST(Network, SaysHowMuchMemoryItLacks) {
   EXPECT_THAT(refusal([&] { net.build(); }), AllOf(HasSubstr("the network needs 31 GB, 23 available"), HasSubstr("Procedural")));
 }
 
+TEST(Network, LongDelaysAreCheckedToo) {
+  Network net({.memory_gb = 0.01});
+  const auto a = net.create("iaf_psc_exp", 64);
+  net.connect(a, a, Rule::one_to_one(), {.delay = Value(1e5)});
+  EXPECT_THAT(refusal([&] { net.build(); }), AllOf(HasSubstr("what is under way needs"), HasSubstr("longest delay is 1e+05 ms")));
+}
+
+// The synapses of a source, sorted by their delays.
+TEST(Network, DelaysFarApartArriveInTime) {
+  Network net;
+  const auto from = net.create("parrot_neuron", 40);
+  const auto to = net.create("iaf_psc_delta", 1, {{"tau_m", 1e12}, {"V_th", 1e9}, {"V_m", 0.0}, {"E_L", 0.0}, {"V_reset", -1.0}});
+  for (const auto& [delay, weight] : {std::pair{90, 1}, std::pair{1, 2}, std::pair{30, 4}})
+    net.connect(from, to, Rule::all_to_all(), {.weight = Value(weight), .delay = Value(delay)});
+  net.connect(SpikeGenerator{{1}}, from, 1, 0.1);
+  const auto& m = net.record(to, {"V_m"}, 25);
+  net.simulate(100);
+  ASSERT_EQ(m.values.size(), 4u);
+  for (const auto& [k, want] : {std::pair{0, 80}, std::pair{1, 240}, std::pair{2, 240}, std::pair{3, 280}})
+    EXPECT_NEAR(m.values[k], want, 1e-3);
+}
+
 TEST(Network, NamesThePopulationWhoseMembraneIsNoNumber) {
   Network net({.dt = 0.1});
   const auto a = net.create("iaf_psc_exp", 100), b = net.create("iaf_psc_exp", 70);

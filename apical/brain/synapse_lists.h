@@ -124,7 +124,8 @@ class SynapseLists {
     return static_cast<std::int64_t>(s);
   }
 
-  // Counting sort of each list by delay. It keeps the order of equals: by connection, then as drawn, which no number of threads changes.
+  // Counting sort of each list by delay (of few synapses among many delays: by comparisons). It keeps the order of equals: by connection,
+  // then as drawn, which no number of threads changes.
   void sort() {
     std::vector<std::uint32_t> starts(static_cast<std::size_t>(max_delay_) + 2);
     std::vector<Synapse> sorted;
@@ -132,6 +133,10 @@ class SynapseLists {
       Synapse* list = synapses_.data() + first_[s];
       const std::size_t n = first_[s + 1] - first_[s] - 1;
       if (n < 2) continue;
+      if (starts.size() / 16 > n) {
+        std::stable_sort(list, list + n, [this](const Synapse& a, const Synapse& b) { return a.at >> shift_ < b.at >> shift_; });
+        continue;
+      }
       std::fill(starts.begin(), starts.end(), 0);
       for (std::size_t i = 0; i < n; ++i) ++starts[(list[i].at >> shift_) + 1];
       for (std::size_t d = 1; d < starts.size(); ++d) starts[d] += starts[d - 1];
