@@ -23,7 +23,7 @@ struct Tape {
       : N(n), x(noise(T * n, 1)), grad(train ? noise(T * n, 2) : std::vector<float>()), grad_x(grad.size()), bits(T * words_per_row(n)) {}
 };
 
-constexpr double exponential = 14;  // multiply-adds and more of exp_negative_float, lif-inl.h
+constexpr double exponential = 12;  // multiply-adds and more of exp2_negative_float, lif-inl.h
 constexpr double surrogate_operations[] = {exponential + 6, 4, 4, 3, exponential + 3, 4, 3 * exponential + 9};  // in the order of SurrogateKind
 
 // Forward reads x and writes bits; backward reads x and dL/ds and writes dL/dx.

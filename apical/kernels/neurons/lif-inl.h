@@ -2,7 +2,8 @@
 // included inside a namespace, once for plain numbers (lif_scalar.h) and once for each SIMD target (scan.cpp), so that no type
 // is shared by targets. APICAL_FN, defined by the includer, stands before each function. O gives the operations:
 //   V, M            value and mask
-//   set add sub mul div ge gt select(m, a, b) abs max exp_negative
+//   set add sub mul div ge gt select(m, a, b) abs max
+//   exp2_negative(w)   2^w for w <= 0
 // The order of operations below is the contract: every level gives the same bits.
 
 // Which member of the family, fixed at compile time (LifForm) or read at run time (LifAnyForm, for tracing).
@@ -90,13 +91,14 @@ struct LifCell {
 template <class O, SurrogateKind K>
 struct SurrogateCell {
   using V = typename O::V;
-  V height, a;  // a: 4 / width (sigmoid), pi / width (atan), width / 2 (rectangle), else 1 / width
+  V height, a;  // a: -4 log2(e) / width (sigmoid), pi / width (atan), width / 2 (rectangle), else 1 / width
 
-  APICAL_FN static V bell(V q) { return O::exp_negative(O::mul(O::set(-0.5), O::mul(q, q))); }
+  // exp(-q^2 / 2)
+  APICAL_FN static V bell(V q) { return O::exp2_negative(O::mul(O::set(-0.721347520444481704), O::mul(q, q))); }
 
   APICAL_FN V operator()(V u) const {
     if constexpr (K == SurrogateKind::sigmoid) {
-      const V e = O::exp_negative(O::sub(O::set(0), O::mul(O::abs(u), a)));  // even in u: no cancellation on either side
+      const V e = O::exp2_negative(O::mul(O::abs(u), a));  // even in u: no cancellation on either side
       const V q = O::add(O::set(1), e);
       return O::div(O::mul(O::mul(O::set(4), height), e), O::mul(q, q));
     } else if constexpr (K == SurrogateKind::atan) {
@@ -119,21 +121,16 @@ struct SurrogateCell {
   }
 };
 
-// exp(z) for z <= 0 in float, within 2 ulp (below exp(-87): exp(-87)): Cephes' polynomial on [-ln2/2, ln2/2]; P::power_of_two
-// turns k + 1.5 * 2^23 into 2^k. Library functions differ between levels, this does not.
+// 2^w for w <= 0 in float (below -125: 2^-125), within 2.1e-7 of it: a polynomial of ours for 2^f on [-1/2, 1/2] (9e-8), evaluated in
+// pairs, which waits half as long as one term after another. P::scaled(p, k + 1.5 * 2^23) is p * 2^k. Library functions differ between
+// levels, this does not.
 template <class P>
-APICAL_FN typename P::V exp_negative_float(typename P::V z) {
+APICAL_FN typename P::V exp2_negative_float(typename P::V w) {
   using V = typename P::V;
-  const V magic = P::set(12582912.0f);
-  z = P::max(z, P::set(-87.0f));
-  const V shifted = P::add(P::mul(z, P::set(1.44269504088896341f)), magic);
-  const V k = P::sub(shifted, magic);
-  const V r = P::sub(P::sub(z, P::mul(k, P::set(0.693359375f))), P::mul(k, P::set(-2.12194440e-4f)));
-  V p = P::set(1.9875691500e-4f);
-  p = P::add(P::mul(p, r), P::set(1.3981999507e-3f));
-  p = P::add(P::mul(p, r), P::set(8.3334519073e-3f));
-  p = P::add(P::mul(p, r), P::set(4.1665795894e-2f));
-  p = P::add(P::mul(p, r), P::set(1.6666665459e-1f));
-  p = P::add(P::mul(p, r), P::set(5.0000001201e-1f));
-  return P::mul(P::add(P::add(P::mul(P::mul(p, r), r), r), P::set(1.0f)), P::power_of_two(shifted));
+  w = P::max(w, P::set(-125.0f));
+  const V magic = P::set(12582912.0f), shifted = P::add(w, magic), f = P::sub(w, P::sub(shifted, magic)), f2 = P::mul(f, f);
+  const V low = P::add(P::set(1.0f), P::mul(P::set(0.693147f), f));
+  const V middle = P::add(P::set(0.24022242f), P::mul(P::set(5.5507336e-2f), f));
+  const V high = P::add(P::set(9.671513e-3f), P::mul(P::set(1.3264727e-3f), f));
+  return P::scaled(P::add(low, P::mul(f2, P::add(middle, P::mul(f2, high)))), shifted);
 }

@@ -62,11 +62,19 @@ struct Ops {
     std::memcpy(&shifted, &bits, sizeof bits);
     return shifted;
   }
-  static APICAL_FN V exp_negative(V z) {
+  static APICAL_FN float scaled(float p, float shifted) {
+    uint32_t bits, power;
+    std::memcpy(&bits, &p, sizeof bits);
+    std::memcpy(&power, &shifted, sizeof power);
+    bits += power << 23;
+    std::memcpy(&p, &bits, sizeof p);
+    return p;
+  }
+  static APICAL_FN V exp2_negative(V w) {
     if constexpr (sizeof(T) == sizeof(float))
-      return detail::exp_negative_float<Ops<float>>(z);
+      return detail::exp2_negative_float<Ops<float>>(w);
     else
-      return std::exp(z);
+      return std::exp2(w);
   }
 };
 
@@ -88,7 +96,7 @@ AnyLif<T> cell(const Lif& lif) {
 inline float surrogate_constant(const Surrogate& s) {
   switch (s.kind) {
     case SurrogateKind::sigmoid:
-      return 4.0f / s.width;
+      return -4 * std::numbers::log2e_v<float> / s.width;
     case SurrogateKind::atan:
       return std::numbers::pi_v<float> / s.width;
     case SurrogateKind::rectangle:

@@ -1,6 +1,7 @@
 // Row kernels of neuron_scan.cpp: one step of a tile of neurons, for any model. Included inside each target's namespace.
 
 #include "apical/kernels/neurons/ops-inl.h"
+#include "apical/kernels/neurons/surrogate_rows-inl.h"
 #include "apical/kernels/neurons/models-inl.h"
 
 template <class Model>
@@ -55,27 +56,6 @@ void step_row(StepRow<Model> r, size_t n) {
 }
 
 // What follows works on whole vectors: n is a multiple of the lanes.
-
-// u becomes the surrogate at u. A row of its own: a loop a surrogate and a loop a model, not a loop for each pair.
-template <SurrogateKind K>
-void surrogate_row(float height, float a, float* u, size_t n) {
-  const SurrogateCell<Ops, K> surrogate{Ops::set(height), Ops::set(a)};
-  const SurrogateCell<FourOps, K> four{FourOps::set(height), FourOps::set(a)};
-  const size_t L = Ops::lanes();
-  size_t i = 0;
-  for (; i + 4 * L <= n; i += 4 * L) FourOps::store(four(FourOps::load(u, i)), u, i);
-  for (; i < n; i += L) Ops::store(surrogate(Ops::load(u, i)), u, i);
-}
-
-inline void surrogate_row(const Surrogate& s, float* u, size_t n) {
-  const float a = plain::surrogate_constant(s);
-  switch (s.kind) {
-#define APICAL_CASE(kind) \
-  case SurrogateKind::kind: return surrogate_row<SurrogateKind::kind>(s.height, a, u, n);
-    APICAL_SURROGATES(APICAL_CASE)
-#undef APICAL_CASE
-  }
-}
 
 // u of the states before a segment.
 template <class Form, class Model>

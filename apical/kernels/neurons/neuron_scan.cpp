@@ -112,14 +112,14 @@ void backward_form(const Model& m, const Surrogate& surrogate, const NeuronBackw
       step_row<Form, Model>(step, n);
     }
     if (lanes) load_rows(nullptr, 0, slopes, kStride, P, n);
-    if (plain::kReadsSurrogate<Model>) surrogate_row(surrogate, u + (last - first) * kStride, n);
+    if (plain::kReadsSurrogate<Model>) surrogate_row(surrogate, u + (last - first) * kStride, 0, u + (last - first) * kStride, n);
     for (size_t i = last - first; i-- > 0;) {
       const size_t at = (first + i) * b.N + begin;
       for (size_t k = 0; k < S; ++k) grad.before[k] = before(i) + k * kStride, grad.g[k] = g + k * kStride;
       for (size_t k = 0; k < P; ++k) grad.slopes[k] = lanes ? slopes + k * kStride : nullptr;
       float* u_before = u + i * kStride;
       if (i == 0 && through_state) start_row<Form, Model>(step, grad.before, u_before, n);
-      if (plain::kReadsSurrogate<Model> && (i > 0 || through_state)) surrogate_row(surrogate, u_before, n);
+      if (plain::kReadsSurrogate<Model> && (i > 0 || through_state)) surrogate_row(surrogate, u_before, 0, u_before, n);
       grad.x = b.x + at, grad.grad_s = b.grad_s + at, grad.grad_x = b.grad_x ? b.grad_x + at : nullptr;
       grad.d = u + (i + 1) * kStride, grad.d_before = through_state ? u_before : grad.d;
       gradient_row<Form, Model>(grad, n);

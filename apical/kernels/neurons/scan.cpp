@@ -8,6 +8,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "apical/base/thread_pool.h"
@@ -29,7 +30,7 @@ float shared_decay(const Args& a) {
 }
 
 // A row of a tile is one page: the hardware starts anew at each. So the next tile's rows are asked for while this one's are
-// worked on, as long as they fit the second level cache; in backward while gradients are worked out, which takes arithmetic.
+// worked on, as long as they fit the second level cache; in backward while surrogates are worked out, which takes arithmetic.
 template <class Args>
 size_t fetch_ahead(const Args& a) {
   return a.T <= 64 ? scan::kTile : 0;
@@ -80,12 +81,15 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
   float* slopes = g + kStride;
   float* grad_step = slopes + kStride;  // dL/dx of one step, where x is constant
   float* spread = grad_step + kStride;  // dL/ds of one step, where it comes from averages
+  float* d = spread + kStride;          // surrogates after a step
+  float* d_before = d + kStride;        // and before it
   const size_t state_stride = kNext || lane_decay ? kStride : 0;  // else only the running state is needed
   const bool through_state = kNext && !b.lif.detach_reset && !b.lif.detach_temporal;
 
-  const GradFunction grad_row_of = grad_function<Form>(b.surrogate.kind);
-  const SurrogateSetting surrogate{b.surrogate.height, plain::surrogate_constant(b.surrogate)};
+  using Gradient = ResetForm<Form::reset, Form::reset_at>;
   const float* decay = b.decay_each ? b.decay + begin : nullptr;
+  const auto grad_row_of = decay || lane_decay ? grad_row<Gradient, true> : grad_row<Gradient, false>;
+  const size_t ahead = b.pool ? 0 : fetch_ahead(b);
   ChargeRow charge{&b.lif, shared_decay(b), decay, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, false};
   if (segments > 1) {
     if (b.v0)
@@ -127,20 +131,28 @@ void backward_form(const scan::Backward& b, size_t begin, size_t n, float* scrat
     for (size_t t = last; t-- > first;) {
       const size_t at = t * b.N + begin, k = t - first;
       const float* grad_s = b.grad_s + t * b.s_step();
+      const float* x = b.x + t * b.x_step + begin;
+      float* grad_x = b.grad_x;
+      if (grad_x) grad_x = b.x_step ? grad_x + at : grad_step;
       if (b.pool) spread_row(*b.pool, grad_s, begin, n, spread);
+      const Soon soon = ahead ? Soon{grad_s + begin + ahead, x + ahead} : Soon{};
+      if (!through_state || t + 1 == b.T)
+        surrogate_row(b.surrogate, h + k * kStride, b.lif.v_th, d, n, soon);
+      else
+        std::swap(d, d_before);  // what was before the next step is this step's h
+      if (through_state) surrogate_row(b.surrogate, before + k * state_stride, b.lif.v_th, d_before, n, soon);
       const GradRow r{&b.lif,
                       charge.shared,
-                      &surrogate,
                       decay,
-                      b.x + t * b.x_step + begin,
+                      x,
                       b.pool ? spread : grad_s + begin,
                       h + k * kStride,
                       before + k * state_stride,
-                      !b.grad_x ? nullptr : b.x_step ? b.grad_x + at : grad_step,
+                      d,
+                      through_state ? d_before : d,
+                      grad_x,
                       g,
                       lane_decay ? slopes : nullptr,
-                      through_state,
-                      b.pool ? 0 : fetch_ahead(b),
                       b.stream};
       grad_row_of(r, n);
       if (b.grad_x && b.x_step == 0) add_row(grad_step, b.grad_x + begin, n, t + 1 == b.T);

@@ -2,6 +2,7 @@
 // neurons that do not fill a vector go through the same equation on plain floats.
 
 #include "apical/kernels/neurons/ops-inl.h"
+#include "apical/kernels/neurons/surrogate_rows-inl.h"
 
 // A cell for lanes i.. of a tile whose own decays (or null) are `decay`.
 template <class O, class Form>
@@ -23,7 +24,7 @@ struct ChargeRow {
 
 template <class O, class Form>
 HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
-  hwy::Prefetch(r.x + i + r.ahead);
+  fetch_lanes<O>(r.x + i + r.ahead);
   const LifCell<O, Form> c = make_cell<O, Form>(*r.lif, r.shared, r.decay, i);
   const auto h = c.charge(O::load(r.v_in, i), O::load(r.x, i));
   const auto s = c.fire(h);
@@ -38,80 +39,50 @@ HWY_INLINE typename O::M charge_lanes(const ChargeRow& r, size_t i) {
 
 template <class Form>
 void charge_row(ChargeRow r, size_t n) {
+  const Lif lif = *r.lif;  // or it would be read anew for every vector: what is stored might have changed it
+  r.lif = &lif;
+  size_t done = 0;
+  if (Ops::lanes() >= 8 && !r.decay)  // in fours, what is asked of each vector above is asked less often
+    for (; done + FourOps::lanes() <= n; done += FourOps::lanes()) {
+      const auto fired = charge_lanes<FourOps, Form>(r, done);
+      if (r.bits) FourOps::store_bits(fired, r.bits + done / 8);
+    }
   each_fired(
-      n, r.bits, [r](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return charge_lanes<decltype(ops), Form>(r, i); });
+      n - done, r.bits ? r.bits + done / 8 : nullptr,
+      [ r, done ](auto ops, size_t i) HWY_ATTR __attribute__((always_inline)) { return charge_lanes<decltype(ops), Form>(r, done + i); });
 }
-
-struct SurrogateSetting {
-  float height, a;  // see SurrogateCell
-};
 
 struct GradRow {
   const Lif* lif;
   float shared;
-  const SurrogateSetting* surrogate;
   const float *decay, *x, *grad_s, *h, *before;
-  float* grad_x;       // or null
-  float* g;            // in: dL/dv[t], out: dL/dv[t-1]
-  float* slopes;       // running sum of dL/dh * dh/d decay, or null
-  bool through_state;  // the surrogate at the state before is needed
-  size_t ahead;
-  bool stream;  // grad_x past the caches
+  const float *d, *d_before;  // surrogates at h and at the state before
+  float* grad_x;              // or null
+  float* g;                   // in: dL/dv[t], out: dL/dv[t-1]
+  float* slopes;              // running sum of dL/dh * dh/d decay, or null
+  bool stream;                // grad_x past the caches
 };
 
-// Lanes i.. of a row; slope: the surrogate at r.h there.
-template <class Form, class Slope>
-HWY_INLINE void grad_lanes(const GradRow& r, const Slope& surrogate, Ops::V slope, size_t i) {
-  const bool detach = r.lif->detach_reset;
-  hwy::Prefetch(r.grad_s + i + r.ahead);
-  hwy::Prefetch(r.x + i + r.ahead);
-  LifCell<Ops, Form> c = make_cell<Ops, Form>(*r.lif, r.shared, r.decay, i);
-  c.form.compare = r.lif->compare;
-  const auto h = Ops::load(r.h, i), before = Ops::load(r.before, i);
-  const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), h, slope, detach);
-  if (r.slopes) {
-    auto by_decay = c.decay_slope(before);
-    if (r.lif->decay_input) by_decay = Ops::sub(by_decay, Ops::load(r.x, i));
-    Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, by_decay)), r.slopes, i);
-  }
-  if (r.grad_x) {
-    const auto gx = Ops::mul(c.input_scale, gh);
-    r.stream ? Ops::stream(gx, r.grad_x, i) : Ops::store(gx, r.grad_x, i);
-  }
-  const auto d_before = r.through_state ? surrogate(Ops::sub(before, c.v_th)) : h;
-  Ops::store(c.grad_state(gh, before, d_before, detach), r.g, i);
-}
-
-// Whole vectors of a row: n is a multiple of the lanes. The surrogate is worked out while the gradients are on their way from memory.
-template <class Form, SurrogateKind K>
+// Whole vectors of a row: n is a multiple of the lanes. kDecay: decays differ by neuron, or their gradient is wanted.
+template <class Form, bool kDecay>
 void grad_row(GradRow r, size_t n) {
   const Lif lif = *r.lif;  // or it would be read anew for every vector: what is stored might have changed it
-  r.lif = &lif;
-  const SurrogateCell<Ops, K> surrogate{Ops::set(r.surrogate->height), Ops::set(r.surrogate->a)};
-  const SurrogateCell<FourOps, K> four{FourOps::set(r.surrogate->height), FourOps::set(r.surrogate->a)};
-  const size_t L = Ops::lanes();
-  size_t i = 0;
-  for (; i + 4 * L <= n; i += 4 * L) {
-    const auto slopes = four(FourOps::sub(FourOps::load(r.h, i), FourOps::set(lif.v_th)));
-    grad_lanes<Form>(r, surrogate, slopes.a, i);
-    grad_lanes<Form>(r, surrogate, slopes.b, i + L);
-    grad_lanes<Form>(r, surrogate, slopes.c, i + 2 * L);
-    grad_lanes<Form>(r, surrogate, slopes.d, i + 3 * L);
+  for (size_t i = 0; i < n; i += Ops::lanes()) {
+    LifCell<Ops, Form> c = make_cell<Ops, Form>(lif, r.shared, kDecay ? r.decay : nullptr, i);
+    c.form.compare = lif.compare;
+    const auto before = Ops::load(r.before, i);
+    const auto gh = c.grad_charge(Ops::load(r.grad_s, i), Ops::load(r.g, i), Ops::load(r.h, i), Ops::load(r.d, i), lif.detach_reset);
+    if (kDecay && r.slopes) {
+      auto by_decay = c.decay_slope(before);
+      if (lif.decay_input) by_decay = Ops::sub(by_decay, Ops::load(r.x, i));
+      Ops::store(Ops::add(Ops::load(r.slopes, i), Ops::mul(gh, by_decay)), r.slopes, i);
+    }
+    if (r.grad_x) {
+      const auto gx = Ops::mul(c.input_scale, gh);
+      r.stream ? Ops::stream(gx, r.grad_x, i) : Ops::store(gx, r.grad_x, i);
+    }
+    Ops::store(c.grad_state(gh, before, Ops::load(r.d_before, i), lif.detach_reset), r.g, i);
   }
-  for (; i < n; i += L) grad_lanes<Form>(r, surrogate, surrogate(Ops::sub(Ops::load(r.h, i), Ops::set(lif.v_th))), i);
-}
-
-using GradFunction = void (*)(GradRow, size_t);
-template <class Form>
-GradFunction grad_function(SurrogateKind kind) {
-  switch (kind) {
-#define APICAL_CASE(kind)   \
-  case SurrogateKind::kind: \
-    return grad_row<ResetForm<Form::reset, Form::reset_at>, SurrogateKind::kind>;
-    APICAL_SURROGATES(APICAL_CASE)
-#undef APICAL_CASE
-  }
-  return nullptr;
 }
 
 // dL/ds of neurons [begin, begin + n) from the gradients of one step's averages: each pixel has its share of its window's, 0 where it is

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/kernels/bits.h"
+#include "apical/kernels/neurons/lif_scalar.h"
 #include "apical/kernels/neurons/testing_tape.h"
 #include "apical/kernels/pool.h"
 #include "apical/kernels/simd.h"
@@ -65,10 +67,10 @@ struct Grad {
 };
 
 Grad backward(const Lif& lif, const Surrogate& sg, const std::vector<float>& decay, const std::vector<float>& x,
-              const std::vector<float>& v0, const std::vector<float>& gs, const std::vector<float>& gv, size_t T, size_t N) {
+              const std::vector<float>& v0, const std::vector<float>& gs, const std::vector<float>& gv, size_t T, size_t N, bool of_decay = true) {
   Grad g{std::vector<float>(T * N, 99), std::vector<float>(N, 99), std::vector<double>(std::max<size_t>(decay.size(), 1), 0.0)};
   lif_backward(lif, sg, decay.empty() ? nullptr : decay.data(), decay.size(), x.data(), v0.data(), gs.data(), gv.data(), T, N, g.x.data(),
-               g.v0.data(), g.decay.data());
+               g.v0.data(), of_decay ? g.decay.data() : nullptr);
   return g;
 }
 
@@ -151,6 +153,8 @@ TEST_F(Scan, LevelsAgreeWithTheReferenceBitForBit) {
             set_simd_level(level);
             ASSERT_TRUE(forward(lif, decay, x, T, N, v0) == want) << level;
             ASSERT_TRUE(backward(lif, sg, decay, x, v0, gs, gv, T, N) == want_grad) << level;
+            const Grad others = backward(lif, sg, decay, x, v0, gs, gv, T, N, false);
+            ASSERT_TRUE(others.x == want_grad.x && others.v0 == want_grad.v0) << level;
           }
         }
       }
@@ -413,6 +417,20 @@ TEST_F(Scan, GradientsFollowFloat64Autograd) {
     lif.detach_reset = lif.detach_temporal = false;
     lif.compare = Compare::gt;
     check_gradients(lif, {SurrogateKind::atan, 0.3f, 1.0f}, 67, 19, true);  // three segments
+  }
+}
+
+TEST(Surrogates, FloatFollowsFloat64AndVanishesFarAway) {
+  for (const SurrogateKind kind : kSurrogates) {
+    const Surrogate s{kind, 0.7f, 1.7f};
+    for (int i = -100000; i <= 100000; ++i) {
+      const float u = float(i) * 1e-4f;
+      ASSERT_NEAR(plain::surrogate(s, u), slope(s, u), 3e-7 * s.height) << int(kind) << " " << u;
+    }
+    for (const float u : {1e4f, 1e30f, std::numeric_limits<float>::infinity()}) {
+      ASSERT_NEAR(plain::surrogate(s, u), 0, 1e-7) << int(kind) << " " << u;
+      ASSERT_EQ(plain::surrogate(s, u), plain::surrogate(s, -u)) << int(kind) << " " << u;
+    }
   }
 }
 

@@ -82,7 +82,7 @@ Lif normal(Lif lif) noexcept;
 /// Floats of scratch a tile of backward needs.
 constexpr std::size_t backward_scratch(std::size_t T) noexcept {
   const std::size_t segments = (T + kSegment - 1) / kSegment, steps = T < kSegment ? T : kSegment;
-  return (segments + 2 * steps + 1 + 4) * kStride;
+  return (segments + 2 * steps + 1 + 6) * kStride;
 }
 
 /// Neurons [begin, end) of one tile; begin is a multiple of kTile. lane_decay: dL/d decay of each neuron of the tile, or null.

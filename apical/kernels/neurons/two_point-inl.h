@@ -7,8 +7,8 @@ template <class O>
 struct Exp2Parts {
   typename O::V rest, power;
 };
-// In float, within 2 ulp: a polynomial of ours for 2^f - 1 on [-1/2, 1/2] (1e-8), evaluated in pairs, which waits half as long as one
-// term after another. P::power_of_two as in lif-inl.h; that exp there takes more steps, and its rest is not had apart.
+// In float, within 2 ulp: a polynomial of ours for 2^f - 1 on [-1/2, 1/2] (1e-8), evaluated in pairs. P::power_of_two turns k + 1.5 * 2^23
+// into 2^k. exp2_negative_float (lif-inl.h) takes fewer steps, but its rest is not had apart.
 template <class P>
 APICAL_FN Exp2Parts<P> exp2_parts_float(typename P::V w) {
   using V = typename P::V;

@@ -25,52 +25,75 @@ namespace hn = hwy::HWY_NAMESPACE;
 struct CellOps : Ops {
   static HWY_INLINE V copysign(V size, V sign) { return hn::CopySignToAbs(size, sign); }
   static HWY_INLINE Exp2Parts<CellOps> exp2_parts(V w);
-  static HWY_INLINE void put(V v, float* p, size_t i, bool past_caches) { past_caches ? stream(v, p, i) : store(v, p, i); }
+  static HWY_INLINE size_t count(M m) { return hn::CountTrue(D(), m); }
+};
+struct FourCells : Four<CellOps> {
+  static HWY_INLINE Exp2Parts<FourCells> exp2_parts(V w);
 };
 
 HWY_INLINE Exp2Parts<CellOps> CellOps::exp2_parts(V w) { return exp2_parts_float<CellOps>(w); }
+HWY_INLINE Exp2Parts<FourCells> FourCells::exp2_parts(V w) { return exp2_parts_float<FourCells>(w); }
 
-template <Mtf K, TwoPointOutput Y>
-HWY_INLINE TwoPointCell<CellOps, K, Y> cell_of(const TwoPoint& m) {
-  return {CellOps::set(m.c_max), CellOps::set(-static_cast<float>(kTanh) / m.c_max)};
+template <class O, Mtf K, TwoPointOutput Y>
+HWY_INLINE TwoPointCell<O, K, Y> cell_of(const TwoPoint& m) {
+  return {O::set(m.c_max), O::set(-static_cast<float>(kTanh) / m.c_max)};
+}
+template <class O>
+HWY_INLINE void put(typename O::V v, float* p, size_t i, bool past_caches) {
+  past_caches ? O::stream(v, p, i) : O::store(v, p, i);
+}
+
+// Cells from i on by the lanes of O, as long as all of them fit; i moves on.
+template <class O, Mtf K, TwoPointOutput Y, bool kContext>
+HWY_INLINE size_t forward_lanes(const scan::TwoPointForward& f, size_t& i, size_t end) {
+  const auto cell = cell_of<O, K, Y>(f.m);
+  const float *r = f.r, *context = f.context;
+  float* h = f.h;
+  const bool stream = f.stream;
+  size_t silent = 0, at = i;
+  for (; at + O::lanes() <= end; at += O::lanes()) {
+    Sent<O> cells;
+    if constexpr (kContext)
+      cells = cell.forward(O::load(r, at), O::load(context, at));
+    else
+      cells = cell.forward(O::load(r, at));
+    put<O>(cells.h, h, at, stream);
+    silent += O::count(cells.silent);
+  }
+  i = at;
+  return silent;
 }
 
 template <Mtf K, TwoPointOutput Y, bool kContext>
 size_t forward_cells(const scan::TwoPointForward& f, size_t begin, size_t end) {
-  const auto cell = cell_of<K, Y>(f.m);
-  const float *r = f.r, *context = f.context;
-  float* h = f.h;
-  const bool stream = f.stream;
-  size_t silent = 0, i = begin;
-  for (; i + Ops::lanes() <= end; i += Ops::lanes()) {
-    Sent<CellOps> cells;
-    if constexpr (kContext)
-      cells = cell.forward(Ops::load(r, i), Ops::load(context, i));
-    else
-      cells = cell.forward(Ops::load(r, i));
-    CellOps::put(cells.h, h, i, stream);
-    silent += hn::CountTrue(Ops::D(), cells.silent);
-  }
+  size_t i = begin;
+  size_t silent = forward_lanes<FourCells, K, Y, kContext>(f, i, end);
+  silent += forward_lanes<CellOps, K, Y, kContext>(f, i, end);
   return i - begin - silent + scan::two_point_forward_reference(f, i, end);
+}
+
+template <class O, Mtf K, TwoPointOutput Y, bool kContext>
+HWY_INLINE size_t backward_lanes(const scan::TwoPointBackward& b, size_t i, size_t end) {
+  const auto cell = cell_of<O, K, Y>(b.m);
+  const float *r = b.r, *context = b.context, *grad_h = b.grad_h;
+  float *grad_r = b.grad_r, *grad_context = b.grad_context;
+  const bool stream = b.stream;
+  for (; i + O::lanes() <= end; i += O::lanes()) {
+    TwoPointGradient<O> g;
+    if constexpr (kContext)
+      g = cell.backward(O::load(r, i), O::load(context, i), O::load(grad_h, i));
+    else
+      g = cell.backward(O::load(r, i), O::load(grad_h, i));
+    put<O>(g.r, grad_r, i, stream);
+    if (grad_context) put<O>(g.context, grad_context, i, stream);
+  }
+  return i;
 }
 
 template <Mtf K, TwoPointOutput Y, bool kContext>
 void backward_cells(const scan::TwoPointBackward& b, size_t begin, size_t end) {
-  const auto cell = cell_of<K, Y>(b.m);
-  const float *r = b.r, *context = b.context, *grad_h = b.grad_h;
-  float *grad_r = b.grad_r, *grad_context = b.grad_context;
-  const bool stream = b.stream;
-  size_t i = begin;
-  for (; i + Ops::lanes() <= end; i += Ops::lanes()) {
-    TwoPointGradient<CellOps> g;
-    if constexpr (kContext)
-      g = cell.backward(Ops::load(r, i), Ops::load(context, i), Ops::load(grad_h, i));
-    else
-      g = cell.backward(Ops::load(r, i), Ops::load(grad_h, i));
-    CellOps::put(g.r, grad_r, i, stream);
-    if (grad_context) CellOps::put(g.context, grad_context, i, stream);
-  }
-  scan::two_point_backward_reference(b, i, end);
+  const size_t i = backward_lanes<FourCells, K, Y, kContext>(b, begin, end);
+  scan::two_point_backward_reference(b, backward_lanes<CellOps, K, Y, kContext>(b, i, end), end);
 }
 
 struct Forward {
