@@ -21,11 +21,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNS, FEWEST, LEAST = 7, 5, 0.5
 
 
-def arguments(description):
+def arguments(description, parts=()):
+    """`parts`: what may be measured alone."""
     p = argparse.ArgumentParser(description=description)
     p.add_argument("--binaries", type=lambda s: pathlib.Path(s).resolve(), required=True, help="folder of our executables")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
+    if parts:
+        p.add_argument("--only", choices=parts, help="measure this alone; the other rows stay as they are")
     return p.parse_args()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Apical beside its peers, in one run: installs the peers into a virtual environment, builds our side, checks that results are equal,
 # times both, writes bench/field/<workload>/results.json and the tables of docs/benchmarks.md.
-#   bench/field/run.sh [--threads N] [--quick] [workload...]      default: every workload, every core
+#   bench/field/run.sh [--threads N] [--quick] [workload...]      default: every workload, every core; circuits:brunel: one part of it
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 threads=$(nproc) quick=() workloads=()
@@ -30,5 +30,7 @@ cmake --build build/bench -j "$(nproc)" --target benchmarks >>build/bench.log
 
 for workload in "${workloads[@]}"; do
   echo "== $workload ($threads threads)"
-  PYTHONPATH=bench/field "$venv/bin/python" -B "bench/field/$workload/run.py" --binaries build/bench/bench --threads "$threads" "${quick[@]}"
+  part=()
+  if [[ $workload == *:* ]]; then part=(--only "${workload#*:}"); fi
+  PYTHONPATH=bench/field "$venv/bin/python" -B "bench/field/${workload%%:*}/run.py" --binaries build/bench/bench --threads "$threads" "${quick[@]}" "${part[@]}"
 done

@@ -6,7 +6,8 @@ dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stand
 Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2 without OpenMP is listed as well where that is faster. NEST
 has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the examples' own.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each peer against NEST's own seeds, by a t-test for two samples with a common
-variance at 1 % for the whole family (population.py). A peer that fails it is not a peer: "results differ".
+variance at 1 % for the whole family (population.py). A peer that fails it is not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one
+of them anew and leaves the other rows.
 """
 import json
 import pathlib
@@ -90,10 +91,12 @@ def measure(args, workload):
 
 
 def main():
-    args = field.arguments(__doc__)
-    rows = []
-    for workload in SCRIPTS:  # published one by one: all of them take more than an hour
-        rows += measure(args, workload)
+    args = field.arguments(__doc__, list(SCRIPTS))
+    order, rows = list(SCRIPTS), []
+    if args.only and not args.quick:
+        rows = [r for r in json.loads((HERE / "results.json").read_text(encoding="utf-8")) if r["config"]["workload"] != args.only]
+    for workload in [args.only] if args.only else order:  # published one by one: all of them take more than an hour
+        rows = sorted(rows + measure(args, workload), key=lambda r: order.index(r["config"]["workload"]))
         field.publish(args, "circuits", rows, ["workload", "threads", "bio", "rates", "built in", "delivery"], __doc__)
 
 
