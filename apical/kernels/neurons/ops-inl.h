@@ -65,14 +65,14 @@ struct Four {
     const size_t L = O::lanes();
     return {O::load(p, i), O::load(p, i + L), O::load(p, i + 2 * L), O::load(p, i + 3 * L)};
   }
-  static HWY_INLINE void store(V v, float* p, size_t i) {
-    const size_t L = O::lanes();
-    O::store(v.a, p, i), O::store(v.b, p, i + L), O::store(v.c, p, i + 2 * L), O::store(v.d, p, i + 3 * L);
+#define APICAL_PUT(op)                                                                          \
+  static HWY_INLINE void op(V v, float* p, size_t i) {                                          \
+    const size_t L = O::lanes();                                                                \
+    O::op(v.a, p, i), O::op(v.b, p, i + L), O::op(v.c, p, i + 2 * L), O::op(v.d, p, i + 3 * L); \
   }
-  static HWY_INLINE void stream(V v, float* p, size_t i) {
-    const size_t L = O::lanes();
-    O::stream(v.a, p, i), O::stream(v.b, p, i + L), O::stream(v.c, p, i + 2 * L), O::stream(v.d, p, i + 3 * L);
-  }
+  APICAL_PUT(store)
+  APICAL_PUT(stream)
+#undef APICAL_PUT
   // A bit a lane, where vectors of O have whole bytes of them.
   static HWY_INLINE void store_bits(M m, uint8_t* to) {
     const typename O::D d;

@@ -181,7 +181,7 @@ APICAL_FN void few_forward_steps(const scan::Forward& f, std::size_t n) {
     if (f.v) f.v[n + k * kBlock] = v[k];
 }
 
-/// The neurons n, n + kBlock, ... of forward when few_forward; `threads`: N, or with spikes the end of the padded row.
+/// The neurons n, n + kBlock, ... of forward when few_steps(T, kFewForwardSteps); `threads`: N, or with spikes the end of the padded row.
 template <class F>
 APICAL_FN void few_forward_thread(const scan::Forward& f, std::size_t n, std::size_t threads) {
   if (n - n % kBlock + kFewForward * kBlock <= f.N) {  // so do all threads of the block
