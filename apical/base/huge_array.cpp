@@ -23,7 +23,9 @@ void* map_pages(void* at, std::size_t& mapped, std::size_t bytes) {
   at = at ? ::mremap(at, mapped, bytes, MREMAP_MAYMOVE)
           : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
-  ask_for_large_pages(at, bytes);
+#ifdef MADV_HUGEPAGE
+  ::madvise(at, bytes, MADV_HUGEPAGE);  // all of it: where a part had other flags, the system would refuse to move the whole
+#endif
   mapped = bytes;
   return at;
 }

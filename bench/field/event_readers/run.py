@@ -9,6 +9,9 @@ more, after a new TIME_HIGH too), so those times are compared with the format's,
 tonic reads AEDAT 4 by way of aedat.
 The limit: the bytes of file and arrays at the copy bandwidth of the run, plus the time the system needs to hand out as many fresh pages.
 """
+import concurrent.futures
+import functools
+import multiprocessing
 import pathlib
 import tempfile
 import time
@@ -19,7 +22,7 @@ import field
 import recordings
 
 
-def expelliarmus(path, encoding):
+def expelliarmus(encoding, path):
     from expelliarmus import Wizard
     wizard = Wizard(encoding=encoding, fpath=path)
     return wizard.read
@@ -68,12 +71,19 @@ def equal(folder, events, times):
     return bool(same)
 
 
-def measure(args, folder, label, path, peers, times=None):
+def measure(*arguments):
+    """In a process of its own: some peers keep gigabytes of what they have read."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as one:
+        return one.submit(measure_here, *arguments).result()
+
+
+def measure_here(args, folder, label, path, peers, times=None):
     binary, out = args.binaries / "bench_event_readers", folder / "columns"
     out.mkdir(exist_ok=True)
     runs = {threads: field.ours(binary, path, out, threads=threads) for threads in sorted({1, args.threads})}
     results, good = {}, True
-    for name, run in peers.items():
+    for name, reader in peers.items():
+        run = reader(path)
         good &= equal(folder / "columns", run(), times)
         cpu, wall = time.process_time(), time.perf_counter()
         results[name] = field.summary(field.seconds(run, warm=True))
@@ -96,20 +106,20 @@ def main():
         folder = pathlib.Path(name)
         peer, tonic = field.named("expelliarmus"), field.named("tonic")
         recordings.evt2_and_dat(folder, n)
-        rows += measure(args, folder, "DAT", folder / "dat.dat", {peer: expelliarmus(folder / "dat.dat", "dat")})
-        rows += measure(args, folder, "EVT 2", folder / "evt2.raw", {peer: expelliarmus(folder / "evt2.raw", "evt2")})
+        rows += measure(args, folder, "DAT", folder / "dat.dat", {peer: functools.partial(expelliarmus, "dat")})
+        rows += measure(args, folder, "EVT 2", folder / "evt2.raw", {peer: functools.partial(expelliarmus, "evt2")})
         (folder / "dat.dat").unlink()
         (folder / "evt2.raw").unlink()
         times = recordings.evt3(folder, n)
-        rows += measure(args, folder, "EVT 3", folder / "evt3.raw", {peer: expelliarmus(folder / "evt3.raw", "evt3")}, times)
-        rows += measure(args, folder, "EVT 3, single", folder / "evt3_single.raw", {peer: expelliarmus(folder / "evt3_single.raw", "evt3")}, times)
+        rows += measure(args, folder, "EVT 3", folder / "evt3.raw", {peer: functools.partial(expelliarmus, "evt3")}, times)
+        rows += measure(args, folder, "EVT 3, single", folder / "evt3_single.raw", {peer: functools.partial(expelliarmus, "evt3")}, times)
         path = folder / "a.aedat4"
         field.ours(args.binaries / "bench_event_readers", recordings.data() / "davis.aedat4", path, "--tile", n, threads=args.threads)
-        peers = {field.named("dv-processing"): dv_processing(path), field.named("aedat"): aedat(path), tonic: tonic_aedat4(path)}
+        peers = {field.named("dv-processing"): dv_processing, field.named("aedat"): aedat, tonic: tonic_aedat4}
         rows += measure(args, folder, "AEDAT 4", path, peers)
         path.unlink()
         recordings.nmnist(folder, n // 10)
-        rows += measure(args, folder, "N-MNIST", folder / "nmnist.bin", {tonic: tonic_nmnist(folder / "nmnist.bin")})
+        rows += measure(args, folder, "N-MNIST", folder / "nmnist.bin", {tonic: tonic_nmnist})
     field.publish(args, "event_readers", rows, ["file", "events", "threads", "Mev/s"], __doc__.split("\n", 1)[1])
 
 
