@@ -1,6 +1,7 @@
 #include "apical/exchange/c_source.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "apical/base/error.h"
@@ -232,9 +233,15 @@ class FloatWriter : public CWriter {
     return output == kernels::TwoPointOutput::relu ? "0.0f >= t ? 0.0f : t" : "0.0f >= t ? 0.0f : t > 6.0f ? 6.0f : t";
   }
 
-  void emit(const graph::Attention&, std::size_t k) {
-    throw data_error("attention has no form in C yet, and '" + graph_.nodes[k].name + "' is one", "network '" + graph_.name + "'",
-                     "The runtime runs it: apical infer, or libapical_runtime.so.");
+  // runtime/attention.cpp, in its order of operations.
+  void emit(const graph::Attention& op, std::size_t k) {
+    const CItem& y = items_[k];
+    const std::int64_t width = y.shape[0], tokens = y.shape[1] * y.shape[2], each = width / op.heads;
+    std::string body = c_text::attention;
+    replace_all(body, "@K", in(k, 1).type), replace_all(body, "@V", in(k, 2).type), replace_all(body, "@E", function("exp2"));
+    replace_all(body, "@D", literal(std::sqrt(static_cast<float>(each)))), replace_all(body, "@L", literal(kLog2E));
+    state("float", "weights" + str(k), static_cast<std::size_t>(tokens), "of the tokens, for one query of " + comment(graph_.nodes[k].name));
+    layer(body, k, {{"tokens", tokens}, {"width", width}, {"each", each}}, in(k, 1).at + ", " + in(k, 2).at + ", net->weights" + str(k) + ", ");
   }
 
   void emit(const graph::Readout& op, std::size_t k) {

@@ -37,19 +37,6 @@ TEST(CSource, NumbersReadBackAsTheSameFloats) {
   EXPECT_THAT(s, HasSubstr("#define DIGITS_FRAME 3\n#define DIGITS_SCORES 2\n"));
 }
 
-TEST(CSource, SaysThatAttentionHasNoFormInC) {
-  Graph g;
-  g.name = "attention", g.input_shape = {2, 3, 1};
-  g.nodes = {{"in", Input{}, {}, {}}, {"mixed", Attention{1}, {"in", "in", "in"}, {}}};
-  try {
-    c_source(g);
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::data);
-    EXPECT_THAT(e.what(), ::testing::AllOf(HasSubstr("attention has no form in C"), HasSubstr("'mixed'")));
-  }
-}
-
 Graph whole_net() {
   Graph g = net("whole");
   g.tensors["w"].values = std::vector<float>{1, -2, 3.5f, 63.5f, 0, 0.5f};

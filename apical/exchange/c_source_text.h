@@ -86,6 +86,34 @@ static void @P_layer@N(const @X *restrict x, @A@Y *restrict y) {
 }
 )";
 
+/// @K and @V: types of keys and values; @D: the root of a head's width; @E: the function of 2^w; @L: log2(e).
+inline constexpr const char* attention = R"(
+/* y = heads of softmax(Q K^T / sqrt(width of a head)) V between tokens, whose values lie side by side */
+static void @P_layer@N(const @X *restrict q, const @K *restrict k, const @V *restrict v, float *restrict weights, @Y *restrict y) {
+@C  for (long i = 0; i < tokens * width; ++i) y[i] = 0.0f;
+  for (long n = 0; n < tokens; ++n)
+    for (long first = 0; first < width; first += each) {
+      float most, sum = 0.0f;
+      for (long m = 0; m < tokens; ++m) weights[m] = 0.0f;
+      for (long f = first; f < first + each; ++f) {
+        const float of_query = (float)q[n * width + f];
+        if (of_query == 0.0f) continue;
+        for (long m = 0; m < tokens; ++m) weights[m] += of_query * (float)k[m * width + f];
+      }
+      most = weights[0];
+      for (long m = 1; m < tokens; ++m) most = most < weights[m] ? weights[m] : most;
+      for (long m = 0; m < tokens; ++m) {
+        weights[m] = @E((weights[m] - most) / @D * @L);
+        sum += weights[m];
+      }
+      for (long m = 0; m < tokens; ++m) {
+        const float weight = weights[m] / sum;
+        for (long f = first; f < first + each; ++f) y[n * width + f] += weight * (float)v[m * width + f];
+      }
+    }
+}
+)";
+
 /// @T: v_th.
 inline constexpr const char* sliding = R"(
 /* h = sum of w[k] * x of k steps before */

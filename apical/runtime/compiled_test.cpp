@@ -152,7 +152,9 @@ void expect_same_bits(const std::vector<Graph>& nets, const std::vector<std::str
 
 std::vector<Graph> all_nets() {
   std::vector<Graph> nets = every_form_of_neuron();
-  for (auto& more : {odd_ends(), readouts(), apical::testing::two_point_nets(), apical::testing::other_neurons_nets()}) nets.insert(nets.end(), more.begin(), more.end());
+  const std::vector<Graph> attention{apical::testing::attention_net(), apical::testing::attention_net(true)};
+  for (auto& more : {odd_ends(), readouts(), apical::testing::two_point_nets(), apical::testing::other_neurons_nets(), attention})
+    nets.insert(nets.end(), more.begin(), more.end());
   return nets;
 }
 

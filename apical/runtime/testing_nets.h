@@ -205,6 +205,26 @@ inline std::vector<graph::Graph> two_point_nets() {
   return nets;
 }
 
+/// Six places of an image are six tokens, in two heads; Q, K and V of two-point cells, so that some are 0, or keys that are spikes.
+inline graph::Graph attention_net(bool spikes = false) {
+  using namespace graph;
+  using kernels::Mtf, kernels::TwoPointOutput;
+  Graph g;
+  g.name = "attention", g.input_shape = {4, 3, 2}, g.T = 1;
+  g.nodes = {{"in", Input{}, {}, {}}};
+  for (const std::string kind : {"q", "k", "v"}) {
+    g.tensors["w" + kind] = random_tensor({8, 4, 1, 1}, "w" + kind, 1.0f);
+    g.nodes.push_back({"r" + kind, Conv2d{"w" + kind, "", 1, 1, 0, 0, 1}, {"in"}, {}});
+    g.nodes.push_back({kind, TwoPoint{{Mtf::add, TwoPointOutput::relu, 3}}, {"r" + kind}, {}});
+  }
+  if (spikes) g.nodes[4].op = Neuron{};  // "k"
+  g.nodes.push_back({"y", Attention{2}, {"q", "k", "v"}, {}});
+  g.tensors["wo"] = random_tensor({3, 8, 1, 1}, "wo", 0.5f);
+  g.nodes.push_back({"o", Conv2d{"wo", "", 1, 1, 0, 0, 1}, {"y"}, {}});
+  validate(g);
+  return g;
+}
+
 /// Without norms: shapes, groups, strides, pools and neurons drawn by the seed.
 inline graph::Graph random_net(std::uint64_t seed) {
   using namespace graph;

@@ -179,25 +179,8 @@ TEST(TwoPointNet, WhatANodeGivesIsTheScoreOfANetworkThatEndsThere) {
   EXPECT_THROW(Session(spiking).output("nothing"), Error);
 }
 
-// Six places of an image are six tokens, in two heads; Q, K and V of two-point cells, so that some are 0.
-Graph attention_net() {
-  Graph g;
-  g.name = "attention", g.input_shape = {4, 3, 2}, g.T = 1;
-  g.nodes = {{"in", Input{}, {}, {}}};
-  for (const std::string kind : {"q", "k", "v"}) {
-    g.tensors["w" + kind] = apical::testing::random_tensor({8, 4, 1, 1}, "w" + kind, 1.0f);
-    g.nodes.push_back({"r" + kind, Conv2d{"w" + kind, "", 1, 1, 0, 0, 1}, {"in"}, {}});
-    g.nodes.push_back({kind, TwoPoint{{Mtf::add, TwoPointOutput::relu, 3}}, {"r" + kind}, {}});
-  }
-  g.nodes.push_back({"y", Attention{2}, {"q", "k", "v"}, {}});
-  g.tensors["wo"] = apical::testing::random_tensor({3, 8, 1, 1}, "wo", 0.5f);
-  g.nodes.push_back({"o", Conv2d{"wo", "", 1, 1, 0, 0, 1}, {"y"}, {}});
-  validate(g);
-  return g;
-}
-
 TEST(AttentionNode, FollowsTheFloat64ReferenceInEveryPlanAndCountsItsProducts) {
-  const Graph g = attention_net();
+  const Graph g = apical::testing::attention_net();
   const auto frame = random_frames(g, 6, true);
   const auto expected = run_reference(g, frame).scores;
   Values dense;

@@ -1,8 +1,9 @@
 """Circuits of point neurons: the field's own benchmarks, as NEST and Brian2 ship them.
 
 cuba_nest, coba, hh_coba, cuba_stdp: Brette et al. 2007 as in NEST's examples (4,000 and 11,250 neurons). cuba_brian: Brian2's CUBA.py. brunel: NEST's
-brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses). microcircuit: Potjans and Diesmann 2014 (a tenth of neurons and in-degrees).
-dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them. NEST and Apical go on in one network for five intervals,
+brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses). microcircuit: Potjans and Diesmann 2014, a tenth of neurons and in-degrees; microcircuit_full: all of
+it (77,169 neurons, 299 M synapses; on all threads alone, three seeds where the others have ten).
+dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them (of the peers in results.json, with the memory of each). NEST and Apical go on in one network for five intervals,
 Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2 without OpenMP is listed as well where that is faster. NEST
 has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the examples' own.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each peer against NEST's own seeds, by a t-test for two samples with a common
@@ -19,11 +20,12 @@ import models
 import population
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Our side takes "microcircuit" too; a workload without a script of Brian2 has NEST alone.
+FULL = "microcircuit_full"
+# A workload without a script of Brian2 has NEST alone.
 SCRIPTS = {w: {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"} for w in models.VOGELS_ABBOTT} | {
     "cuba_stdp": {"nest-simulator": "nest_cuba_stdp.py"}, "brunel": {"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"},
-    "microcircuit": {"nest-simulator": "nest_microcircuit.py"}}
-TIMES = {w: m["time"] for w, m in models.VOGELS_ABBOTT.items()} | {"cuba_stdp": models.STDP["time"], "brunel": 1000.0, "microcircuit": 1000.0}
+    "microcircuit": {"nest-simulator": "nest_microcircuit.py"}, FULL: {"nest-simulator": "nest_microcircuit.py"}}
+TIMES = {w: m["time"] for w, m in models.VOGELS_ABBOTT.items()} | {"cuba_stdp": models.STDP["time"], "brunel": 1000.0, "microcircuit": 1000.0, FULL: 1000.0}
 SEEDS, QUICK_SEEDS, QUICK_MS = 10, 3, 300.0
 
 
@@ -34,11 +36,11 @@ def call(command):
 
 
 def peer(package, workload, *words):
-    return call([sys.executable, "-W", "ignore", HERE / SCRIPTS[workload][package], workload, *words])
+    return call([sys.executable, "-W", "ignore", HERE / SCRIPTS[workload][package], workload.removesuffix("_full"), *words])
 
 
 def ours(args, workload, threads, seed, ms, *words):
-    return call([args.binaries / "bench_circuits", workload, "--threads", threads, "--seed", seed, "--time", ms, *words])
+    return call([args.binaries / "bench_circuits", workload.removesuffix("_full"), "--threads", threads, "--seed", seed, "--time", ms, *words])
 
 
 def statistics(result):
@@ -58,8 +60,8 @@ def agrees(reference, others, name):
 
 def measure(args, workload):
     ms = min(TIMES[workload], QUICK_MS) if args.quick else TIMES[workload]
-    scale = ["--scale", 0.1] if workload == "microcircuit" else []  # at full scale NEST takes 7 GB and an hour
-    seeds = range(1, 1 + (QUICK_SEEDS if args.quick else SEEDS))
+    scale = ["--scale", 0.1] if workload == "microcircuit" else []
+    seeds = range(1, 1 + (QUICK_SEEDS if args.quick or workload == FULL else SEEDS))
     once = ["--runs", 1, "--time", ms, *scale]
     reference = [statistics(peer("nest-simulator", workload, "--threads", args.threads, "--seed", s, "--record", 0, *once)) for s in seeds]
     equal = agrees(reference, [statistics(ours(args, workload, args.threads, s, ms, "--runs", 1, *scale)) for s in seeds], "Apical")
@@ -67,15 +69,15 @@ def measure(args, workload):
     differs = [package for package in SCRIPTS[workload] if package != "nest-simulator" and
                not agrees(reference, [statistics(peer(package, workload, "--seed", 1, "--record", 0, *once))], package)]
     rows = []
-    for threads in sorted({1, args.threads}):
-        mine, peers, build = ours(args, workload, threads, 1, ms, *scale), {}, {}
+    for threads in [args.threads] if workload == FULL else sorted({1, args.threads}):
+        mine, peers, build, rss = ours(args, workload, threads, 1, ms, *scale), {}, {}, {}
         for package in SCRIPTS[workload]:
             name = field.named(package)
             # Brian2's OpenMP may be slower than its one thread: both are its settings.
             for n in {"nest-simulator": [threads], "brian2": sorted({1, threads})}[package]:
                 r = peer(package, workload, "--threads", n, "--runs", field.FEWEST, "--time", ms, *scale)
                 label = name if n == threads else f"{name}, {n} thread"
-                build[label] = r["build_s"]
+                build[label], rss[label] = r["build_s"], r["rss_bytes"]
                 if package not in differs:
                     peers[label] = field.summary(r["simulate_s"])
                 print(f"   {workload}, {threads} threads, {label}: {field.si(field.summary(r['simulate_s'])['median_s'])}", flush=True)
@@ -83,7 +85,7 @@ def measure(args, workload):
                   "rates": " ".join(f"{k} {v:.1f}" for k, v in mine["rates"].items()) + " Hz", "built in": field.si(mine["build_s"]), "update_s": mine["update_s"],
                   "delivery_s": mine["delivery_s"],
                   "delivery": f"{100 * mine['events_per_s'] / mine['limit_events_per_s']:.0f} % of the limit", "rss_bytes": mine["rss_bytes"],
-                  "peers_build_s": build, "differs": differs, "seeds": len(seeds)}
+                  "peers_build_s": build, "peers_rss_bytes": rss, "differs": differs, "seeds": len(seeds)}
         limit = {"kind": "a float added to a random place of a ring buffer of the same bytes for each synaptic event",
                  "value": mine["events"] / mine["limit_events_per_s"]}
         rows.append(field.row("circuits", config, equal, mine["simulate_s"], peers, limit))
