@@ -52,11 +52,7 @@ HWY_INLINE size_t forward_lanes(const scan::TwoPointForward& f, size_t& i, size_
   const bool stream = f.stream;
   size_t silent = 0, at = i;
   for (; at + O::lanes() <= end; at += O::lanes()) {
-    Sent<O> cells;
-    if constexpr (kContext)
-      cells = cell.forward(O::load(r, at), O::load(context, at));
-    else
-      cells = cell.forward(O::load(r, at));
+    const Sent<O> cells = kContext ? cell.forward(O::load(r, at), O::load(context, at)) : cell.forward(O::load(r, at));
     put<O>(cells.h, h, at, stream);
     silent += O::count(cells.silent);
   }
@@ -79,11 +75,8 @@ HWY_INLINE size_t backward_lanes(const scan::TwoPointBackward& b, size_t i, size
   float *grad_r = b.grad_r, *grad_context = b.grad_context;
   const bool stream = b.stream;
   for (; i + O::lanes() <= end; i += O::lanes()) {
-    TwoPointGradient<O> g;
-    if constexpr (kContext)
-      g = cell.backward(O::load(r, i), O::load(context, i), O::load(grad_h, i));
-    else
-      g = cell.backward(O::load(r, i), O::load(grad_h, i));
+    const TwoPointGradient<O> g = kContext ? cell.backward(O::load(r, i), O::load(context, i), O::load(grad_h, i))
+                                           : cell.backward(O::load(r, i), O::load(grad_h, i));
     put<O>(g.r, grad_r, i, stream);
     if (grad_context) put<O>(g.context, grad_context, i, stream);
   }
