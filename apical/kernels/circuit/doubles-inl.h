@@ -21,10 +21,8 @@ struct Doubles : SimdOps<double> {
 // Two vectors side by side: long chains of operations wait for each other, and while one waits the other computes.
 struct PairsOfDoubles {
   using One = Doubles;
-  struct V {  // constructors of its own: one that the compiler makes would not be for the target, which vectors of NEON need
+  struct V {
     One::V a, b;
-    HWY_INLINE V() {}
-    HWY_INLINE V(One::V a_, One::V b_) : a(a_), b(b_) {}
   };
   struct M {
     One::M a, b;
