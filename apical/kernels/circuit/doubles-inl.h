@@ -23,6 +23,10 @@ struct PairsOfDoubles {
   using One = Doubles;
   struct V {
     One::V a, b;
+    // Not left to the compiler, which makes it without the target: what it calls could not be inlined. Structs of V are therefore always
+    // given values as they begin.
+    HWY_INLINE V() {}
+    HWY_INLINE V(One::V x, One::V y) : a(x), b(y) {}
   };
   struct M {
     One::M a, b;
