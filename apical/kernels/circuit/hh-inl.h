@@ -61,14 +61,16 @@ APICAL_FN HhRates<O> hh_rates(const HhBegin<O>& begin, typename O::V moved) {
   const V w = O::mul(begin.w, O::add(O::add(one, z), far)), w2 = O::mul(w, w), w4 = O::mul(w2, w2), w8 = O::mul(w4, w4), w9 = O::mul(w8, w);
   const V w18 = O::mul(w9, w9), w20 = O::mul(w18, w2), w36 = O::mul(w18, w18), w72 = O::mul(w36, w36), w90 = O::mul(w72, w18);
   const V to_40 = O::mul(O::set(2980.9579870417283), w72);  // exp((40 - u)/5)
-  V top_a, bottom_a, top_b, bottom_b, n_A, n_D;
+  HhRates<O> r = {{one, one, one}, {one, one, one}, {one, one, one}};
+  V top_a, bottom_a, top_b, bottom_b;
   hh_fraction<O, !kQuiet>(O::sub(O::set(13), u), 4, 0.32, O::mul(O::set(25.790339917193062), w90), one, top_a, bottom_a);
   hh_fraction<O, !kQuiet>(O::sub(u, O::set(40)), 5, 0.28, one, to_40, top_b, bottom_b);
-  const V m_A = O::mul(top_a, bottom_b), h_D = O::add(one, to_40), h_A = O::mul(O::mul(O::set(0.3291372076528678), w20), h_D);
-  hh_fraction<O, !kQuiet>(O::sub(O::set(15), u), 5, 0.032, O::mul(O::set(20.085536923187668), w72), one, n_A, n_D);
-  return {{O::mul(bottom_a, bottom_b), O::add(m_A, O::mul(top_b, bottom_a)), m_A},
-          {h_D, O::add(h_A, O::set(4)), h_A},
-          {n_D, O::add(n_A, O::mul(O::mul(O::set(0.6420127083438707), w9), n_D)), n_A}};
+  r.m.D = O::mul(bottom_a, bottom_b), r.m.A = O::mul(top_a, bottom_b), r.m.S = O::add(r.m.A, O::mul(top_b, bottom_a));
+  r.h.D = O::add(one, to_40);
+  r.h.A = O::mul(O::mul(O::set(0.3291372076528678), w20), r.h.D), r.h.S = O::add(r.h.A, O::set(4));
+  hh_fraction<O, !kQuiet>(O::sub(O::set(15), u), 5, 0.032, O::mul(O::set(20.085536923187668), w72), one, r.n.A, r.n.D);
+  r.n.S = O::add(r.n.A, O::mul(O::mul(O::set(0.6420127083438707), w9), r.n.D));
+  return r;
 }
 
 template <class O>
