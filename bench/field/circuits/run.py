@@ -1,15 +1,17 @@
 """Circuits of point neurons: the field's own benchmarks, as NEST and Brian2 ship them.
 
 cuba_nest, coba, hh_coba, cuba_stdp: Brette et al. 2007 as in NEST's examples (4,000 and 11,250 neurons). cuba_brian: Brian2's CUBA.py. brunel: NEST's
-brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses). microcircuit: Potjans and Diesmann 2014, a tenth of neurons and in-degrees; microcircuit_full: all of
-it (77,169 neurons, 299 M synapses; on all threads alone, three seeds where the others have ten).
-dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them (of the peers in results.json, with the memory of each). NEST and Apical go on in one network for five intervals,
-Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2 without OpenMP is listed as well where that is faster. NEST
-has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the examples' own.
-Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each peer against NEST's own seeds, by a t-test for two samples with a common
-variance at 1 % for the whole family (population.py). A peer that fails it is not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one
-of them anew and leaves the other rows.
+brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses). microcircuit: Potjans and Diesmann 2014, a tenth of neurons and in-degrees;
+microcircuit_full: all of it (77,169 neurons, 299 M synapses; on all threads alone, three seeds where the others have ten).
+dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them (of the peers in results.json, with the memory of each).
+NEST and Apical go on in one network for five intervals, Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2
+without OpenMP is listed as well where that is faster. NEST has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the
+examples' own.
+Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each
+peer against NEST's own seeds, by a t-test for two samples with a common variance at 1 % for the whole family (population.py). A peer that fails it is
+not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows.
 """
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -20,13 +22,26 @@ import models
 import population
 
 HERE = pathlib.Path(__file__).resolve().parent
-FULL = "microcircuit_full"
-# A workload without a script of Brian2 has NEST alone.
-SCRIPTS = {w: {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"} for w in models.VOGELS_ABBOTT} | {
-    "cuba_stdp": {"nest-simulator": "nest_cuba_stdp.py"}, "brunel": {"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"},
-    "microcircuit": {"nest-simulator": "nest_microcircuit.py"}, FULL: {"nest-simulator": "nest_microcircuit.py"}}
-TIMES = {w: m["time"] for w, m in models.VOGELS_ABBOTT.items()} | {"cuba_stdp": models.STDP["time"], "brunel": 1000.0, "microcircuit": 1000.0, FULL: 1000.0}
-SEEDS, QUICK_SEEDS, QUICK_MS = 10, 3, 300.0
+
+
+@dataclasses.dataclass
+class Workload:
+    scripts: dict            # of each peer
+    ms: float                # "bio"
+    name: str = ""           # what scripts and bench_circuits call it, where that is another
+    words: tuple = ()        # for all of them
+    seeds: int = 10
+    one_thread: bool = True  # is measured too
+
+
+NEST_AND_BRIAN = {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"}
+MICROCIRCUIT = {"nest-simulator": "nest_microcircuit.py"}
+WORKLOADS = {w: Workload(NEST_AND_BRIAN, m["time"]) for w, m in models.VOGELS_ABBOTT.items()} | {
+    "cuba_stdp": Workload({"nest-simulator": "nest_cuba_stdp.py"}, models.STDP["time"]),
+    "brunel": Workload({"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"}, 1000.0),
+    "microcircuit": Workload(MICROCIRCUIT, 1000.0, words=("--scale", 0.1)),
+    "microcircuit_full": Workload(MICROCIRCUIT, 1000.0, name="microcircuit", seeds=3, one_thread=False)}
+QUICK_SEEDS, QUICK_MS = 3, 300.0
 
 
 def call(command):
@@ -36,11 +51,13 @@ def call(command):
 
 
 def peer(package, workload, *words):
-    return call([sys.executable, "-W", "ignore", HERE / SCRIPTS[workload][package], workload.removesuffix("_full"), *words])
+    w = WORKLOADS[workload]
+    return call([sys.executable, "-W", "ignore", HERE / w.scripts[package], w.name or workload, *w.words, *words])
 
 
 def ours(args, workload, threads, seed, ms, *words):
-    return call([args.binaries / "bench_circuits", workload.removesuffix("_full"), "--threads", threads, "--seed", seed, "--time", ms, *words])
+    w = WORKLOADS[workload]
+    return call([args.binaries / "bench_circuits", w.name or workload, *w.words, "--threads", threads, "--seed", seed, "--time", ms, *words])
 
 
 def statistics(result):
@@ -59,23 +76,22 @@ def agrees(reference, others, name):
 
 
 def measure(args, workload):
-    ms = min(TIMES[workload], QUICK_MS) if args.quick else TIMES[workload]
-    scale = ["--scale", 0.1] if workload == "microcircuit" else []
-    seeds = range(1, 1 + (QUICK_SEEDS if args.quick or workload == FULL else SEEDS))
-    once = ["--runs", 1, "--time", ms, *scale]
+    w = WORKLOADS[workload]
+    ms, seeds = (min(w.ms, QUICK_MS), range(1, 1 + QUICK_SEEDS)) if args.quick else (w.ms, range(1, 1 + w.seeds))
+    once = ["--runs", 1, "--time", ms]
     reference = [statistics(peer("nest-simulator", workload, "--threads", args.threads, "--seed", s, "--record", 0, *once)) for s in seeds]
-    equal = agrees(reference, [statistics(ours(args, workload, args.threads, s, ms, "--runs", 1, *scale)) for s in seeds], "Apical")
+    equal = agrees(reference, [statistics(ours(args, workload, args.threads, s, ms, "--runs", 1)) for s in seeds], "Apical")
     # One seed: its program is compiled anew for each.
-    differs = [package for package in SCRIPTS[workload] if package != "nest-simulator" and
+    differs = [package for package in w.scripts if package != "nest-simulator" and
                not agrees(reference, [statistics(peer(package, workload, "--seed", 1, "--record", 0, *once))], package)]
     rows = []
-    for threads in [args.threads] if workload == FULL else sorted({1, args.threads}):
-        mine, peers, build, rss = ours(args, workload, threads, 1, ms, *scale), {}, {}, {}
-        for package in SCRIPTS[workload]:
+    for threads in sorted({1, args.threads}) if w.one_thread else [args.threads]:
+        mine, peers, build, rss = ours(args, workload, threads, 1, ms), {}, {}, {}
+        for package in w.scripts:
             name = field.named(package)
             # Brian2's OpenMP may be slower than its one thread: both are its settings.
             for n in {"nest-simulator": [threads], "brian2": sorted({1, threads})}[package]:
-                r = peer(package, workload, "--threads", n, "--runs", field.FEWEST, "--time", ms, *scale)
+                r = peer(package, workload, "--threads", n, "--runs", field.FEWEST, "--time", ms)
                 label = name if n == threads else f"{name}, {n} thread"
                 build[label], rss[label] = r["build_s"], r["rss_bytes"]
                 if package not in differs:
@@ -93,8 +109,8 @@ def measure(args, workload):
 
 
 def main():
-    args = field.arguments(__doc__, list(SCRIPTS))
-    order, rows = list(SCRIPTS), []
+    args = field.arguments(__doc__, list(WORKLOADS))
+    order, rows = list(WORKLOADS), []
     if args.only and not args.quick:
         rows = [r for r in json.loads((HERE / "results.json").read_text(encoding="utf-8")) if r["config"]["workload"] != args.only]
     for workload in [args.only] if args.only else order:  # published one by one: all of them take more than an hour
