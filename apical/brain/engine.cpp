@@ -41,7 +41,8 @@ struct Part {
   std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
   std::vector<ProceduralLists<T>> procedural;               // of each connection that is
   std::vector<Signals> signals;
-  std::vector<std::vector<kernels::Synapse<T>>> grown;         // [max delay]: their lists for the spikes of the step modulo that
+  std::vector<std::vector<std::uint32_t>> sent;                // [max delay], if any: sources of the spikes of the step modulo that,
+  std::vector<std::vector<kernels::Synapse<T>>> grown;         // and lists for them
   std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
   std::vector<Lines<double>> current;                          // of each group [receptors, neurons]; empty: no device
   struct Drawn {
@@ -51,7 +52,6 @@ struct Part {
   std::vector<Drawn> noise;          // of each current device, as of its present interval
   std::vector<std::uint32_t> words;  // random ones of a step
   Lines<double> chances;
-  std::vector<std::uint32_t> sources;  // of the spikes of a step, where there is something procedural
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
@@ -91,7 +91,8 @@ class EngineOf final : public Engine {
     batch_ = std::min<std::int64_t>(least, 256);
     check_memory();
     for (auto& part : parts_) {
-      part.flight.resize(static_cast<std::size_t>(longest_)), part.grown.resize(static_cast<std::size_t>(longest_));
+      part.flight.resize(static_cast<std::size_t>(longest_));
+      if (!part.procedural.empty()) part.sent.resize(part.flight.size()), part.grown.resize(part.flight.size());
       for (auto& l : part.learning)
         if (l) l->prepare(longest_);
     }
@@ -114,7 +115,9 @@ class EngineOf final : public Engine {
 
   // Of spikes and signals under way: long delays are cheap to write and dear to keep.
   void check_memory() const {
-    double bytes = static_cast<double>(parts_.size() * (sizeof parts_[0].flight[0] + sizeof parts_[0].grown[0]) + sizeof past_[0]);
+    const Part<T>& one = parts_[0];
+    const std::size_t drawn_anew = one.procedural.empty() ? 0 : sizeof one.sent[0] + sizeof one.grown[0];
+    double bytes = static_cast<double>(parts_.size() * (sizeof one.flight[0] + drawn_anew) + sizeof past_[0]);
     for (const Connection& c : c_.connections)
       if (c.plasticity.kind == SynapseKind::signal) bytes += static_cast<double>(sizeof(double) * c_.groups[c.from.index].padded);
     const double needed = 1e-9 * static_cast<double>(longest_) * bytes, available = memory_gb(c_.options);
@@ -183,7 +186,7 @@ class EngineOf final : public Engine {
     for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
       for (auto& part : parts_) {
         const std::uint64_t events = part.events;  // they have been counted
-        if (!part.procedural.empty()) grow(part, step, past_[slot(step)]);
+        if (!part.procedural.empty()) part.sent[slot(step)] = past_[slot(step)], grow(part, step);
         part.events = events;
         for (auto& spike : part.flight[slot(step)]) {
           while (spike.next->at != kernels::kListEnd && step + (spike.next->at >> part.lists.shift()) < c_.step) ++spike.next;  // arrived
@@ -353,6 +356,7 @@ class EngineOf final : public Engine {
     for (std::int64_t delay = longest_; delay >= shortest_; --delay) {
       auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
       kernels::deliver(spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), part.lists.shift(), part.row.data());
+      if (!part.procedural.empty()) draw_at_once(part, step - delay, delay);
     }
     for (auto& l : part.learning)
       if (l) l->deliver(step, part.row.data());
@@ -493,17 +497,25 @@ class EngineOf final : public Engine {
     kernels::program_values(g.model.computed[which], a, out.data());
   }
 
-  // Puts the lists of the procedural connections of these sources, which sent in `step`, behind the spikes in flight.
-  void grow(Part<T>& part, std::int64_t step, const std::vector<std::uint32_t>& sources) {
+  // What the procedural connections that have one delay bring from `step`.
+  void draw_at_once(Part<T>& part, std::int64_t step, std::int64_t delay) {
+    if (step < 0) return;
+    for (const std::uint32_t source : part.sent[slot(step)])
+      for (const auto& l : part.procedural)
+        if (l.at_once(delay)) part.events += l.add(source, part.row.data());
+  }
+  // Puts the lists of the other ones for the spikes of `step` behind those in flight.
+  void grow(Part<T>& part, std::int64_t step) {
     auto& grown = part.grown[slot(step)];
     grown.clear();
     std::vector<std::size_t> begins;
-    for (const std::uint32_t source : sources)
+    for (const std::uint32_t source : part.sent[slot(step)])
       for (const auto& l : part.procedural) {
         const std::size_t begin = grown.size();
         part.events += l.append(source, grown);
         if (grown.size() > begin) begins.push_back(begin);
       }
+    if (begins.empty()) return;
     grown.resize(grown.size() + kernels::kListMargin);
     for (const std::size_t begin : begins) part.flight[slot(step)].push_back({grown.data() + begin, 0});
   }
@@ -516,7 +528,7 @@ class EngineOf final : public Engine {
       for (auto& l : part.learning)
         if (l) l->begin_step(step);
       if (p == 0) past_[slot(step)].clear();
-      part.sources.clear();
+      if (!part.procedural.empty()) part.sent[slot(step)].clear();
       for (Group& g : c_.groups) {
         std::uint64_t count = 0;
         for (std::uint32_t w = 0; w < g.padded / 64; ++w)
@@ -527,11 +539,11 @@ class EngineOf final : public Engine {
             for (auto& l : part.learning)
               if (l) l->send(step, source), part.events += l->passed(source);
             if (p == 0) past_[slot(step)].push_back(source);
-            if (!part.procedural.empty()) part.sources.push_back(source);
+            if (!part.procedural.empty()) part.sent[slot(step)].push_back(source);
           }
         if (p == 0) g.spikes += count;
       }
-      if (!part.sources.empty()) grow(part, step, part.sources);
+      if (!part.procedural.empty()) grow(part, step);
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
       for (auto& l : part.learning)
         if (l) l->end_step(step);

@@ -197,6 +197,13 @@ TEST_F(Threads, SynapsesThatAreNotKeptDoWhatKeptOnesDo) {
     EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, out, procedural); }), want);
     EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, pairs, procedural); }), listed);
   }
+  // With one delay they are drawn as they arrive: no lists there.
+  Synapses late = kept, late_anew = procedural;
+  late.delay = late_anew.delay = 1.5;
+  const auto arrived = spikes_with(1, false, [&](Network& net, Population e) { net.connect(e, e, out, late); });
+  EXPECT_NE(arrived, want);
+  for (const int threads : {1, 2, 7})
+    EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, out, late_anew); }), arrived);
   // They count, take no room, and may stand beside others.
   Network net({.seed = 5, .memory_gb = 0.001});
   const auto e = net.create("iaf_psc_exp", 500);

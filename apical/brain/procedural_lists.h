@@ -12,7 +12,8 @@ class ProceduralLists {
 
   /// Draws all of them once, to count them and to know their delays. `shift`: as that of the thread's SynapseLists.
   ProceduralLists(const Circuit& circuit, const Connection& connection, const std::vector<Slice>& slices, int shift)
-      : circuit_(circuit), c_(connection), slice_(slices[connection.to.index]), shift_(shift) {
+      : circuit_(circuit), c_(connection), slice_(slices[connection.to.index]), shift_(shift),
+        at_once_(SynapseLists<T>::one_delay(connection)) {
     visit({}, [&](std::int64_t delay, const Synapse&) {
       ++count_;
       min_delay_ = std::min(min_delay_, delay), max_delay_ = std::max(max_delay_, delay);
@@ -22,10 +23,21 @@ class ProceduralLists {
   std::int64_t min_delay() const noexcept { return min_delay_; }
   std::int64_t max_delay() const noexcept { return max_delay_; }
 
-  /// Adds the list of a source of the network, sorted by delay and ended, if it is one of this connection; how many synapses that are.
+  /// Whether all that a spike of it does arrives after `delay`: then it needs no list, see add().
+  bool at_once(std::int64_t delay) const noexcept { return at_once_ && delay == max_delay_; }
+  /// Adds what a spike of a source of the network does to the thread's row, if it is one of this connection; of how many synapses.
+  /// Needs at_once().
+  std::size_t add(std::uint32_t source, T* row) const {
+    const std::uint32_t i = source - c_.first_source, places = (std::uint32_t{1} << shift_) - 1;
+    std::size_t n = 0;
+    if (i < c_.from.size) visit({i, i + 1}, [&](std::int64_t, const Synapse& s) { row[s.at & places] += s.weight, ++n; });
+    return n;
+  }
+  /// Adds the list of a source of the network, sorted by delay and ended, if it is one of this connection that is not at_once(); how many
+  /// synapses that are.
   std::size_t append(std::uint32_t source, std::vector<Synapse>& out) const {
     const std::uint32_t i = source - c_.first_source;
-    if (i >= c_.from.size) return 0;
+    if (at_once_ || i >= c_.from.size) return 0;
     const std::size_t begin = out.size();
     visit({i, i + 1}, [&](std::int64_t, const Synapse& s) { out.push_back(s); });
     const std::size_t n = out.size() - begin;
@@ -51,6 +63,7 @@ class ProceduralLists {
   const Connection& c_;
   const Slice& slice_;
   int shift_;
+  bool at_once_;
   std::uint64_t count_ = 0;
   std::int64_t min_delay_ = std::numeric_limits<std::int64_t>::max(), max_delay_ = 0;
 };

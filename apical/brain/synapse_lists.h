@@ -57,6 +57,10 @@ class SynapseLists {
   std::int64_t max_delay() const noexcept { return max_delay_; }
   int shift() const noexcept { return shift_; }
 
+  /// Whether all synapses have the same delay because nothing else was asked for.
+  static bool one_delay(const Connection& c) noexcept {
+    return c.synapses.delay.constant() && !(c.edges && !c.edges->delay.empty()) && !c.synapses.delay_by_distance;
+  }
   /// Calls visit(source, target, delay in steps, weight, mine) as each_synapse() does. Usage error: a delay below the step or above
   /// most_delay, a weight that a rule cannot have.
   template <class Visit>
@@ -66,8 +70,7 @@ class SynapseLists {
     const double most_weight = c.plasticity.most();
     const Edges* edges = c.edges.get();  // those of a table come in its order
     std::uint64_t edge = edges ? edges->first[std::clamp(begin, c.to.begin, c.to.begin + c.to.size) - c.to.begin] : 0;
-    const bool listed_weights = edges && !edges->weight.empty(), listed_delays = edges && !edges->delay.empty();
-    const bool fixed = c.synapses.delay.constant() && !listed_delays && !c.synapses.delay_by_distance;
+    const bool listed_weights = edges && !edges->weight.empty(), listed_delays = edges && !edges->delay.empty(), fixed = one_delay(c);
     std::int64_t delay = fixed ? steps(c.synapses.delay.a, options.dt, most_delay) : 0;
     each_synapse(
         c, begin, end, options.seed, [&](std::uint32_t row) { weights.start(row), delays.start(row); },

@@ -117,7 +117,6 @@ Coba coba(Cells cells, Wiring wiring, std::size_t scale, std::uint64_t seed, boo
   const double unit = text && !hh ? 0.1 : 1;  // nS, or relative to the leak
   for (const auto& from : {c.e, c.i})
     for (const auto& to : {c.e, c.i}) {
-      if (wiring == Wiring::none) continue;
       const bool e = from.index == c.e.index;
       const Rule rule = wiring == Wiring::pairs    ? Rule::pairwise_bernoulli(0.02)
                         : wiring == Wiring::inputs ? Rule::fixed_indegree(e ? 64 : 16)

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 
-#include "apical/base/machine.h"
 #include "apical/base/philox.h"
 #include "apical/base/text.h"
 #include "recipes/differentiable-brain-simulator/event_matrix.h"
@@ -50,26 +49,25 @@ std::size_t walk_differences(const brain::Connection& matrix, std::uint64_t seed
 namespace {
 
 struct Measured {
-  double megabytes, build, simulate;  // growth of resident memory; seconds
+  double build, simulate;  // seconds
   Coba coba;
 };
 Measured measure(Wiring wiring, std::size_t scale, std::uint64_t seed, double time) {
-  const double before = current_rss_mb();
   Coba n = coba(Cells::lif, wiring, scale, seed);
   const double build = seconds([&] { n.net.build(); });
   const double simulate = seconds([&] { n.net.simulate(time); });
-  return {current_rss_mb() - before, build, simulate, std::move(n)};
+  return {build, simulate, std::move(n)};
 }
 
-// Bytes that the lists of one step's spikes take at their most: synapses drawn anew are nowhere else. They grow by doubling.
-double lists_megabytes(const Coba& n) {
+// Of synapses drawn anew, which all arrive after one delay, nothing is kept but the sources of one step's spikes: what these take at
+// their most, in each thread. Their room grows by doubling.
+double sources_megabytes(const Coba& n, int threads) {
   std::map<std::uint32_t, std::size_t> spikes;  // by step
   for (const auto* r : {n.e_spikes, n.i_spikes})
     for (const auto step : r->step) ++spikes[step];
   std::size_t most = 0;
   for (const auto& [step, count] : spikes) most = std::max(most, count);
-  const std::size_t a_list = 64 + 1 + 16 + 1;  // its synapses among E and I, with what ends a list
-  return 1e-6 * static_cast<double>(std::bit_ceil(most * a_list + 1) * sizeof(kernels::Synapse<float>));
+  return 1e-6 * static_cast<double>(std::bit_ceil(most) * sizeof(std::uint32_t)) * threads;
 }
 
 }  // namespace
@@ -78,7 +76,7 @@ void procedural(recipe::RunContext& c) {
   const std::size_t scale = count(c, "procedural.scale", 1000);
   const double time = positive(c, "procedural.time", 1e5);
   std::size_t different = 0, spikes = 0;
-  report::Table table{{"seed", "synapses", "resident memory", "of them synapses", "build", "simulate " + number(time) + " ms"}, {}};
+  report::Table table{{"seed", "synapses", "memory", "build", "simulate " + number(time) + " ms"}, {}};
   const std::map<std::string, brain::Value> laws{
       {"homogeneous", 0.7}, {"uniform", brain::Value::uniform(-1, 1)}, {"normal", brain::Value::normal(0.2, 1)}};
   for (const auto seed : c.seeds) {
@@ -89,20 +87,17 @@ void procedural(recipe::RunContext& c) {
       matrix.rule = brain::Rule::pairwise_bernoulli(0.05);
       different += walk_differences(matrix, key);
     }
-    // All three live at once, so that none is given memory that another one gave back.
-    const auto anew = measure(Wiring::targets_anew, scale, key, time), none = measure(Wiring::none, scale, key, time),
-               kept = measure(Wiring::targets, scale, key, time);
+    const auto anew = measure(Wiring::targets_anew, scale, key, time), kept = measure(Wiring::targets, scale, key, time);
     spikes += differences(anew.coba, kept.coba);
-    const double synapses = static_cast<double>(kept.coba.net.synapses());
-    for (const auto& [name, m] : {std::pair{"none", &none}, {"kept", &kept}, {"drawn anew", &anew}})
-      table.rows.push_back({std::to_string(seed), name, number(m->megabytes) + " MB", number(m->megabytes - none.megabytes) + " MB",
-                            si(m->build, "s"), si(m->simulate, "s")});
     // Counted: what resident memory shows depends on what was freed before.
-    const double lists = lists_megabytes(anew.coba);
-    c.result.set_seed("procedural_memory_ratio", seed, lists / (1e-6 * synapses * sizeof(kernels::Synapse<float>)));
-    c.result.set_seed("procedural_lists_mb", seed, lists);
+    const double lists = 1e-6 * static_cast<double>(kept.coba.net.synapses() * sizeof(kernels::Synapse<float>)),
+                 sources = sources_megabytes(anew.coba, c.threads);
+    for (const auto& [name, m, megabytes] : {std::tuple{"kept", &kept, lists}, {"drawn anew", &anew, sources}})
+      table.rows.push_back(
+          {std::to_string(seed), name, number(megabytes, 3) + " MB", si(m->build, "s"), si(m->simulate, "s")});
+    c.result.set_seed("procedural_memory_ratio", seed, sources / lists);
+    c.result.set_seed("procedural_mb", seed, sources);
     c.result.set_seed("procedural_time_ratio", seed, anew.simulate / kept.simulate);
-    c.result.set_seed("kept_bytes_a_synapse", seed, 1e6 * (kept.megabytes - none.megabytes) / synapses);
     c.check_stop();
   }
   c.result.set("procedural_differences", static_cast<double>(different));
@@ -110,10 +105,8 @@ void procedural(recipe::RunContext& c) {
   c.html.section("Synapses that are not kept");
   c.html.paragraph(
       "COBA with " + std::to_string(4000 * scale) +
-      " neurons of 80 synapses, kept in lists or drawn from (seed, connection, source) for each spike: the growth of the "
-      "process' memory while it "
-      "is built and run, less that of the same neurons without synapses. Drawn anew, there are the lists of the spikes of one step, " +
-      number(c.result.metrics["procedural_lists_mb"], 3) + " MB at the most, when the neurons start together. " +
+      " neurons of 80 synapses, kept in lists or drawn from (seed, connection, source) for each spike as it arrives. Memory: of the "
+      "lists, 8 bytes a synapse; drawn anew, of the sources of one step's spikes at their most, when the neurons start together. " +
       (spikes ? std::to_string(spikes) + " spikes differ." : std::string("Both have the same spikes.")));
   c.html.table(table, "One run each, on " + std::to_string(c.threads) + " threads.");
   c.html.paragraph(

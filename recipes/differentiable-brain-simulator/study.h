@@ -36,8 +36,8 @@ std::vector<std::size_t> counts(const recipe::RunContext& c, const char* key, st
 /// COBA-HH, likewise.
 enum class Cells { lif, lif_text, hh, hh_text };
 /// Who is connected: pairs with p = 0.02, 64 + 16 inputs a neuron, or on average as many where a source has 64 targets among E and 16
-/// among I (what can be drawn anew for each spike); without any synapse.
-enum class Wiring { pairs, inputs, targets, targets_anew, none };
+/// among I (what can be drawn anew for each spike).
+enum class Wiring { pairs, inputs, targets, targets_anew };
 
 struct Coba {
   brain::Network net;
