@@ -534,8 +534,10 @@ class EngineOf final : public Engine {
         for (std::uint32_t w = 0; w < g.padded / 64; ++w)
           for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1, ++count) {
             const std::uint32_t source = g.first + 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
+            const std::size_t size = part.lists.size(source);
             spikes.push_back({part.lists.list(source), 0});
-            part.events += part.lists.size(source);
+            if (shortest_ == 1) kernels::fetch_ahead(spikes.back(), size / static_cast<std::size_t>(longest_));  // next step's share
+            part.events += size;
             for (auto& l : part.learning)
               if (l) l->send(step, source), part.events += l->passed(source);
             if (p == 0) past_[slot(step)].push_back(source);
