@@ -28,7 +28,7 @@ struct Options {
   double memory_gb = 0;           ///< synapses may take so much (1e9 bytes); 0: what the machine has left
 };
 
-/// Seconds. A part is the mean over the threads.
+/// Seconds. A part is the mean over the threads; `other` has the time of reading the clock, too.
 struct Timing {
   double build = 0, simulate = 0, update = 0, delivery = 0, other = 0;
 };
