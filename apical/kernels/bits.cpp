@@ -27,18 +27,18 @@ bool pack_bytes(const float* x, size_t n, uint8_t* bytes) {
   for (; i + std::max<size_t>(L, 8) <= n; i += std::max<size_t>(L, 8)) {
     if (L >= 8) {
       const auto v = hn::LoadU(d, x + i);
-      const auto spike = hn::Ne(v, zero);
+      const auto spike = hn::Not(hn::Eq(v, zero));  // NaN too, which Ne is false for
       hn::StoreMaskBits(d, spike, bytes + i / 8);
-      other = hn::Or(other, hn::And(spike, hn::Ne(v, one)));
+      other = hn::Or(other, hn::And(spike, hn::Not(hn::Eq(v, one))));
       continue;
     }
     unsigned byte = 0;
     for (size_t k = 0; k < 8; k += L) {
       uint8_t part[8] = {};
       const auto v = hn::LoadU(d, x + i + k);
-      const auto spike = hn::Ne(v, zero);
+      const auto spike = hn::Not(hn::Eq(v, zero));  // NaN too, which Ne is false for
       hn::StoreMaskBits(d, spike, part);
-      other = hn::Or(other, hn::And(spike, hn::Ne(v, one)));
+      other = hn::Or(other, hn::And(spike, hn::Not(hn::Eq(v, one))));
       byte |= static_cast<unsigned>(part[0]) << k;
     }
     bytes[i / 8] = static_cast<uint8_t>(byte);

@@ -15,6 +15,24 @@ void linear_reference(const Bfloat16* rows, std::size_t stride, std::size_t outp
                       std::size_t count, float* y);
 }
 
+#ifndef APICAL_SET_BITS
+#define APICAL_SET_BITS
+namespace apical::kernels {
+namespace {
+/// The bits of a byte that are set, the lowest first, then zeros; and how many they are.
+struct SetBits {
+  std::uint8_t of[256][8] = {}, count[256] = {};
+  constexpr SetBits() {
+    for (unsigned byte = 0; byte < 256; ++byte)
+      for (std::uint8_t bit = 0; bit < 8; ++bit)
+        if (byte >> bit & 1) of[byte][count[byte]++] = bit;
+  }
+};
+constexpr SetBits kSetBits;
+}  // namespace
+}  // namespace apical::kernels
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace apical::kernels::HWY_NAMESPACE {
 namespace {
@@ -76,6 +94,33 @@ void linear_bfloat16(const Bfloat16* rows, size_t stride, size_t outputs, const 
 #endif
 }
 
+// n a multiple of 8. Vectors are stored whole: there is room, no more than i came before x[i]. (Not hn::Compress: gcc 12 copies the table that
+// version 1.0 of it has for AVX2 at every call.)
+size_t nonzero(const float* x, size_t n, uint32_t* index, float* value, bool& ones) {
+  const hn::CappedTag<float, 8> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<uint8_t, decltype(d)> du8;
+  const auto zero = hn::Zero(d), one = hn::Set(d, 1.0f);
+  const auto step = hn::Set(di, static_cast<int32_t>(hn::Lanes(d)));
+  auto at = hn::Iota(di, 0);
+  auto other = hn::Ne(zero, zero);  // lanes that have met another value
+  size_t count = 0;
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const auto v = hn::LoadU(d, x + i);
+    const auto fires = hn::Not(hn::Eq(v, zero));  // NaN too, which Ne is false for
+    other = hn::Or(other, hn::And(fires, hn::Not(hn::Eq(hn::Abs(v), one))));
+    uint8_t mask[8];
+    hn::StoreMaskBits(d, fires, mask);
+    const auto packed = hn::IndicesFromVec(di, hn::PromoteTo(di, hn::LoadU(du8, kSetBits.of[mask[0]])));
+    hn::StoreU(hn::TableLookupLanes(at, packed), di, reinterpret_cast<int32_t*>(index) + count);
+    hn::StoreU(hn::BitCast(d, hn::TableLookupLanes(hn::BitCast(di, v), packed)), d, value + count);
+    count += kSetBits.count[mask[0]];
+    at = hn::Add(at, step);
+  }
+  ones = hn::AllFalse(d, other);
+  return count;
+}
+
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -86,6 +131,7 @@ namespace {
 
 HWY_EXPORT(linear);
 HWY_EXPORT(linear_bfloat16);
+HWY_EXPORT(nonzero);
 
 template <class W>
 void reference(const W* rows, std::size_t stride, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count, float* y) {
@@ -108,6 +154,19 @@ void each_share(std::size_t outputs, std::size_t count, const Share& share) {
 void linear_reference(const Bfloat16* rows, std::size_t stride, std::size_t outputs, const std::uint32_t* index, const float* value,
                       std::size_t count, float* y) {
   reference(rows, stride, outputs, index, value, count, y);
+}
+
+std::size_t nonzero_list(const float* x, std::size_t n, std::uint32_t* index, float* value, bool& ones) noexcept {
+  ones = true;
+  const std::size_t whole = scalar_level() ? 0 : n / 8 * 8;
+  std::size_t count = whole == 0 ? 0 : HWY_DYNAMIC_DISPATCH(nonzero)(x, whole, index, value, ones);
+  for (std::size_t i = whole; i < n; ++i) {
+    const float v = x[i];
+    if (v == 0.0f) continue;
+    index[count] = static_cast<std::uint32_t>(i), value[count++] = v;
+    ones &= v == 1.0f || v == -1.0f;
+  }
+  return count;
 }
 
 void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, float* rows) noexcept {

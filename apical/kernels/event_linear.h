@@ -17,6 +17,10 @@ constexpr std::size_t linear_stride(std::size_t outputs) noexcept { return (outp
 /// Weights [O, I] (output major, as trained) to rows [I, linear_stride(O)], padding zero. Done once.
 void prepare_linear(const float* weight, std::size_t outputs, std::size_t inputs, float* rows) noexcept;
 
+/// The elements of x [n] that are not 0 (NaN counts), in order: their places and values, both with room for n. Returns how many; `ones`: whether
+/// each of them is 1 or -1.
+std::size_t nonzero_list(const float* x, std::size_t n, std::uint32_t* index, float* value, bool& ones) noexcept;
+
 /// y[o] += sum over e of value[e] * W[o, index[e]]; value null: spikes (1). index < inputs; y is [O].
 void event_linear(const float* rows, std::size_t outputs, const std::uint32_t* index, const float* value, std::size_t count,
                   float* y) noexcept;

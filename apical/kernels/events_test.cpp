@@ -84,8 +84,11 @@ TEST(Bits, LayoutIsLeastSignificantFirstInRowsOf64Bytes) {
       std::vector<float> y(140, 1.0f);
       y[(at + 1) % 140] = 0;
       EXPECT_TRUE(pack_bits(y.data(), 2, 70, bits.data()));
-      y[at] = 0.5f;
-      EXPECT_FALSE(pack_bits(y.data(), 2, 70, bits.data())) << level << " " << at;
+      for (const float other : {0.5f, std::numeric_limits<float>::quiet_NaN()}) {
+        y[at] = other;
+        EXPECT_FALSE(pack_bits(y.data(), 2, 70, bits.data())) << level << " " << at;
+        EXPECT_TRUE(bits[at / 70 * 8 + at % 70 / 64] >> (at % 70 % 64) & 1) << level << " " << at;
+      }
     }
   }
   set_simd_level("");
@@ -118,6 +121,31 @@ TEST(Bits, RoundTripsAndCountsAtEveryLevel) {
     SCOPED_TRACE(level);
     set_simd_level(level);
     round_trip();
+  }
+  set_simd_level("");
+}
+
+TEST(EventLinear, ListsWhatIsNotZeroAtEveryLevel) {
+  for (const std::string& level : simd_levels()) {
+    SCOPED_TRACE(level);
+    set_simd_level(level);
+    for (const size_t n : {0, 1, 7, 8, 9, 64, 129, 784})
+      for (const int kind : {0, 1, 2, 3}) {  // spikes, signed spikes, one other value, values with NaN
+        auto x = events(n, n + 1, kind == 3).dense;
+        if (kind == 1)
+          for (size_t i = 0; i < n; i += 3) x[i] = -x[i];
+        if (kind == 2 && n > 0) x[n / 2] = 0.5f;
+        if (kind == 3 && n > 0) x[n - 1] = std::numeric_limits<float>::quiet_NaN();
+        std::vector<uint32_t> want, index(n);
+        std::vector<float> value(n);
+        for (size_t i = 0; i < n; ++i)
+          if (x[i] != 0) want.push_back(uint32_t(i));
+        bool ones = false;
+        const size_t count = nonzero_list(x.data(), n, index.data(), value.data(), ones);
+        EXPECT_EQ(std::vector<uint32_t>(index.begin(), index.begin() + long(count)), want) << n;
+        for (size_t e = 0; e < std::min(count, want.size()); ++e) EXPECT_EQ(std::bit_cast<uint32_t>(value[e]), std::bit_cast<uint32_t>(x[want[e]])) << n;
+        EXPECT_EQ(ones, kind < 2 || n == 0) << n << " " << kind;
+      }
   }
   set_simd_level("");
 }

@@ -134,7 +134,7 @@ class Builder {
 
   void choose_plan(Slot& s, const Slot& in) const {
     const auto density = graph_.densities.find(s.name);
-    s.event = density != graph_.densities.end() ? density->second < event_density : in.spikes;
+    s.event = density != graph_.densities.end() ? density->second < (s.kind == Kind::conv ? event_density_conv : event_density_linear) : in.spikes;
     if (const auto plan = graph_.plans.find(s.name); plan != graph_.plans.end()) s.event = plan->second == Plan::event;
     if (program_.options.plan != Plan::automatic) s.event = program_.options.plan == Plan::event;
   }
@@ -203,10 +203,11 @@ void Program::plan_memory() {
     if (!s.spikes || s.wants_floats) s.at.x = memory.take<float>(s.n);
     if (s.spikes || (s.counts && options.record_spikes)) s.at.bits = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.at.list = memory.take<std::uint32_t>(s.n);
+    if (s.wants_list && !s.spikes) s.at.listed = memory.take<float>(s.n);
     if (s.kind == Kind::conv && !s.event) s.at.padded = memory.take<float>(s.conv.padded());
     if (s.kind == Kind::conv && s.event) s.at.starts = memory.take<std::uint32_t>(s.conv.shape.height * s.conv.shape.width + 1);
   }
-  reordered_at = memory.take<float>(most), listed_at = memory.take<float>(most);
+  reordered_at = memory.take<float>(most), ordered_at = memory.take<float>(most);
   values_at = memory.take<float>(state_size);
   frame_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);
 }

@@ -17,6 +17,7 @@ struct BufferPlan {
   std::size_t x = MemoryPlan::none;       // float[n]: values; of bits: 0 and 1, when some reader wants them
   std::size_t bits = MemoryPlan::none;    // uint64[words_per_row(n)]: spikes; of counts, when they are recorded: at least one
   std::size_t list = MemoryPlan::none;    // uint32[n]: indices of the nonzero elements, when some reader wants them
+  std::size_t listed = MemoryPlan::none;  // float[n]: values of those, unless they are spikes
   std::size_t padded = MemoryPlan::none;  // float[]: input of a dense convolution with its border, which stays zero
   std::size_t starts = MemoryPlan::none;  // uint32[H * W + 1]: of an event convolution, where the events of each pixel begin in the list
 };
@@ -55,7 +56,7 @@ class Program : public ProgramOf<Slot> {
   Program(const graph::Graph& graph, const Options& options);
 
   std::size_t values_at = 0, frame_at = 0, output_at = 0;        // float[state_size], [frame_size], [n of the last slot]
-  std::size_t reordered_at = 0, listed_at = 0;  // float[largest n]: of one slot's inputs, used at once
+  std::size_t reordered_at = 0, ordered_at = 0;  // float[largest n]: of one slot's inputs, used at once
 
  private:
   void plan_memory();

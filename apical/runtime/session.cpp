@@ -22,6 +22,7 @@ struct Buffer {
   std::span<float> x;
   std::span<std::uint64_t> bits;
   std::span<std::uint32_t> list;  // the first `count` are set
+  std::span<float> listed;        // values of those; of bits none, as each is 1
   std::span<float> padded;
   std::span<std::uint32_t> starts;
   std::size_t count = 0;
@@ -39,7 +40,7 @@ struct Session::Impl {
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
   std::span<float> values;          // State::values, channel last
   std::span<float> frame, output;
-  std::span<float> reordered, listed;  // of one slot's inputs, used at once
+  std::span<float> reordered, ordered;  // of one slot's inputs, used at once
   std::vector<graph::OpCounts> counts;
   SpikeRecorder recorder;
   int steps = 0;
@@ -54,11 +55,12 @@ struct Session::Impl {
       most = std::max(most, s.n);
       source[i] = program->source(i);
       buffers[i] = {memory.at<float>(s.at.x, s.n), memory.at<std::uint64_t>(s.at.bits, kernels::words_per_row(s.n)), memory.at<std::uint32_t>(s.at.list, s.n),
-                    memory.at<float>(s.at.padded, s.conv.padded()), memory.at<std::uint32_t>(s.at.starts, s.conv.shape.height * s.conv.shape.width + 1)};
+                    memory.at<float>(s.at.listed, s.n), memory.at<float>(s.at.padded, s.conv.padded()),
+                    memory.at<std::uint32_t>(s.at.starts, s.conv.shape.height * s.conv.shape.width + 1)};
     }
     values = memory.at<float>(program->values_at, program->state_size);
     frame = memory.at<float>(program->frame_at, program->frame_size), output = memory.at<float>(program->output_at, slots.back().n);
-    reordered = memory.at<float>(program->reordered_at, most), listed = memory.at<float>(program->listed_at, most);
+    reordered = memory.at<float>(program->reordered_at, most), ordered = memory.at<float>(program->ordered_at, most);
   }
 
   const Slot& slot(std::size_t i) const { return program->slots[i]; }
@@ -135,7 +137,7 @@ struct Session::Impl {
         kernels::two_point_forward(s.cell, in->x.data(), s.inputs.size() > 1 ? in_order(s, s.inputs[1]) : nullptr, s.n, b.x.data());
         break;
       case Kind::attention:  // images of one shape: all channel last, so a token's values lie side by side
-        attention(in->x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels), s.heads, listed.data(), b.x.data());
+        attention(in->x.data(), of(s.inputs[1]).x.data(), of(s.inputs[2]).x.data(), tokens(s), static_cast<std::size_t>(s.channels), s.heads, ordered.data(), b.x.data());
         break;
     }
   }
@@ -167,11 +169,7 @@ struct Session::Impl {
       s.conv.run(s.weight.data(), s.bias.data(), buffers[i].padded.data(), y.data());
       return;
     }
-    const float *bias = s.bias.empty() ? nullptr : s.bias.data(), *values = nullptr;  // values of the listed inputs; spikes are all 1
-    if (s.event && !from.spikes) {
-      for (std::size_t e = 0; e < in.count; ++e) listed[e] = in.x[in.list[e]];
-      values = listed.data();
-    }
+    const float *bias = s.bias.empty() ? nullptr : s.bias.data(), *values = from.spikes ? nullptr : in.listed.data();  // spikes are all 1
     if (s.kind == Kind::conv) {
       kernels::event_conv(s.conv.shape, weight, bias, in.list.data(), values, in.count, buffers[i].starts.data(), y.data());
       return;
@@ -193,8 +191,8 @@ struct Session::Impl {
     if (from == s.order) return x;
     for (std::size_t k = 0; k < s.n; ++k) reordered[from.empty() ? k : from[k]] = x[k];
     if (s.order.empty()) return reordered.data();
-    for (std::size_t k = 0; k < s.n; ++k) listed[k] = reordered[s.order[k]];
-    return listed.data();
+    for (std::size_t k = 0; k < s.n; ++k) ordered[k] = reordered[s.order[k]];
+    return ordered.data();
   }
 
   void add(const Slot& s, std::span<float> y) {
@@ -239,15 +237,8 @@ struct Session::Impl {
     Buffer& b = buffers[i];
     if (s.spikes && s.wants_floats) kernels::unpack_bits(b.bits.data(), 1, s.n, b.x.data());
     if (s.wants_list) {
-      b.ones = true, b.count = 0;
-      if (s.spikes) {
-        b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
-      } else {
-        for (std::size_t k = 0; k < s.n; ++k) {  // without a branch that values of no pattern would mislead
-          const float v = b.x[k];
-          b.list[b.count] = static_cast<std::uint32_t>(k), b.count += v != 0.0f, b.ones &= (v == 0.0f) | (v == 1.0f) | (v == -1.0f);
-        }
-      }
+      b.ones = true;
+      b.count = s.spikes ? kernels::bits_to_list(b.bits.data(), s.n, b.list.data()) : kernels::nonzero_list(b.x.data(), s.n, b.list.data(), b.listed.data(), b.ones);
     }
     if (s.fires) recorder.add(i, s, b.bits, b.list.first(b.count), b.x);
   }

@@ -1,4 +1,4 @@
-// The burst-dependent rule beside back-propagation, in the same network with the same error, draws, steps and grid.
+// The burst-dependent rule beside back-propagation, in the same network with the same error, draws and steps.
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -53,17 +53,15 @@ class BurstLoop : public training::Loop {
 
 }  // namespace
 
-std::uint64_t train(const Study& s, Draws& draws, const Drawn& held_out, BurstRun& run, std::int64_t max_steps, std::uint64_t log_start) {
+std::uint64_t train(const Study& s, Draws& draws, const Drawn& held_out, BurstRun& run, std::uint64_t log_start) {
   learning::BurstSpec spec;
   const auto net = s.c.config.table("net");
   spec.sizes.assign(static_cast<std::size_t>(net.integer("layers")) + 2, 2 * net.integer("cells"));  // of both streams
   spec.sizes.front() = static_cast<std::int64_t>(s.train.audio_width() + s.train.image_width());
   spec.sizes.back() = static_cast<std::int64_t>(s.train.audio().classes.size());
   run.network = learning::BurstNetwork(spec, static_cast<std::uint64_t>(run.seed));
-  auto o = s.options(static_cast<std::uint64_t>(run.seed), run.lr);
-  o.max_steps = max_steps;
-  BurstLoop loop(s, draws, held_out, run, o, max_steps ? std::filesystem::path() : s.c.file(file_name(run.name()) + ".checkpoint"), max_steps ? nullptr : &s.c.metrics, log_start);
-  loop.run(s.c.resume && max_steps == 0);
+  BurstLoop loop(s, draws, held_out, run, s.options(static_cast<std::uint64_t>(run.seed), run.lr), s.c.file(file_name(run.name()) + ".checkpoint"), &s.c.metrics, log_start);
+  loop.run(s.c.resume);
   return loop.log_size();
 }
 
@@ -77,7 +75,7 @@ void test_bursts(const Study& s, const std::vector<BurstRun>& runs, const data::
     std::vector<double> of_snr;
     for (const auto& d : at) of_snr.push_back(accuracy_of(run, d));
     const double mean = report::mean(of_snr);
-    s.c.result.set_seed(run.by_bursts ? "accuracy_burst_rule" : "accuracy_burst_backprop", run.seed, mean);
+    s.c.result.set_seed("accuracy_" + run.metric(), run.seed, mean);
     table.rows.push_back({run.kind(), std::to_string(run.seed), number(100 * mean, 4) + " %"});
     report::Series c{run.name(), {}, {}, {}, {}, !run.by_bursts, false};
     for (const auto& [step, score] : run.curve) c.x.push_back(static_cast<double>(step)), c.y.push_back(100 * score);

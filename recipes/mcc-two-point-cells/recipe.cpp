@@ -13,31 +13,21 @@ namespace {
 
 using recipe::RunContext;
 
-// The rate of the grid with the best score on held-out pairs after a short run, the same grid for every arm.
-template <class R>
-double best_rate(const Study& s, Draws& draws, const Drawn& held_out, R run) {
-  const auto grid = s.c.config.reals("grid.lr");
-  if (grid.empty()) return s.c.config.real("train.lr");
-  double best = -1e30, rate = grid.front();
-  for (const double lr : grid) {
-    run.lr = lr, run.curve.clear();
-    try {
-      train(s, draws, held_out, run, s.c.config.integer("grid.steps"));
-    } catch (const Error& e) {
-      if (e.code() != ExitCode::check_failed) throw;  // this rate diverges
-      continue;
-    }
-    if (run.curve.back().second > best) best = run.curve.back().second, rate = lr;
-  }
-  return rate;
+// Adam's rate: the same for all where train.lr gives one, else each arm's own.
+double rate_of(const Study& s, const std::string& arm) {
+  const double same = s.c.config.real("train.lr");
+  if (same > 0) return same;
+  if (!s.c.config.has("rates." + arm)) throw usage_error("there is no learning rate of '" + arm + "'", "rates", "Give all arms one: --set train.lr=0.00025");
+  return s.c.config.real("rates." + arm);
 }
 
-// Trains with the rate of its kind, which the first run of the kind chooses.
+// Trains with the rate of its kind. `metric` is its name behind those of metrics.
 template <class R>
-void learn(const Study& s, Draws& draws, const Drawn& held_out, const std::string& kind, R& run, std::map<std::string, double>& rates, std::uint64_t& log_size) {
-  if (!rates.count(kind)) rates[kind] = best_rate(s, draws, held_out, run);
-  run.lr = rates[kind];
-  log_size = train(s, draws, held_out, run, 0, log_size);
+void learn(const Study& s, Draws& draws, const Drawn& held_out, const std::string& kind, const std::string& metric, R& run, std::map<std::string, double>& rates,
+           std::uint64_t& log_size) {
+  run.lr = rates[kind] = rate_of(s, kind);
+  log_size = train(s, draws, held_out, run, log_size);
+  s.c.result.set_seed("held_out_" + metric, run.seed, run.curve.back().second);
   log_info(run.name() + ": held-out score " + number(run.curve.back().second, 4));
 }
 
@@ -96,14 +86,15 @@ void run(RunContext& c) {
     for (std::int64_t epoch = 0; epoch < c.config.integer("train.held_out_draws"); ++epoch) parts.push_back(draw(s.held_out, s.pairs(key), s.statistics, static_cast<std::uint64_t>(epoch)));
     const Drawn held = joined(parts);
     for (auto& r : plan(s, arms, seed)) {
-      learn(s, draws, held, r.arm.metric + (r.task == Task::enhancement ? ", enhancement" : ""), r, rates, log_size);
+      const std::string task = r.task == Task::enhancement ? "_enhancement" : "";
+      learn(s, draws, held, r.arm.metric + task, r.metric() + task + (r.killed ? "_damaged" : ""), r, rates, log_size);
       (r.task == Task::recognition ? recognition : enhancement).push_back(r);
     }
     if (c.config.text("arms") != "all") continue;
     for (const bool by_bursts : {true, false}) {
       BurstRun r;
       r.by_bursts = by_bursts, r.seed = seed;
-      learn(s, draws, held, r.kind(), r, rates, log_size);
+      learn(s, draws, held, r.metric(), r.metric(), r, rates, log_size);
       local.push_back(r);
     }
   }
@@ -126,7 +117,7 @@ void run(RunContext& c) {
   report::Table chosen{{"arm", "learning rate"}, {}};
   for (const auto& [arm, rate] : rates) chosen.rows.push_back({arm, number(rate)});
   c.html.section("Learning rates");
-  c.html.table(chosen, "The best of the same grid after " + std::to_string(c.config.integer("grid.steps")) + " steps, on held-out training pairs.");
+  c.html.table(chosen, "Of each arm the best of one grid on held-out training pairs, in whole runs (docs/results/two-point-rates.csv), unless train.lr gives all the same.");
 }
 
 }  // namespace

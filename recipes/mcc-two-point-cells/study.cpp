@@ -255,15 +255,12 @@ std::string file_name(std::string text) {
   return text;
 }
 
-std::uint64_t train(const Study& s, Draws& draws, const Drawn& held_out, Run& run, std::int64_t max_steps, std::uint64_t log_start) {
+std::uint64_t train(const Study& s, Draws& draws, const Drawn& held_out, Run& run, std::uint64_t log_start) {
   auto spec = run.arm.spec;
   if (run.task == Task::enhancement) spec.outputs = static_cast<std::int64_t>(s.train.audio_width());
   run.network = nn::MccNetwork(spec, static_cast<std::uint64_t>(run.seed));
-  auto o = s.options(static_cast<std::uint64_t>(run.seed), run.lr);
-  o.max_steps = max_steps;
-  MccLoop loop(s, draws, held_out, run, o, max_steps ? std::filesystem::path() : s.c.file(file_name(run.name()) + ".checkpoint"),
-               max_steps ? nullptr : &s.c.metrics, log_start);
-  loop.run(s.c.resume && max_steps == 0);
+  MccLoop loop(s, draws, held_out, run, s.options(static_cast<std::uint64_t>(run.seed), run.lr), s.c.file(file_name(run.name()) + ".checkpoint"), &s.c.metrics, log_start);
+  loop.run(s.c.resume);
   run.steps = loop.total_steps();
   return loop.log_size();
 }

@@ -95,6 +95,7 @@ struct BurstRun {
   Curve curve;  // (step, accuracy on held-out pairs)
 
   std::string kind() const { return by_bursts ? "bursts" : "bursts, back-propagation"; }
+  std::string metric() const { return by_bursts ? "burst_rule" : "burst_backprop"; }
   std::string name() const { return kind() + ", seed " + std::to_string(seed); }
 };
 
@@ -118,11 +119,9 @@ kernels::Mtf mtf_from(const std::string& name, const std::string& where);
 /// add and coop, then (all or the desk's) the others.
 std::vector<Arm> arms_of(const Study& study);
 
-/// Trains run.network from scratch, or on from its checkpoint. max_steps > 0: a short run without checkpoint and metrics. The lines of
-/// metrics.jsonl begin at log_start; returns where they end.
-std::uint64_t train(const Study& study, Draws& draws, const Drawn& held_out, Run& run, std::int64_t max_steps = 0, std::uint64_t log_start = 0);
-
-std::uint64_t train(const Study& study, Draws& draws, const Drawn& held_out, BurstRun& run, std::int64_t max_steps = 0, std::uint64_t log_start = 0);
+/// Trains run.network from scratch, or on from its checkpoint. The lines of metrics.jsonl begin at log_start; returns where they end.
+std::uint64_t train(const Study& study, Draws& draws, const Drawn& held_out, Run& run, std::uint64_t log_start);
+std::uint64_t train(const Study& study, Draws& draws, const Drawn& held_out, BurstRun& run, std::uint64_t log_start);
 /// A name for a file: letters, digits, hyphens and points.
 std::string file_name(std::string text);
 

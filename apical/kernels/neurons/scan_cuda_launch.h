@@ -18,7 +18,7 @@ inline void check_launch(const char* what) {
   if (status != cudaSuccess) throw internal_error(std::string("CUDA: ") + cudaGetErrorString(status), what);
 }
 
-/// Adds up one value a thread, in a fixed order; the sum is thread 0's. All threads of the block call it.
+/// Adds up one value a thread, in a fixed order; the sum is thread 0's, the others get 0. All threads of the block call it.
 template <unsigned threads, class T>
 __device__ T block_sum(T value) {
   __shared__ T sums[threads];
@@ -28,7 +28,7 @@ __device__ T block_sum(T value) {
     __syncthreads();
     if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
   }
-  return sums[0];
+  return threadIdx.x == 0 ? sums[0] : T();  // nothing orders thread 0's last write before another's read
 }
 
 constexpr unsigned kSumThreads = 1024;
