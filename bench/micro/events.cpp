@@ -66,6 +66,16 @@ void add_bits() {
     const double count = static_cast<double>(a->count);
     return Case{{n, n / 8, 4 * count, count}, [=] { bits_to_list(a->bits.data(), n, a->list.data()); }};
   });
+  add("nonzero_list/4096", Threads::one, [=] {
+    auto x = std::make_shared<std::vector<float>>(noise(n, 6));
+    for (std::size_t i = 0; i < n; i += 2) (*x)[i] = 0;
+    auto index = std::make_shared<std::vector<std::uint32_t>>(n);
+    auto value = std::make_shared<std::vector<float>>(n);
+    return Case{{n, 4 * n, 4 * n, 4 * n}, [=] {
+                  bool ones;
+                  nonzero_list(x->data(), n, index->data(), value->data(), ones);
+                }};
+  });
   add("list_to_bits/4096", Threads::one, [=] {
     auto a = std::make_shared<Spikes>(1, n);
     const double count = static_cast<double>(a->count);
