@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the tables and figures of docs/two-point-neurons.md anew: about two hours on two cores. Needs the spoken digits and MNIST.
+# Makes the tables and figures of docs/two-point-neurons.md anew: about three hours on two cores. Needs the spoken digits and MNIST.
 #   APICAL_DATA=~/data docs/two-point-neurons.sh [FOLDER]     FOLDER (default runs/two-point-neurons) keeps the runs; it may be given again
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +20,7 @@ pair() { sweep "$1" --set arms=pair "${@:2}"; }
 map() { pair "$1" --set damage.training=0.0 "${@:2}"; }
 mkdir -p docs/results
 # Whole runs at each learning rate: the best on held-out pairs is the arm's in recipe.toml.
-sweep rates --set arms=all --set 'lambda=[0.0]' --set damage.training=0.0 --over train.lr=0.000125,0.00025,0.0005,0.001,0.002
+sweep rates --set arms=all --set 'lambda=[0.0]' --set damage.training=0.0 --over train.lr=0.0000625,0.000125,0.00025,0.0005,0.001,0.002
 if [ -e "$runs/desk/config.toml" ]; then
   "$apical" run mcc-two-point-cells --resume "$runs/desk"
 else
