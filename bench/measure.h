@@ -1,7 +1,6 @@
 #pragma once
 // What the benchmarks share: times, the rates of the memory, one JSON line.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -10,11 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "apical/base/clock.h"
 #include "apical/base/thread_pool.h"
 
 namespace apical::bench {
-
-inline double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Whether another call is to be timed: there are fewer than `runs`, or, unless one is all that is wanted, they took less than half a second
 /// together (a disturbance of the machine would reach most of them). field.py times the peers by the same rule.
@@ -29,9 +27,9 @@ std::vector<double> seconds(int runs, Run run) {
   std::vector<double> all;
   run();
   while (more(all, runs)) {
-    const double start = now();
+    const double start = clock_seconds();
     run();
-    all.push_back(now() - start);
+    all.push_back(clock_seconds() - start);
   }
   return all;
 }
@@ -53,10 +51,10 @@ double peak_of(Run run) {
 inline double copy_bytes_per_s(const void* from, void* to, std::size_t bytes, int runs) {
   double best = 0;
   for (int i = 0; i < runs; ++i) {
-    const double start = now();
+    const double start = clock_seconds();
     parallel_for(0, bytes, std::size_t{1} << 20,
                  [&](std::size_t b, std::size_t e) { std::memcpy(static_cast<char*>(to) + b, static_cast<const char*>(from) + b, e - b); });
-    best = std::max(best, 2.0 * static_cast<double>(bytes) / (now() - start));
+    best = std::max(best, 2.0 * static_cast<double>(bytes) / (clock_seconds() - start));
   }
   return best;
 }

@@ -26,7 +26,7 @@ def interval(value):
 def rates():
     found = points("rates")
     arms = [m.removeprefix("held_out_") for m in next(iter(found.values())) if m.startswith("held_out_")]
-    print("| arm | " + " | ".join(axes[0] for axes in found) + " |\n|---" * (len(found) + 1) + "|")
+    print("| arm | " + " | ".join(axes[0] for axes in found) + " |\n" + "|---" * (len(found) + 1) + "|")
     for arm in arms:
         held = [p["held_out_" + arm][0] for p in found.values()]
         test = [p.get("accuracy_" + arm, (float("nan"),))[0] for p in found.values()]

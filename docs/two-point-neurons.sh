@@ -14,7 +14,7 @@ sweep() {
   fi
   # The figures that the page shows; all of them are in $runs/$name/sweep.csv.
   grep -E 'metric,seed,value|(^|,)(energy_ratio|energy_ratio_feed_forward|damage_ratio|steps_ratio|points_lost|accuracy_[a-z0-9_]+|held_out_[a-z0-9_]+|active_[a-z0-9_]+),' \
-    "$runs/$name/sweep.csv" > "docs/results/two-point-$name.csv"
+    "$runs/$name/sweep.csv" | grep -vE ',accuracy_(0db|without)_' > "docs/results/two-point-$name.csv"
 }
 pair() { sweep "$1" --set arms=pair "${@:2}"; }
 map() { pair "$1" --set damage.training=0.0 "${@:2}"; }

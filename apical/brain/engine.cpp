@@ -4,12 +4,12 @@
 // that does not depend on who owns what.
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 #include <tuple>
 
+#include "apical/base/clock.h"
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
 #include "apical/brain/learning_lists.h"
@@ -31,14 +31,12 @@ double Noise::scale(std::int64_t step) const noexcept {
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 // What an interval without work measures, 20 to 40 ns: as long as a small network's spikes take to arrive in a step.
 double reading() {
   double least = 1;
   for (int i = 0; i < 100; ++i) {
-    const double start = now();
-    least = std::min(least, now() - start);
+    const double start = clock_seconds();
+    least = std::min(least, clock_seconds() - start);
   }
   return least;
 }
@@ -306,7 +304,7 @@ class EngineOf final : public Engine {
   // Seconds.
   double stretch(std::int64_t steps, bool team) {
     Meeting meeting(thread_count());
-    const double start = now();
+    const double start = clock_seconds();
     const std::int64_t first = c_.step;
     const auto work = [&](std::size_t member, std::size_t members) {
       bool odd = false;  // spikes of the batch before may still be read by others
@@ -329,7 +327,7 @@ class EngineOf final : public Engine {
     else
       work(0, 1);
     c_.step += steps;
-    return now() - start;
+    return clock_seconds() - start;
   }
 
   std::size_t slot(std::int64_t step) const noexcept { return static_cast<std::size_t>(step % longest_); }
@@ -362,7 +360,7 @@ class EngineOf final : public Engine {
   }
 
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
-    const double start = now();
+    const double start = clock_seconds();
     for (std::int64_t delay = longest_; delay >= shortest_; --delay) {
       auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
       kernels::deliver(spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), part.lists.shift(), part.row.data());
@@ -370,7 +368,7 @@ class EngineOf final : public Engine {
     }
     for (auto& l : part.learning)
       if (l) l->deliver(step, part.row.data());
-    const double delivered = now();
+    const double delivered = clock_seconds();
     for (const auto& device : c_.spike_devices) drive(part, device, step);
     for (std::size_t g = 0; g < c_.groups.size(); ++g)
       if (part.slices[g].begin < part.slices[g].end && !move(part, g, step, bits) && part.strange_step < 0)
@@ -379,7 +377,7 @@ class EngineOf final : public Engine {
       if (part.learning[k]) part.learning[k]->post(step, bits + c_.groups[c_.connections[k].to.index].first_word);
     for (auto& r : c_.recordings) sample(part, r, step);
     part.delivery += delivered - start - reading_;
-    part.update += now() - delivered - reading_;
+    part.update += clock_seconds() - delivered - reading_;
   }
 
   // False when a membrane is no finite number.

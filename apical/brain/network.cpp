@@ -1,10 +1,10 @@
 #include "apical/brain/network.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/machine.h"
 #include "apical/base/philox.h"
@@ -20,8 +20,6 @@ namespace apical::brain {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 4;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // A time on the grid, in steps.
 std::int64_t grid(double ms, double dt, const char* what) {
@@ -390,9 +388,9 @@ void Network::build() {
                       number(synapses, 3) + " synapses of " + number(each) + " bytes",
                       std::string(c.options.double_precision ? "Single precision takes half of it; procedural" : "Procedural") +
                           " connections (fixed_outdegree, pairwise_bernoulli) take none.");
-  const double start = now();
+  const double start = clock_seconds();
   impl_->engine = make_engine(c);
-  c.timing.build += now() - start;
+  c.timing.build += clock_seconds() - start;
 }
 
 void Network::Impl::stretch(std::int64_t steps) {
@@ -402,10 +400,10 @@ void Network::Impl::stretch(std::int64_t steps) {
     r.data.values.resize(r.data.values.size() + samples * r.data.variables.size() * r.data.population.size);
     r.next += static_cast<std::int64_t>(samples) * r.every;
   }
-  const double start = now(), parts = circuit.timing.update + circuit.timing.delivery;
+  const double start = clock_seconds(), parts = circuit.timing.update + circuit.timing.delivery;
   engine->run(steps);
   // Every process must cut time alike.
-  const double took = 1e-9 * static_cast<double>(Ranks::world().greatest(static_cast<std::uint64_t>(1e9 * (now() - start))));
+  const double took = 1e-9 * static_cast<double>(Ranks::world().greatest(static_cast<std::uint64_t>(1e9 * (clock_seconds() - start))));
   circuit.timing.simulate += took;
   circuit.timing.other += std::max(0.0, took - (circuit.timing.update + circuit.timing.delivery - parts));
   if (took < 0.1 && stretch_steps < (1 << 20)) stretch_steps *= 2;
@@ -420,7 +418,7 @@ void Network::simulate(double ms, const std::function<void()>& now_and_then) {
   const std::int64_t end = c.step + steps, begin = c.step;
   std::optional<Progress> progress;
   if (c.options.progress && Ranks::world().rank() == 0) progress.emplace("simulate", static_cast<std::uint64_t>(ms), "ms");
-  const double start = now();
+  const double start = clock_seconds();
   while (c.step < end) {
     std::int64_t until = std::min(end, c.step + impl_->stretch_steps);
     for (const auto& s : c.weight_samplings) until = std::min(until, s.next);
@@ -429,7 +427,7 @@ void Network::simulate(double ms, const std::function<void()>& now_and_then) {
       if (s.next == c.step) impl_->engine->sample(s), s.next += s.every;
     const double done = static_cast<double>(c.step - begin) * c.options.dt;
     if (progress) {
-      progress->note("real-time factor " + number((now() - start) * 1000 / done, 3));
+      progress->note("real-time factor " + number((clock_seconds() - start) * 1000 / done, 3));
       progress->advance_to(static_cast<std::uint64_t>(done));
     }
     if (now_and_then) now_and_then();

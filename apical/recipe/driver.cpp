@@ -1,10 +1,10 @@
 #include "apical/recipe/driver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <set>
 
+#include "apical/base/clock.h"
 #include "apical/base/files.h"
 #include "apical/base/log.h"
 #include "apical/base/machine.h"
@@ -169,7 +169,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
                      outcome.result,
                      html};
   const std::string verb = options.verb.empty() ? "run " + info.slug : options.verb;
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   try {
     run(context);
   } catch (const Error& e) {
@@ -180,7 +180,7 @@ RunOutcome run_recipe(const RecipeInfo& info, RunFunction run, const RunOptions&
     return outcome;
   }
   Result& r = outcome.result;
-  r.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  r.wall_s = clock_seconds() - start;
   r.peak_rss_mb = peak_rss_mb();
   const auto of_a_seed = [](const auto& metric) { return metric.first.find("_seed_") != std::string::npos; };
   if (record.seeds.size() > 1 && std::none_of(r.metrics.begin(), r.metrics.end(), of_a_seed))

@@ -1,9 +1,9 @@
 #include "apical/runtime/evaluate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/text.h"
 #include "apical/data/encoders.h"
@@ -84,9 +84,9 @@ template <class Run>
 Evaluation evaluated(const graph::Graph& graph, const data::Set& set, const Run& run) {
   check_fits(graph, set);
   Evaluation e;
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   e.batch = run([&](std::size_t i, std::span<float> frames) { data::encode(graph.encoder, graph.preprocess, set, i, graph.T, frames.data()); });
-  e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  e.seconds = clock_seconds() - start;
   for (std::size_t i = 0; i < set.size(); ++i) {
     e.ids.push_back(set.ids.empty() ? std::to_string(i) : set.ids[i]);
     if (set.labels[i] < 0) continue;

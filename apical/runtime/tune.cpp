@@ -1,10 +1,10 @@
 #include "apical/runtime/tune.h"
 
 #include <algorithm>
-#include <chrono>
 #include <tuple>
 #include <utility>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 
 namespace apical::runtime {
@@ -18,10 +18,10 @@ std::pair<double, double> compare(const graph::Graph& one, const graph::Graph& o
   double fastest[] = {1e300, 1e300};
   for (int round = -1; round < rounds; ++round) {  // the first one warms up
     for (const int k : {0, 1}) {
-      const auto start = std::chrono::steady_clock::now();
+      const double start = clock_seconds();
       for (std::size_t at = 0; at < frames.size(); at += sample) sessions[k].run(frames.subspan(at, sample));
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-      if (round >= 0) fastest[k] = std::min(fastest[k], took.count() * static_cast<double>(frame) / static_cast<double>(frames.size()));
+      const double took = clock_seconds() - start;
+      if (round >= 0) fastest[k] = std::min(fastest[k], took * static_cast<double>(frame) / static_cast<double>(frames.size()));
     }
     if (round >= 0 && round_done) round_done();
   }

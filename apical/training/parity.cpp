@@ -1,8 +1,8 @@
 #include "apical/training/parity.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "apical/base/clock.h"
 #include "apical/kernels/bits.h"
 #include "apical/runtime/batch.h"
 
@@ -62,11 +62,11 @@ Parity check_parity(nn::Network& network, const graph::Graph& graph, const Loade
   p.samples = loader.size();
   runtime::Options options;
   options.count = true;
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   const auto result = runtime::run_batch(
       graph, p.samples,
       [&](std::size_t i, std::span<float> frames) { data::encode(graph.encoder, graph.preprocess, loader.set(), i, graph.T, frames.data()); }, options);
-  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  p.seconds = clock_seconds() - start;
   p.counts = result.counts;
   p.layers = result.layers;
   p.predicted.assign(result.predicted.begin(), result.predicted.end());

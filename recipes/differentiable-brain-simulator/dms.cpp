@@ -1,11 +1,11 @@
 #include "recipes/differentiable-brain-simulator/dms.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <set>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/philox.h"
 #include "apical/base/text.h"
@@ -18,8 +18,6 @@ using torch::Tensor;
 
 constexpr std::int64_t kInputs = 24, kDirections = 4, kShown = 100;        // ms, which are steps
 constexpr double kStep = 1, kPeak = 80, kSpontaneous = 2, kSharpness = 4;  // ms; Hz; Hz; of the tuning, exp(sharpness (cos - 1))
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 struct Trials {
   Tensor in;     // [T, B, inputs] uint8
@@ -122,7 +120,7 @@ double accuracy(const Options& o, Model& m, std::int64_t seed, const std::string
 }
 
 void train(const Options& o, Model& m, Run& run, std::int64_t steps, const Report& report) {
-  const double start = now();
+  const double start = clock_seconds();
   nn::EiWeights w(m.circuit);
   auto readout = view(m.readout).set_requires_grad(true);
   // A change of 1 pA means more to a neuron with 100 recurrent synapses than with a few inputs, and less than one of the readout's unit.
@@ -151,7 +149,7 @@ void train(const Options& o, Model& m, Run& run, std::int64_t steps, const Repor
       report(run.model + ", seed " + std::to_string(run.seed) + ", rate " + number(run.rate), step + 1, steps, run.loss.back(),
              run.accuracy.back());
   }
-  run.train_s = now() - start;
+  run.train_s = clock_seconds() - start;
 }
 
 std::vector<std::vector<std::uint32_t>> trains_of(const Tensor& in, std::int64_t trial) {
@@ -179,9 +177,9 @@ void simulate(const Options& o, Model& m, Run& run, brain::SpikeRecord* raster) 
   double right = 0, equal = 0, both = 0, either = 0;
   for (std::int64_t b = 0; b < o.simulated; ++b) {
     const auto trains = trains_of(trials.in, b);
-    const double start = now();
+    const double start = clock_seconds();
     const auto record = brain::simulate(m.circuit, trains, static_cast<std::uint32_t>(T));
-    run.simulate_s += now() - start;
+    run.simulate_s += clock_seconds() - start;
     const bool match = evidence(as_tensor(record, T, torch::kFloat32), view(m.readout)).item<float>() > 0;
     right += match == (trials.match[b].item<float>() > 0.5f), equal += match == decided[b].item<bool>();
     const auto ours = as_tensor(brain::simulate(m.circuit, trains, static_cast<std::uint32_t>(T), true), T, torch::kFloat64).squeeze(1),

@@ -1,8 +1,8 @@
 #pragma once
 // The parts of the recipe: each measures, sets metrics and writes its section of the report. Only training needs torch.
-#include <chrono>
 #include <vector>
 
+#include "apical/base/clock.h"
 #include "apical/brain/network.h"
 #include "apical/recipe/recipe.h"
 #include "apical/report/statistics.h"
@@ -15,9 +15,9 @@ namespace apical::simulator {
 /// Seconds that f() takes.
 template <class F>
 double seconds(F f) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return clock_seconds() - start;
 }
 
 inline report::Axes axes(const std::string& title, const std::string& x, const std::string& y, bool log_x = false, bool log_y = false) {

@@ -2,10 +2,10 @@
 #include "apical/recipe/recipe.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <iterator>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/log.h"
 #include "apical/base/text.h"
@@ -36,8 +36,6 @@ report::Axes axes(const std::string& title, const std::string& x, const std::str
   a.title = title, a.x_label = x, a.y_label = y, a.height = height;
   return a;
 }
-
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // What every part needs, read and checked before the first of them, and what more than one of them adds to.
 struct Study {
@@ -461,10 +459,10 @@ void digits(Study& s) {
     const std::size_t whole = operations.size();
     for (std::uint32_t cue = 0; cue < o.cues; ++cue)
       operations.push_back(Operation::by_content(now(), some_of(contents[cue], std::min(s.fragment, contents[cue].size()), draw)));
-    const double start = seconds();
+    const double start = clock_seconds();
     SpikingCam cam(o);
     const auto run = cam.run(operations);
-    const double took = seconds() - start;
+    const double took = clock_seconds() - start;
     slowest = std::max(slowest, took);
     EventCam events(o);
     s.different += events.run(operations).spikes != run.spikes;

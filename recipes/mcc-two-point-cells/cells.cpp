@@ -1,9 +1,9 @@
 // The network without torch, and what its cells do.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 
+#include "apical/base/clock.h"
 #include "apical/base/text.h"
 #include "apical/exchange/model.h"
 #include "apical/report/statistics.h"
@@ -28,7 +28,7 @@ Pass run_all(const std::shared_ptr<const runtime::Program>& program, const Tenso
   Pass p;
   runtime::Session session(program);
   const auto width = static_cast<std::size_t>(frames.size(1));
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
     session.reset();
     const auto y = session.step({frames.data_ptr<float>() + static_cast<std::size_t>(i) * width, width});
@@ -40,7 +40,7 @@ Pass run_all(const std::shared_ptr<const runtime::Program>& program, const Tenso
       std::copy(x.begin(), x.end(), rows[i].data_ptr<float>());
     }
   }
-  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  p.seconds = clock_seconds() - start;
   if (count)
     for (const auto& l : session.layer_counts()) p.executed[l.layer] = l.counts.effective_acs + l.counts.effective_macs;
   return p;

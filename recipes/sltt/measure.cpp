@@ -1,10 +1,10 @@
 // Memory, time and the gradients of SLTT and BPTT.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <numeric>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/files.h"
 #include "apical/base/log.h"
@@ -80,9 +80,9 @@ Measured measure(const Study& s, const Arm& arm, std::int64_t T) {
     const auto batch = steps.batch(i);
     const auto before = training::MemoryMeter::live_bytes();
     training::MemoryMeter::reset_peak();
-    const auto start = std::chrono::steady_clock::now();
+    const double start = clock_seconds();
     steps.learn(batch, i);
-    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double took = clock_seconds() - start;
     s.c.check_stop();
     if (i < warm) continue;
     seconds.push_back(took);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/huge_array.h"
 #include "apical/base/machine.h"
@@ -227,10 +228,10 @@ struct Arguments {
 
 int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
   set_thread_count(args.threads);
-  const double start = bench::now();
+  const double start = clock_seconds();
   Workload w = make(args.options, args.scale);
   w.net.build();
-  const double build = bench::now() - start;
+  const double build = clock_seconds() - start;
   if (args.warmup > 0) w.net.simulate(args.warmup);
   const Timing before = w.net.timing();
   const std::uint64_t events = w.net.events();
@@ -239,9 +240,9 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
   std::vector<double> seconds;
   nlohmann::ordered_json weights;
   for (int i = 0; i < args.runs; ++i) {
-    const double s = bench::now();
+    const double s = clock_seconds();
     w.net.simulate(args.time);
-    seconds.push_back(bench::now() - s);
+    seconds.push_back(clock_seconds() - s);
     if (i == 0 && !args.out.empty()) write_spikes(w, args.out);
     if (i == 0 && !w.learns.empty()) weights = describe_weights(w);
   }

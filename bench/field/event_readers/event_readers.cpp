@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 
+#include "apical/base/clock.h"
 #include "apical/base/thread_pool.h"
 #include "apical/formats/events/columns.h"
 #include "bench/measure.h"
@@ -34,13 +35,13 @@ void put(const std::string& path, const HugeArray<T>& array) {
 
 // Seconds to get n events' fresh memory from the system and to touch it, all threads.
 double touch(std::size_t n) {
-  const double start = bench::now();
+  const double start = clock_seconds();
   HugeArray<std::uint8_t> fresh(13 * n);
   constexpr std::size_t page = 4096, pages_each = 512;
   parallel_for(0, fresh.size() / page, pages_each, [&](std::size_t b, std::size_t e) {
     for (std::size_t i = b; i < e; ++i) fresh.data()[i * page] = 1;
   });
-  return bench::now() - start;
+  return clock_seconds() - start;
 }
 
 }  // namespace
@@ -66,9 +67,9 @@ int main(int argc, char** argv) {
   std::vector<double> read;
   for (bool warm = false; !warm || bench::more(read, runs); warm = true) {
     columns.reset();
-    const double start = bench::now();
+    const double start = clock_seconds();
     columns = read_event_columns(file);
-    if (warm) read.push_back(bench::now() - start);
+    if (warm) read.push_back(clock_seconds() - start);
   }
   put(folder + "/t", columns->t);
   put(folder + "/x", columns->x);

@@ -3,6 +3,7 @@
 // prints times and the copy bandwidth at the same footprint as one JSON line.
 #include <CLI/CLI.hpp>
 
+#include "apical/base/clock.h"
 #include "apical/base/thread_pool.h"
 #include "apical/nn/neuron.h"
 #include "apical/training/setup.h"
@@ -33,11 +34,11 @@ int main(int argc, char** argv) {
   torch::Tensor spikes;
   for (bool warm = false; !warm || bench::more(total, runs); warm = true) {
     x.mutable_grad() = torch::Tensor();
-    const double start = now();
+    const double start = clock_seconds();
     spikes = nn::lif_scan({x, T, false}, {}, {}, neuron.lif(), neuron.shape()).first;
-    const double middle = now();
+    const double middle = clock_seconds();
     spikes.backward(grad);
-    const double end = now();
+    const double end = clock_seconds();
     if (!warm) continue;
     forward.push_back(middle - start);
     total.push_back(end - start);

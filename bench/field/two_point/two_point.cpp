@@ -3,6 +3,7 @@
 // grad_context.npy there, prints times and the copy bandwidth at the same footprint as one JSON line.
 #include <CLI/CLI.hpp>
 
+#include "apical/base/clock.h"
 #include "apical/base/thread_pool.h"
 #include "apical/nn/two_point.h"
 #include "apical/training/setup.h"
@@ -29,15 +30,15 @@ int main(int argc, char** argv) {
   torch::Tensor h;
   for (bool warm = false; !warm || bench::more(walls, runs); warm = true) {
     double ahead = 0;
-    const double start = now();
+    const double start = clock_seconds();
     for (int k = 0; k < repeats; ++k) {
       r.mutable_grad() = context.mutable_grad() = torch::Tensor();
-      const double from = now();
+      const double from = clock_seconds();
       h = nn::two_point({}, r, context);
-      ahead += now() - from;
+      ahead += clock_seconds() - from;
       h.backward(grad);
     }
-    const double wall = now() - start;
+    const double wall = clock_seconds() - start;
     if (!warm) continue;
     walls.push_back(wall);
     forward.push_back(ahead / repeats);
