@@ -53,14 +53,14 @@ graph::Graph graph_of(const Run& run, const nn::MccTrace& trace, const data::Pai
   return graph;
 }
 
-// Microseconds a sample, one core, one sample after another: median of five passes, the plans taking turns.
+// Microseconds a sample, one core, one sample after another: median of 15 passes, the plans taking turns.
 struct Speed {
   double event, dense, chosen;
 };
 Speed speed_of(const graph::Graph& graph, const Tensor& frames) {
   const runtime::Plan plans[] = {runtime::Plan::event, runtime::Plan::dense, runtime::Plan::automatic};
   std::vector<double> seconds[3], us;
-  for (int k = 0; k < 5; ++k)
+  for (int k = 0; k < 15; ++k)
     for (std::size_t p = 0; p < 3; ++p) seconds[p].push_back(run_all(runtime::prepare(graph, {plans[p], false, false}), frames, false).seconds);
   for (const auto& passes : seconds) us.push_back(1e6 * report::median(passes) / static_cast<double>(frames.size(0)));
   return {us[0], us[1], us[2]};
@@ -86,7 +86,7 @@ void test_speed(const Study& s, const std::vector<Run>& runs, const data::Paired
                           number(speed.dense / speed.chosen, 3)});
   }
   s.c.html.section("Speed and activity");
-  s.c.html.table(table, "Without torch, one core, 0 dB. Above 1 events are faster than dense products of the same network. The network's inputs and what cells show of R are "
+  s.c.html.table(table, "Without torch, one core, 0 dB. Above 1 events are faster than dense products of the same network. Sounds and what cells show of R are "
                         "never 0: products with them are dense in every plan but the first.");
 }
 
