@@ -93,16 +93,15 @@ def measure(args, kind, n):
             else:
                 times[peer] = field.summary(field.seconds(run, warm=True))
             print(f"   {kind} n={n} {peer}: {field.si(once.get(peer) or times[peer]['median_s'])}, {share:.1e} of the neurons differ, gradients by {gap:.1e}", flush=True)
-        lean, leanest = peers_memory(args, folder) if n < 4096 else (None, None)
+        lean, leanest = peers_memory(args, folder)
         rows = []
         for words, mine in timed.items():
             config = {"input": "5 % spikes, forward" if grad is None else "dense, forward and backward" + (", currents made again" if words else ""), "n": n, "T": T,
-                      "batch": BATCH, "threads": args.threads, "neurons_that_differ": worst, "once": once, "memory": "not measured", "leanest peer": "not measured"}
-            if lean:
-                more = 0 if grad is None else w.nbytes  # a run makes one more gradient than it holds
-                peak = our_memory(args, folder, *words) - more
-                config.update({"peak_bytes": peak, "leanest_peer_bytes": lean - more, "leanest_peer": leanest, "memory": field.megabytes(peak),
-                               "leanest peer": f"{field.megabytes(lean - more)} ({(lean - more) / peak:.1f} x, {leanest})"})
+                      "batch": BATCH, "threads": args.threads, "neurons_that_differ": worst, "once": once}
+            more = 0 if grad is None else w.nbytes  # a run makes one more gradient than it holds
+            peak = our_memory(args, folder, *words) - more
+            config.update({"peak_bytes": peak, "leanest_peer_bytes": lean - more, "leanest_peer": leanest, "memory": field.megabytes(peak),
+                           "leanest peer": f"{field.megabytes(lean - more)} ({(lean - more) / peak:.1f} x, {leanest})"})
             products = {"kind": "our matrix products alone", "value": statistics.median(mine["products_s"])}
             rows.append(field.row("dense_layer", config, equal, mine["total_s"], times, products))
     return rows
