@@ -40,11 +40,11 @@ class Spike(torch.autograd.Function):
         return grad * 4 * y * (1 - y)
 
 
-def steps(x, v):
+def steps(x, v, spike=Spike):
     out = []
     for t in range(x.shape[0]):
         h = 0.5 * v + x[t]
-        s = Spike.apply(h - 1)
+        s = spike.apply(h - 1)
         v = h - s.detach()
         out.append(s)
     return torch.stack(out), v

@@ -104,26 +104,24 @@ void add_linear(const std::string& name, std::size_t outputs, std::size_t inputs
 // A layer of two-point cells: the list of what is not 0 and the product, beside the dense product. 784 inputs, 128 outputs.
 void add_graded_linear() {
   constexpr std::size_t inputs = 784, outputs = 128;
-  for (const int percent : {25, 50, 70, 90, 100})
-    for (const bool event : {true, false}) {
-      if (!event && percent != 100) continue;  // it takes as long at any density
-      add(event ? "graded_linear_" + std::to_string(percent) + "%/784x128" : "dense_linear/784x128", Threads::one, [=] {
-        auto rows = std::make_shared<std::vector<float>>(inputs * linear_stride(outputs), 1.0f);
-        auto x = std::make_shared<std::vector<float>>(noise(inputs, 7));
-        Random random(3, "graded");
-        for (float& v : *x) v = random.below(100) < static_cast<std::uint32_t>(percent) ? v : 0;
-        auto index = std::make_shared<std::vector<std::uint32_t>>(inputs);
-        auto value = std::make_shared<std::vector<float>>(inputs);
-        auto y = std::make_shared<std::vector<float>>(outputs);
-        const double products = static_cast<double>(inputs * outputs) * percent / 100;
-        return Case{{products, 4 * products, 4.0 * outputs, 2 * products}, [=] {
-                      if (!event) return dense_linear(rows->data(), outputs, inputs, x->data(), y->data());
-                      bool ones;
-                      const std::size_t count = nonzero_list(x->data(), inputs, index->data(), value->data(), ones);
-                      event_linear(rows->data(), outputs, index->data(), value->data(), count, y->data());
-                    }};
-      });
-    }
+  for (const auto& [event, percent] : {std::pair{true, 25}, {true, 50}, {true, 70}, {true, 90}, {true, 100}, {false, 100}}) {
+    add(event ? "graded_linear_" + std::to_string(percent) + "%/784x128" : "dense_linear/784x128", Threads::one, [=] {
+      auto rows = std::make_shared<std::vector<float>>(inputs * linear_stride(outputs), 1.0f);
+      auto x = std::make_shared<std::vector<float>>(noise(inputs, 7));
+      Random random(3, "graded");
+      for (float& v : *x) v = random.below(100) < static_cast<std::uint32_t>(percent) ? v : 0;
+      auto index = std::make_shared<std::vector<std::uint32_t>>(inputs);
+      auto value = std::make_shared<std::vector<float>>(inputs);
+      auto y = std::make_shared<std::vector<float>>(outputs);
+      const double products = static_cast<double>(inputs * outputs) * percent / 100;
+      return Case{{products, 4 * products, 4.0 * outputs, 2 * products}, [=] {
+                    if (!event) return dense_linear(rows->data(), outputs, inputs, x->data(), y->data());
+                    bool ones;
+                    const std::size_t count = nonzero_list(x->data(), inputs, index->data(), value->data(), ones);
+                    event_linear(rows->data(), outputs, index->data(), value->data(), count, y->data());
+                  }};
+    });
+  }
 }
 
 void add_matmul(std::size_t batch, std::size_t outputs, std::size_t inputs) {

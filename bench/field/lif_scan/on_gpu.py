@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The scan of scan_cuda_check in torch on the same GPU: forward and backward, triangle surrogate, eager and compiled, beside our figures.
 
-  build/no-torch/apical/kernels/scan_cuda_check --time --json scan_cuda.json && bench/field/lif_scan/on_gpu.py scan_cuda.json
+  build/no-torch/apical/kernels/scan_cuda_check --time --json scan_cuda.json
+  PYTHONPATH=bench/field bench/field/lif_scan/on_gpu.py scan_cuda.json
 
 h[t] = v[t-1] / 2 + x[t], s = h >= 1, soft reset by 1, reset detached. Ours writes its spikes as bits, torch as floats: each is timed in its own form.
-Spikes and gradients of torch on the GPU are compared with those of the same loop on the CPU, of which ours are bit for bit (bench/field/lif_scan).
+Spikes and gradients of torch on the GPU are compared with those of the same loop on the CPU, which run.py compares with ours.
 """
 import json
 import statistics
@@ -12,13 +13,10 @@ import sys
 
 import torch
 
+import neurons
 
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u):
-        ctx.save_for_backward(u)
-        return (u >= 0).to(u.dtype)
 
+class Triangle(neurons.Spike):
     @staticmethod
     def backward(ctx, grad):
         (u,) = ctx.saved_tensors
@@ -26,13 +24,7 @@ class Spike(torch.autograd.Function):
 
 
 def scan(x):
-    v, out = torch.zeros_like(x[0]), []
-    for t in range(x.shape[0]):
-        h = 0.5 * v + x[t]
-        s = Spike.apply(h - 1)
-        v = h - s.detach()
-        out.append(s)
-    return torch.stack(out)
+    return neurons.steps(x, torch.zeros_like(x[0]), Triangle)[0]
 
 
 def both(run, x, grad):
@@ -75,4 +67,5 @@ def main():
                       f"{4096 - int(same.sum())} of 4096 neurons differ", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
