@@ -16,7 +16,11 @@ while (($#)); do
   esac
   shift
 done
-case "$preset" in no-torch | tsan) tools/install_deps.sh --no-torch ;; *) tools/install_deps.sh ;; esac
+case "$preset" in
+  no-torch | tsan) tools/install_deps.sh --no-torch ;;
+  mpi) tools/install_deps.sh --no-torch --mpi ;;
+  *) tools/install_deps.sh ;;
+esac
 
 tools/build.sh "$preset" "$jobs"
 python3 -B tools/check_layers.py

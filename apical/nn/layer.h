@@ -20,6 +20,12 @@ class LayerImpl : public torch::nn::Module {
   /// True when the output at one step depends on inputs of later steps (e.g. statistics over the whole sequence): a rule that
   /// walks step by step refuses such a layer.
   virtual bool mixes_time() const { return false; }
+  /// Backward of run(frames), dL/d its output given, without a tensor of the weights' size beside their gradient: adds to `sums` (one a parameter;
+  /// undefined: nothing so far) and writes dL/dframes (null: not wanted). False, and nothing done, where autograd has to do it.
+  virtual bool add_gradients(const torch::Tensor& /*frames*/, const torch::Tensor& /*grad_out*/, std::vector<torch::Tensor>& /*sums*/,
+                             torch::Tensor* /*grad_frames*/) const {
+    return false;
+  }
   /// Adds this layer's nodes to the graph after node `input`; returns the name of its output node.
   virtual std::string lower(graph::Graph& graph, const std::string& input) const = 0;
 

@@ -162,6 +162,15 @@ Sequence DenseImpl::run(const Sequence& x, torch::Tensor*) {
   return {SpikeProduct::apply(x.frames, weight_, bias_.defined() ? c10::optional<torch::Tensor>(bias_) : c10::nullopt, bits), x.T, x.constant};
 }
 
+bool DenseImpl::add_gradients(const torch::Tensor& frames, const torch::Tensor& grad_out, std::vector<torch::Tensor>& sums,
+                              torch::Tensor* grad_frames) const {
+  if (few_spikes(frames).defined()) return false;
+  sums[0] = sums[0].defined() ? sums[0].addmm_(grad_out.t(), frames) : at::mm(grad_out.t(), frames);
+  if (bias_.defined()) sums[1] = sums[1].defined() ? sums[1].add_(grad_out.sum(0)) : grad_out.sum(0);
+  if (grad_frames) at::mm_out(*grad_frames, grad_out, weight_.detach());
+  return true;
+}
+
 std::string DenseImpl::lower(graph::Graph& graph, const std::string& input) const {
   graph::Linear op{label + ".weight", ""};
   graph.tensors[op.weight] = graph_tensor(weight_);

@@ -37,6 +37,8 @@ class DenseImpl : public LayerImpl {
   /// fired: not null, the number of spikes is written there.
   std::optional<std::pair<torch::Tensor, torch::Tensor>> spikes_behind(const Sequence& x, const torch::Tensor& v, const kernels::Lif& lif,
                                                                        std::uint64_t* fired) const;
+  bool add_gradients(const torch::Tensor& frames, const torch::Tensor& grad_out, std::vector<torch::Tensor>& sums,
+                     torch::Tensor* grad_frames) const override;
   std::string lower(graph::Graph& graph, const std::string& input) const override;
 
  private:

@@ -92,6 +92,8 @@ struct LifRecomputed : torch::autograd::Function<LifRecomputed> {
                             grad_s.data_ptr<float>() + t * neurons, carried.data_ptr<float>(), size_of(steps), size_of(neurons), grad_y.data_ptr<float>(),
                             before.data_ptr<float>(), nullptr, false);
       carried = before;
+      auto grad_frames = needs[0] ? grad_x.narrow(0, t * batch, steps * batch) : torch::Tensor();
+      if (w->layer->add_gradients(frames.detach(), grad_y, sums, needs[0] ? &grad_frames : nullptr)) continue;
       variable_list leaves = parameters;
       if (needs[0]) leaves.push_back(frames);
       const auto parts = torch::autograd::grad({y}, leaves, {grad_y}, false, false, true);
@@ -99,7 +101,7 @@ struct LifRecomputed : torch::autograd::Function<LifRecomputed> {
         if (!parts[i].defined()) continue;
         sums[i] = sums[i].defined() ? sums[i].add_(parts[i]) : parts[i];
       }
-      if (needs[0]) grad_x.narrow(0, t * batch, steps * batch).copy_(parts.back());
+      if (needs[0]) grad_frames.copy_(parts.back());
     }
     variable_list all{grad_x, needs[1] ? carried : torch::Tensor(), torch::Tensor()};
     all.insert(all.end(), sums.begin(), sums.end());
