@@ -84,6 +84,20 @@ TEST_F(Training, ADenseLayerAndItsNeuronsHoldTwoTensorsOfTheirSize) {  // curren
   EXPECT_LT(static_cast<double>(MemoryMeter::peak_bytes() - before), 2.3 * static_cast<double>(spikes.nbytes()));
 }
 
+// In blocks of steps, whose gradients of the weights are summed where they are: the weights, not the neurons, are what is large here.
+TEST_F(Training, CurrentsMadeAgainHoldOneGradientOfTheWeights) {
+  const std::string toml = "T = 40\nrecompute = true\n[[layer]]\ntype='flatten'\n[[layer]]\ntype='dense'\nunits=200\n[[layer]]\ntype='lif'\n";
+  nn::Network net(nn::parse_network(Config::parse(toml, "net"), {1, 64, 64}), 1);
+  const auto x = torch::randn({40 * 50, 1, 64, 64}), grad = torch::randn({40 * 50, 200});
+  const auto before = MemoryMeter::live_bytes();
+  MemoryMeter::reset_peak();
+  const auto spikes = net->forward({x, 40, false});
+  spikes.backward(grad);
+  const auto weight = net->parameters()[0];
+  EXPECT_TRUE(weight.grad().defined());
+  EXPECT_LT(static_cast<double>(MemoryMeter::peak_bytes() - before), 1.9 * static_cast<double>(spikes.nbytes()) + 1.2 * static_cast<double>(weight.nbytes()));
+}
+
 TEST_F(Training, ScheduleRisesAndFalls) {
   OptimizerOptions o;
   o.lr = 1, o.warmup = 0.2;
