@@ -13,7 +13,7 @@
 
 int main(int argc, char** argv) {
   using namespace apical;
-  using bench::now, bench::read;
+  using bench::read;
   CLI::App app("LIF scan, forward and backward");
   std::string folder;
   bench::LifOptions neuron;

@@ -12,7 +12,7 @@
 
 int main(int argc, char** argv) {
   using namespace apical;
-  using bench::now, bench::read;
+  using bench::read;
   CLI::App app("Two-point cells, forward and backward");
   std::string folder;
   int threads = 1, runs = 7, repeats = 1;
