@@ -31,7 +31,8 @@ void learn(const Study& s, Draws& draws, const Drawn& held_out, const std::strin
   log_info(run.name() + ": held-out score " + number(run.curve.back().second, 4));
 }
 
-// What is trained with one seed. Desk: add and the cells under test at every lambda; the other arms once, with the first seed.
+// What is trained with one seed. Desk: add and the cells under test at every lambda; the single modalities, which a gate compares with them, at
+// lambda = 0; the other arms once, with the first seed.
 std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t seed) {
   const bool all = s.c.config.text("arms") == "all", first = seed == s.c.seeds.front();
   auto lambdas = s.c.config.reals("lambda");
@@ -40,14 +41,15 @@ std::vector<Run> plan(const Study& s, const std::vector<Arm>& arms, std::int64_t
   std::vector<Run> runs;
   for (std::size_t a = 0; a < arms.size(); ++a) {
     const bool pair = a < 2;  // add and the arm under test
-    if (!pair && !first && !all) continue;
+    const bool single = !(arms[a].audio && arms[a].visual);
+    if (!pair && !single && !first && !all) continue;
     for (std::size_t l = 0; l < (pair || all ? lambdas.size() : 1); ++l) {
       Run r;
       r.arm = arms[a], r.lambda = lambdas[l], r.lambda_index = l, r.seed = seed;
       runs.push_back(r);
       if (pair && l == 0 && s.killed_share() > 0) runs.push_back(r), runs.back().killed = true;
     }
-    if ((pair && first) || (all && arms[a].audio && arms[a].visual)) {
+    if ((pair && first) || (all && !single)) {
       runs.emplace_back();
       runs.back().arm = arms[a], runs.back().task = Task::enhancement, runs.back().seed = seed;
     }
