@@ -6,8 +6,10 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "apical/kernels/event_conv_plain.h"
 #include "apical/kernels/event_int8_vnni.h"
@@ -40,7 +42,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "apical/kernels/event_windows-inl.h"
 
 constexpr size_t kWide = 256;  // events whose sums fit 16 bits
-constexpr size_t kBlock = 8;   // vectors of 16-bit numbers at a time
+// Vectors of 16-bit numbers at a time: two sums of each, and what is added, stay in registers.
+constexpr size_t kBlock = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 4 : 8;
 
 using D32 = hn::CappedTag<int32_t, 16>;  // no longer than the 16 outputs that lie together (pair_place)
 using Half = hn::Rebind<uint16_t, D32>;
@@ -155,8 +158,9 @@ void gather_all(const Window<int16_t>& window, const uint8_t* weights, size_t ro
   constexpr size_t vector = S == Sums::graded ? 2 * hn::MaxLanes(D32()) : 2 * hn::MaxLanes(D());
   const hn::CappedTag<uint16_t, 16> last;  // half a vector of AVX-512
   using Block = void (*)(D, const Window<int16_t>&, const uint8_t*, size_t, const T*, size_t, T*);
-  static constexpr Block of[] = {block<1, S, D, T>, block<2, S, D, T>, block<3, S, D, T>, block<4, S, D, T>,
-                                 block<5, S, D, T>, block<6, S, D, T>, block<7, S, D, T>, block<kBlock, S, D, T>};
+  static constexpr auto of = []<size_t... K>(std::index_sequence<K...>) {
+    return std::array<Block, kBlock>{block<K + 1, S, D, T>...};
+  }(std::make_index_sequence<kBlock>());
   for (size_t o = 0; o < n;) {
     const size_t vectors = std::min(kBlock, (row - o) / vector);
     if (vectors > 0)

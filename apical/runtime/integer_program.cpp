@@ -146,7 +146,8 @@ void IntegerProgram::plan_memory() {
     if (s.kind == Kind::neuron) s.kept_at = memory.take<std::int16_t>(s.n);
     if (s.kind == Kind::readout) s.kept_at = memory.take<std::int64_t>(s.n);
   }
-  frame_at = memory.take<float>(frame_size), ordered_at = memory.take<float>(frame_size), output_at = memory.take<float>(slots.back().n);
+  for (std::size_t* at : {&frame_at, &ordered_at, &listed_at}) *at = memory.take<float>(frame_size);
+  output_at = memory.take<float>(slots.back().n);
   reordered_at = memory.take<std::int32_t>(most);
 }
 

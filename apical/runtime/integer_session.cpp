@@ -45,7 +45,7 @@ struct IntegerSession::Impl {
   MemoryBlock memory;
   std::vector<Buffer> buffers;
   std::vector<std::size_t> source;  // of each slot: whose buffer holds its output (a flatten has none of its own)
-  std::span<float> frame, ordered, output;
+  std::span<float> frame, ordered, listed, output;
   std::span<std::int32_t> reordered;
   SpikeRecorder recorder;
   int steps = 0;
@@ -71,6 +71,7 @@ struct IntegerSession::Impl {
       if (s.kind == Kind::readout) b.kept = memory.at<std::int64_t>(s.kept_at, s.n);
     }
     frame = memory.at<float>(program->frame_at, program->frame_size), ordered = memory.at<float>(program->ordered_at, program->frame_size);
+    listed = memory.at<float>(program->listed_at, program->frame_size);
     output = memory.at<float>(program->output_at, slots.back().n), reordered = memory.at<std::int32_t>(program->reordered_at, most);
   }
 
@@ -104,7 +105,7 @@ struct IntegerSession::Impl {
     switch (s.kind) {
       case Kind::input:
         for (std::size_t k = 0; k < s.order.size(); ++k) ordered[k] = frame[s.order[k]];
-        kernels::quantise_values(s.order.empty() ? frame.data() : ordered.data(), s.n, program->input_scale, b.values.data());
+        quantise(s.order.empty() ? frame.data() : ordered.data(), s, b);
         break;
       case Kind::conv:
       case Kind::linear:
@@ -149,6 +150,18 @@ struct IntegerSession::Impl {
       case Kind::flatten:
         break;
     }
+  }
+
+  // A list is made of what is not 0 before it is quantised: a frame of spikes has few of those.
+  void quantise(const float* x, const IntegerSlot& s, Buffer& b) {
+    if (s.wants_list) {
+      const std::size_t n = kernels::nonzero_list(x, s.n, b.list.data(), listed.data(), b.ones);
+      kernels::quantise_values(listed.data(), n, program->input_scale, b.values.data());
+      b.count = 0, b.ones = true;
+      for (std::size_t e = 0; e < n; ++e)
+        if (const std::int32_t q = b.values[e]; q != 0) b.list[b.count] = b.list[e], b.factors[b.count++] = static_cast<std::int16_t>(q), b.ones &= q == 1;
+    }
+    if (s.wants_values) kernels::quantise_values(x, s.n, program->input_scale, b.values.data());
   }
 
   // Rows of the output of a weight layer.
@@ -208,7 +221,7 @@ struct IntegerSession::Impl {
         std::fill(b.values.begin(), b.values.end(), 0);
         for (std::size_t e = 0; e < b.count; ++e) ++b.values[b.list[e]];
       }
-    } else if (s.wants_list) {
+    } else if (s.wants_list && s.kind != Kind::input) {
       kernels::nonzero_bits(b.values.data(), s.n, b.bits.data());
       b.count = kernels::bits_to_list(b.bits.data(), s.n, b.list.data());
       b.ones = true;
