@@ -49,8 +49,6 @@ def main():
         print(", ".join(f"{m} {100 * metrics[m][0]:.1f} %" for m in ("accuracy_add", "accuracy_coop", "active_add", "active_coop")))
     print("\n| setting | accuracy, % | active, % | points lost | " + " | ".join(CLAIMS) + " |\n" + "|---" * 8 + "|")
     for name in ("transfer", "iterations", "fields", "depth", "penalties", "noise"):
-        if not (RESULTS / f"two-point-{name}.csv").exists():  # not run yet
-            continue
         for axes, metrics in points(name).items():
             arm = next(m.removeprefix("accuracy_") for m in metrics if m.startswith("accuracy_") and "_lambda" not in m and m != "accuracy_add" and "0db" not in m
                        and "without" not in m)

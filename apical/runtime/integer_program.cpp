@@ -138,7 +138,7 @@ void IntegerProgram::plan_memory() {
     most = std::max(most, s.n);
     if (s.kind == Kind::flatten) continue;  // it is its input's buffer
     if (s.form == Form::values || s.wants_values) s.values_at = s.narrow ? memory.take<std::int16_t>(s.row() * s.shares) : memory.take<std::int32_t>(s.by_rows ? s.row() * s.shares : s.n);
-    if (s.form == Form::spikes || (s.form == Form::values && s.wants_list)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
+    if (s.form == Form::spikes || (s.form == Form::values && s.wants_list && s.kind != Kind::input)) s.bits_at = memory.take<std::uint64_t>(kernels::words_per_row(s.n));
     if (s.wants_list) s.list_at = memory.take<std::uint32_t>(s.list_size);
     if (s.form == Form::values && s.wants_list) s.factors_at = memory.take<std::int16_t>(s.n);
     if (s.kind == Kind::conv) s.starts_at = memory.take<std::uint32_t>(s.conv.height * s.conv.width + 1);

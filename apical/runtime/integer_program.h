@@ -41,7 +41,7 @@ class IntegerProgram : public ProgramOf<IntegerSlot> {
   float input_scale = 1;  // 1 / unit of the input
 
   std::size_t frame_at = 0, ordered_at = 0, listed_at = 0, output_at = 0;  // float[frame_size] three times, float[n of the last slot]
-  std::size_t reordered_at = 0;                             // int32[largest n]
+  std::size_t reordered_at = 0;                                            // int32[largest n]
 
  private:
   void plan_memory();
