@@ -56,6 +56,8 @@ class SynapseLists {
   std::int64_t min_delay() const noexcept { return min_delay_; }  ///< steps; of no synapse: beyond max_delay()
   std::int64_t max_delay() const noexcept { return max_delay_; }
   int shift() const noexcept { return shift_; }
+  /// Pieces (synapses of one source and one delay) of lists of several delays, else 0.
+  std::uint64_t pieces() const noexcept { return pieces_; }
 
   /// Whether all synapses have the same delay because nothing else was asked for.
   static bool one_delay(const Connection& c) noexcept {
@@ -135,14 +137,19 @@ class SynapseLists {
     for (std::size_t s = 0; s + 1 < first_.size(); ++s) {
       Synapse* list = synapses_.data() + first_[s];
       const std::size_t n = first_[s + 1] - first_[s] - 1;
-      if (n < 2) continue;
+      if (n < 2) {
+        pieces_ += n;
+        continue;
+      }
       if (starts.size() / 16 > n) {
         std::stable_sort(list, list + n, [this](const Synapse& a, const Synapse& b) { return a.at >> shift_ < b.at >> shift_; });
+        ++pieces_;
+        for (std::size_t i = 1; i < n; ++i) pieces_ += list[i].at >> shift_ != list[i - 1].at >> shift_;
         continue;
       }
       std::fill(starts.begin(), starts.end(), 0);
       for (std::size_t i = 0; i < n; ++i) ++starts[(list[i].at >> shift_) + 1];
-      for (std::size_t d = 1; d < starts.size(); ++d) starts[d] += starts[d - 1];
+      for (std::size_t d = 1; d < starts.size(); ++d) pieces_ += starts[d] > 0, starts[d] += starts[d - 1];
       sorted.resize(std::max(sorted.size(), n));
       for (std::size_t i = 0; i < n; ++i) sorted[starts[list[i].at >> shift_]++] = list[i];
       std::copy(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n), list);
@@ -151,7 +158,7 @@ class SynapseLists {
 
   HugeArray<Synapse> synapses_;
   std::vector<std::uint64_t> first_;  // of each source, and of one past the last
-  std::uint64_t count_ = 0;
+  std::uint64_t count_ = 0, pieces_ = 0;
   std::uint32_t base_ = 0;
   int shift_ = 0;
   std::int64_t min_delay_ = std::numeric_limits<std::int64_t>::max(), max_delay_ = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <vector>
 
 #include "apical/base/thread_pool.h"
@@ -86,6 +87,9 @@ HWY_EXPORT(fire_rows);
 // Rows that pass over a panel before the next one comes from the last cache: more than in event_matmul, whose sums share the second
 // level with the panel (measured: a tenth faster than 256 and than 2048).
 constexpr std::size_t kBlockRows = 1024;
+// Floats of panels that are laid out at a time: a large layer's would be as much as its weights once more. Each time spikes are listed anew,
+// so there are panels enough for that not to count.
+constexpr std::size_t kLaidOut = std::size_t{1} << 20, kPanelsAtOnce = 8;
 
 std::uint64_t fire_rows_reference(const events::PanelRows& p) {
   const auto cell = plain::cell<float>(*p.lif);
@@ -105,8 +109,8 @@ std::uint64_t fire_rows_reference(const events::PanelRows& p) {
 
 struct Layer {
   Lif lif;
-  const float* panels;
-  std::size_t outputs, inputs;
+  const float* panels;  // from panel `first_panel` on
+  std::size_t first_panel, outputs, inputs;
   const float* bias;
   const std::uint64_t* bits;
   std::size_t T, batch;
@@ -122,7 +126,6 @@ class Piece {
     layer_ = &l, first_ = first, samples_ = samples;
     const std::size_t steps = std::max<std::size_t>(1, kBlockRows / samples), width = samples * kPanel;
     parts_ = std::max<std::size_t>(1, (l.inputs + events::kPanelInputs - 1) / events::kPanelInputs);
-    list_.resize(steps * samples * l.inputs);
     starts_.resize(steps * samples * parts_ + 1);
     if (parts_ > 1) currents_.resize(steps * width);
     state_.resize((end - begin) * width);
@@ -156,7 +159,9 @@ class Piece {
   // Lists by part of the inputs, step and sample.
   void find_spikes(std::size_t t, std::size_t steps) {
     const std::size_t words = words_per_row(layer_->inputs);
-    std::size_t at = starts_[0] = 0;
+    std::size_t at = starts_[0] = 0, spikes = 0;
+    for (std::size_t k = 0; k < steps; ++k) spikes += count_bits(layer_->bits + ((t + k) * layer_->batch + first_) * words, samples_, layer_->inputs);
+    if (list_.size() < spikes + layer_->inputs) list_.resize(spikes + layer_->inputs);  // bits_to_list wants room for a whole row
     for (std::size_t part = 0; part < parts_; ++part) {
       const std::size_t from = part * events::kPanelInputs, n = std::min(events::kPanelInputs, layer_->inputs - from);
       for (std::size_t k = 0; k < steps; ++k)
@@ -171,7 +176,7 @@ class Piece {
     const std::size_t o = p * kPanel, rows = steps * samples_;
     float bias[kPanel] = {};
     if (l.bias) std::copy_n(l.bias + o, real_outputs(p), bias);
-    const auto part_of = [&](std::size_t part) { return l.panels + (p * l.inputs + part * events::kPanelInputs) * kPanel; };
+    const auto part_of = [&](std::size_t part) { return l.panels + ((p - l.first_panel) * l.inputs + part * events::kPanelInputs) * kPanel; };
     if (parts_ > 1)
       for (std::size_t r = 0; r < rows; ++r) std::copy_n(bias, kPanel, currents_.data() + r * kPanel);
     for (std::size_t part = 0; part + 1 < parts_; ++part)
@@ -202,19 +207,28 @@ class Piece {
 
 }  // namespace
 
-std::uint64_t event_lif_forward(const Lif& lif, const float* panels, std::size_t outputs, std::size_t inputs, const float* bias,
+std::uint64_t event_lif_forward(const Lif& lif, const float* weight, std::size_t outputs, std::size_t inputs, const float* bias,
                                 const std::uint64_t* bits, std::size_t T, std::size_t batch, const float* v0, float* v, float* spikes_f) noexcept {
-  const Layer layer{scan::normal(lif), panels, outputs, inputs, bias, bits, T, batch, v0, v, spikes_f, outputs % kPanel == 0 && scan::past_caches(spikes_f, T, batch * outputs)};
-  // Several tasks a thread, so that one that is held up does not hold up all. Few samples: panels are shared out too, and each task makes
-  // lists of its own.
-  const std::size_t all_panels = (outputs + kPanel - 1) / kPanel, wanted = 4 * static_cast<std::size_t>(thread_count());
-  const std::size_t groups = std::min(batch, wanted), shares = std::min(all_panels, wanted / std::max<std::size_t>(groups, 1));
+  const bool stream = outputs % kPanel == 0 && scan::past_caches(spikes_f, T, batch * outputs);
+  const std::size_t all_panels = (outputs + kPanel - 1) / kPanel;
+  const std::size_t at_once = std::min(all_panels, std::max(kPanelsAtOnce, kLaidOut / (std::max<std::size_t>(inputs, 1) * kPanel)));
+  const auto panels = std::make_unique_for_overwrite<float[]>(at_once * kPanel * inputs);
   std::atomic<std::uint64_t> total{0};
-  parallel_for(0, groups * shares, 1, [&](std::size_t task, std::size_t) {
-    thread_local Piece piece;
-    const std::size_t group = task / shares, share = task % shares, first = group * batch / groups;
-    total += piece.run(layer, first, (group + 1) * batch / groups - first, share * all_panels / shares, (share + 1) * all_panels / shares);
-  });
+  for (std::size_t begin = 0; begin < all_panels; begin += at_once) {
+    const std::size_t end = std::min(begin + at_once, all_panels);
+    prepare_event_matmul(weight + begin * kPanel * inputs, std::min(outputs, end * kPanel) - begin * kPanel, inputs, panels.get());
+    const Layer layer{scan::normal(lif), panels.get(), begin, outputs, inputs, bias, bits, T, batch, v0, v, spikes_f, stream};
+    // Several tasks a thread, so that one that is held up does not hold up all. Few samples: panels are shared out too, and each task
+    // makes lists of its own.
+    const std::size_t wanted = 4 * static_cast<std::size_t>(thread_count());
+    const std::size_t groups = std::min(batch, wanted), shares = std::min(end - begin, wanted / std::max<std::size_t>(groups, 1));
+    parallel_for(0, groups * shares, 1, [&](std::size_t task, std::size_t) {
+      thread_local Piece piece;
+      const std::size_t group = task / shares, share = task % shares, first = group * batch / groups;
+      total += piece.run(layer, first, (group + 1) * batch / groups - first, begin + share * (end - begin) / shares,
+                         begin + (share + 1) * (end - begin) / shares);
+    });
+  }
   return total;
 }
 

@@ -182,7 +182,8 @@ TEST(EventLif, IsTheProductAndTheScan) {
   const struct {
     size_t T, batch, inputs, outputs;
   } sizes[] = {{0, 2, 5, 3},    {1, 1, 1, 1},     {70, 5, 70, 10},    {300, 1, 130, 200},
-               {9, 40, 64, 64}, {3, 300, 90, 65}, {40, 2, 2100, 129}, {4, 3, 0, 70}};
+               {9, 40, 64, 64}, {3, 300, 90, 65}, {40, 2, 2100, 129}, {4, 3, 0, 70},
+               {2, 3, 2050, 1100}};  // the last: panels laid out in three goes
   Lif forms[3];
   forms[0].decay = 0.5f, forms[0].reset = Reset::soft;
   forms[1].decay = 0.9f, forms[1].reset = Reset::hard, forms[1].v_reset = -0.25f, forms[1].reset_at = ResetAt::next_step,
@@ -210,7 +211,7 @@ TEST(EventLif, IsTheProductAndTheScan) {
             set_simd_level(level);
             set_thread_count(threads);
             std::vector<float> v = start, spikes(rows * outputs, 7.0f);
-            EXPECT_EQ(event_lif_forward(lif, panels.data(), outputs, inputs, plain ? nullptr : bias.data(), bits.data(), T, batch,
+            EXPECT_EQ(event_lif_forward(lif, weight.data(), outputs, inputs, plain ? nullptr : bias.data(), bits.data(), T, batch,
                                         plain ? nullptr : v.data(), v.data(), spikes.data()),
                       count);
             EXPECT_EQ(spikes, want) << level << " " << threads << " " << inputs << " " << outputs;

@@ -148,7 +148,7 @@ std::optional<std::pair<torch::Tensor, torch::Tensor>> DenseImpl::spikes_behind(
   const auto before = v.defined() ? v.contiguous() : torch::Tensor();
   auto spikes = at::empty({bits.size(0), outputs}, weight_.options()), last = at::empty({batch, outputs}, weight_.options());
   const auto count =
-      kernels::event_lif_forward(lif, panels_of(weight_).data_ptr<float>(), size_of(outputs), size_of(weight_.size(1)),
+      kernels::event_lif_forward(lif, weight_.contiguous().data_ptr<float>(), size_of(outputs), size_of(weight_.size(1)),
                                  bias_.defined() ? bias_.data_ptr<float>() : nullptr, words_of(bits), size_of(x.T), size_of(batch),
                                  before.defined() ? before.data_ptr<float>() : nullptr, last.data_ptr<float>(), spikes.data_ptr<float>());
   if (fired) *fired = count;

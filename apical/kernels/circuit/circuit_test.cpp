@@ -403,5 +403,31 @@ TEST(Deliver, TakesOnePieceAStepInOrder) {
   EXPECT_EQ(spikes[0].at, kListEnd);
 }
 
+TEST(Deliver, WholeListsGiveTheSameSumsInARing) {
+  constexpr int shift = 5;
+  constexpr std::uint32_t slots = 8, step = 6, longest = 7, lists = 5;
+  Random random(3, "lists");
+  std::vector<Synapse<float>> synapses;
+  std::vector<FreshSpike<float>> fresh;
+  std::vector<SpikeInFlight<float>> flight;
+  synapses.reserve(1000);
+  for (std::uint32_t k = 0; k < lists; ++k) {  // of 0, 7, ... synapses
+    const std::size_t first = synapses.size();
+    for (std::uint32_t delay = 1; delay <= longest; ++delay)
+      for (std::uint32_t n = 0; n < k; ++n) synapses.push_back({random.normal(), delay << shift | random.below(32)});
+    fresh.push_back({synapses.data() + first, synapses.size() - first});
+    synapses.push_back({0, kListEnd});
+    flight.push_back({synapses.data() + first, synapses[first].at});
+  }
+  synapses.resize(synapses.size() + kListMargin);
+  std::vector<float> ring(slots << shift);
+  for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = random.normal();
+  auto want = ring;
+  for (std::uint32_t delay = 1; delay <= longest; ++delay)
+    deliver(flight.data(), flight.size(), delay, shift, want.data() + ((step + delay) % slots << shift));
+  deliver_whole(fresh.data(), fresh.size(), step << shift, (slots << shift) - 1, ring.data());
+  EXPECT_EQ(ring, want);
+}
+
 }  // namespace
 }  // namespace apical::kernels

@@ -1,7 +1,10 @@
 #pragma once
 // What a spike does at its targets. A thread owns some targets; for these every source has a list of synapses, sorted by delay. A row
-// holds one number for each port of each target: what arrives in one step. A spike walks through its list as time passes, one piece
-// (the synapses of one delay) a step, so that only one row is written at a time, and that stays in the first level caches.
+// holds one number for each port of each target: what arrives in one step. There are two ways, with the same sums in the same order:
+//   deliver        a spike walks through its list as time passes, one piece (the synapses of one delay) a step, so that only one row is
+//                  written at a time, and that stays in the first level caches;
+//   deliver_whole  where the rows of all delays stay in the second level cache, a spike adds its list to all of them when it is fired: it
+//                  need not be looked at in every step, which pieces of few synapses do not pay for.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,12 +28,14 @@ struct SpikeInFlight {
   std::uint32_t at;  ///< next->at
 };
 
-/// Asks for so many synapses of a list, up to 16 lines of the cache, that is about to be read: lists of few synapses are read faster than
+inline constexpr std::size_t kFetched = 2048;  ///< bytes
+
+/// Asks for so many synapses of a list, up to kFetched bytes, that is about to be read: lists of few synapses are read faster than
 /// their lines would come one after the other.
 template <class T>
-void fetch_ahead(const SpikeInFlight<T>& spike, std::size_t synapses) noexcept {
-  const char* at = reinterpret_cast<const char*>(spike.next);
-  const std::size_t bytes = std::min<std::size_t>(synapses * sizeof(Synapse<T>), 1024);
+void fetch_ahead(const Synapse<T>* list, std::size_t synapses) noexcept {
+  const char* at = reinterpret_cast<const char*>(list);
+  const std::size_t bytes = std::min<std::size_t>(synapses * sizeof(Synapse<T>), kFetched);
   for (std::size_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 2);
 }
 
@@ -60,6 +65,34 @@ void deliver(SpikeInFlight<T>* spikes, std::size_t count, std::uint32_t delay, i
       }
     }
     spike.next = s, spike.at = s->at;
+  }
+}
+
+/// A spike that has just been fired, with its whole list.
+template <class T>
+struct FreshSpike {
+  const Synapse<T>* list;
+  std::size_t size;
+};
+
+/// Adds all synapses of `count` spikes of one step, in their order, to a ring of rows of 1 << shift numbers; fetch_ahead() has asked for
+/// the first ones. from: slot of that step << shift; mask: of places in the ring, (slots << shift) - 1, slots a power of two.
+template <class T>
+void deliver_whole(const FreshSpike<T>* spikes, std::size_t count, std::uint32_t from, std::uint32_t mask, T* ring) noexcept {
+  constexpr std::size_t kLine = 64 / sizeof(Synapse<T>);
+  const auto add = [&](const Synapse<T>& s) {
+    T& sum = ring[(s.at + from) & mask];
+    sum = sum + s.weight;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    const Synapse<T>* s = spikes[i].list;
+    const Synapse<T>* const end = s + spikes[i].size;
+    for (; end - s >= static_cast<std::ptrdiff_t>(kLine); s += kLine) {
+      __builtin_prefetch(reinterpret_cast<const char*>(s) + kFetched, 0, 2);
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < kLine; ++k) add(s[k]);
+    }
+    for (; s != end; ++s) add(*s);
   }
 }
 
