@@ -8,6 +8,7 @@ A peer whose first call takes more than ten seconds is called once ("once").
 Currents are kept for backward, which writes their gradient over them. "Currents made again": they are not kept (`recompute` of a network), a third
 product where there were two.
 Memory: the most that a run holds by malloc above inputs, weights and their gradients, the spikes that it returns included; in a process of its own.
+Forward alone holds little else than these, which both sides return as floats: its ratio is given without them too.
 """
 import pathlib
 import statistics
@@ -100,8 +101,11 @@ def measure(args, kind, n):
                       "batch": BATCH, "threads": args.threads, "neurons_that_differ": worst, "once": once}
             more = 0 if grad is None else w.nbytes  # a run makes one more gradient than it holds
             peak = our_memory(args, folder, *words) - more
-            config.update({"peak_bytes": peak, "leanest_peer_bytes": lean - more, "leanest_peer": leanest, "memory": field.megabytes(peak),
-                           "leanest peer": f"{field.megabytes(lean - more)} ({(lean - more) / peak:.1f} x, {leanest})"})
+            returned = x.nbytes if grad is None else 0  # the spikes: of forward alone nearly all
+            beside = f", {(lean - returned) / (peak - returned):.1f} x beside the spikes returned" if returned else ""
+            config.update({"peak_bytes": peak, "leanest_peer_bytes": lean - more, "leanest_peer": leanest, "spikes_returned_bytes": returned,
+                           "memory": field.megabytes(peak),
+                           "leanest peer": f"{field.megabytes(lean - more)} ({(lean - more) / peak:.1f} x{beside}, {leanest})"})
             products = {"kind": "our matrix products alone", "value": statistics.median(mine["products_s"])}
             rows.append(field.row("dense_layer", config, equal, mine["total_s"], times, products))
     return rows
