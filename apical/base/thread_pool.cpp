@@ -177,23 +177,22 @@ void parallel_for(std::size_t begin, std::size_t end, std::size_t grain, ChunkBo
 }
 
 // Whoever waits awake for members that have no core to come on keeps them from coming.
-Meeting::Meeting(int members) noexcept : members_(members), looks_(members <= usable_cores() ? 4000 : 0) {}
+Meeting::Meeting(int members) : looks_(members <= usable_cores() ? 4000 : 0), lines_(static_cast<std::size_t>(members)) {}
 
-void Meeting::meet() noexcept {
-  const unsigned round = round_.load(std::memory_order_acquire);
-  if (here_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
-    here_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
-    round_.notify_all();
-    return;
-  }
-  for (int i = 0; i < looks_; ++i) {
-    if (round_.load(std::memory_order_acquire) != round) return;
+void Meeting::meet(std::size_t member) noexcept {
+  std::atomic<unsigned>& mine = lines_[member].round;
+  const unsigned round = mine.load(std::memory_order_relaxed) + 1;
+  mine.store(round);  // before notify_all looks whether anybody sleeps: no weaker order
+  mine.notify_all();
+  for (Line& line : lines_)
+    for (int looks = 0;; ++looks) {
+      const unsigned seen = line.round.load(std::memory_order_acquire);
+      if (static_cast<int>(seen - round) >= 0) break;  // perhaps one round ahead
+      if (looks >= looks_) line.round.wait(seen, std::memory_order_acquire);
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-  }
-  round_.wait(round, std::memory_order_acquire);
+    }
 }
 
 void parallel_team(ChunkBody body) {

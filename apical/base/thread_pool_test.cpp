@@ -142,9 +142,9 @@ TEST_P(ThreadPool, MembersOfATeamMeet) {
     EXPECT_LT(member, members);
     for (int round = 1; round <= 200; ++round) {
       ++arrived;
-      meeting.meet();
+      meeting.meet(member);
       if (arrived < round * threads()) early = true;
-      meeting.meet();
+      meeting.meet(member);
     }
   });
   EXPECT_EQ(arrived, 200 * threads());

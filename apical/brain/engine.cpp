@@ -3,6 +3,7 @@
 // each looks up its synapses of all spikes of the batch; those of few synapses a delay are added up there and then. Sums are made in an
 // order (oldest spike first, then by source, then by list) that does not depend on who owns what.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numbers>
@@ -31,32 +32,41 @@ double Noise::scale(std::int64_t step) const noexcept {
 
 namespace {
 
-// What an interval without work measures, 20 to 40 ns: as long as a small network's spikes take to arrive in a step.
+// What an interval without work measures as a rule, 20 to 40 ns: as long as a small network's spikes take to arrive in a step.
 double reading() {
-  double least = 1;
-  for (int i = 0; i < 100; ++i) {
+  std::array<double, 101> all;
+  for (double& one : all) {
     const double start = clock_seconds();
-    least = std::min(least, clock_seconds() - start);
+    one = clock_seconds() - start;
   }
-  return least;
+  std::nth_element(all.begin(), all.begin() + all.size() / 2, all.end());
+  return all[all.size() / 2];
 }
 
+// What a thread writes in every step lies on cache lines of its own, or the others would wait for them.
 template <class T>
-struct Part {
+struct alignas(128) Part {
   std::vector<Slice> slices;  // of each group
-  std::size_t row_size = 0;
-  HugeArray<T> rows;  // one, or of each step until the longest delay has passed
-  std::size_t slots = 1;
-  bool whole = false;  // spikes are delivered when they are fired
+  // Of its neurons while a run lasts; between runs they are the groups'. A processor fetches lines ahead: beyond a slice of common arrays
+  // it would take those of another thread.
+  struct Place {
+    std::size_t state, refractory;
+  };
+  std::vector<Place> places;  // of each group
+  Lines<double> state;        // [model.states, slice.padded()] of each group
+  Lines<float> refractory;    // [slice.padded()]
+  std::size_t row_size = 0, slots = 1;
+  HugeArray<T> rows;                                        // [slots, row_size]: one, or of each step until the longest delay has passed
+  bool whole = false;                                       // spikes are delivered when they are fired
   SynapseLists<T> lists;                                    // of all connections that do not learn
   std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
   std::vector<ProceduralLists<T>> procedural;               // of each connection that is
   std::vector<Signals> signals;
-  std::vector<std::vector<std::uint32_t>> sent;                // [max delay], if any: sources of the spikes of the step modulo that,
-  std::vector<std::vector<kernels::Synapse<T>>> grown;         // and lists for them
-  std::vector<std::vector<kernels::SpikeInFlight<T>>> flight;  // [max delay], of the step modulo that
-  std::vector<kernels::FreshSpike<T>> fresh;                   // of the step that is delivered whole
-  std::vector<Lines<double>> current;                          // of each group [receptors, neurons]; empty: no device
+  Lines<std::vector<std::uint32_t>> sent;                   // [max delay], if any: sources of the spikes of the step modulo that,
+  Lines<std::vector<kernels::Synapse<T>>> grown;            // and lists for them
+  Lines<std::vector<kernels::SpikeInFlight<T>>> flight;     // [max delay], of the step modulo that
+  std::vector<kernels::FreshSpike<T>> fresh;                // of the step that is delivered whole
+  std::vector<Lines<double>> current;                       // of each group [receptors, neurons]; empty: no device
   struct Drawn {
     std::int64_t interval = -1;
     std::vector<double> values;  // of each neuron of the slice
@@ -66,14 +76,18 @@ struct Part {
   Lines<double> chances;
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
+  std::vector<std::uint64_t> spikes;  // of each group in this run, counted by the first part
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
   std::size_t strange_group = 0;
 
-  std::uint32_t place(std::int64_t step) const noexcept {
+  std::uint32_t slot_of(std::int64_t step) const noexcept {
     return static_cast<std::uint32_t>((static_cast<std::size_t>(step) & (slots - 1)) << lists.shift());
   }
   std::uint32_t mask() const noexcept { return static_cast<std::uint32_t>((slots << lists.shift()) - 1); }
-  T* row(std::int64_t step) noexcept { return rows.data() + place(step); }
+  T* row(std::int64_t step) noexcept { return rows.data() + slot_of(step); }
+  double* states(std::size_t group, int k) noexcept {
+    return state.data() + places[group].state + static_cast<std::size_t>(k) * slices[group].padded();
+  }
   // What of a list has not arrived before `now`.
   const kernels::Synapse<T>* arrived(const kernels::Synapse<T>* list, std::int64_t step, std::int64_t now) const noexcept {
     while (list->at != kernels::kListEnd && step + (list->at >> lists.shift()) < now) ++list;
@@ -160,6 +174,8 @@ class EngineOf final : public Engine {
   void simulate(std::int64_t steps) {
     const Ranks::Together together;
     for (auto& part : parts_) part.current.resize(c_.groups.size()), part.noise.resize(c_.current_devices.size());
+    parts_[0].spikes.assign(c_.groups.size(), 0);
+    copy_states(false);
     std::vector<bool> driven(c_.groups.size());
     for (const auto& device : c_.current_devices) driven[device.to.index] = true;
     for (const auto& c : c_.connections)
@@ -215,7 +231,7 @@ class EngineOf final : public Engine {
         if (part.whole) {
           const auto size = part.lists.size(source), passed = static_cast<std::uint64_t>(part.arrived(list, step, c_.step) - list);
           const kernels::FreshSpike<T> spike{list + passed, size - passed};
-          kernels::deliver_whole(&spike, 1, part.place(step), part.mask(), part.rows.data());
+          kernels::deliver_whole(&spike, 1, part.slot_of(step), part.mask(), part.rows.data());
         } else {
           part.flight[slot(step)].push_back({list, 0});
         }
@@ -328,6 +344,7 @@ class EngineOf final : public Engine {
   // A ring of rows that stays near enough, and pieces that are too short to be looked at one by one (measured: brunel's, of 1,000 synapses,
   // are delivered faster so).
   static constexpr std::size_t kWholeBytes = std::size_t{1} << 21, kShortPiece = 64;
+  static constexpr std::size_t kApart = 2048;                                  // bytes between what two threads write all the time
   static constexpr std::int64_t kSurelyWorthATeam = 16384;                     // steps of neurons between two meetings
   static constexpr std::int64_t kTrial = 128, kFirstWait = 512, kWait = 4096;  // steps
 
@@ -343,10 +360,10 @@ class EngineOf final : public Engine {
         for (std::size_t p = member; p < parts_.size(); p += members)
           for (std::int64_t b = 0; b < n; ++b)
             advance(parts_[p], first + done + b, bits_[odd].data() + static_cast<std::size_t>(b) * c_.words);
-        if (members > 1) meeting.meet();
+        if (members > 1) meeting.meet(member);
         if (ranks_.count() > 1) {
           if (member == 0) share(bits_[odd].data(), n);
-          if (members > 1) meeting.meet();
+          if (members > 1) meeting.meet(member);
         }
         for (std::size_t p = member; p < parts_.size(); p += members) exchange(p, first + done, n, bits_[odd].data());
         done += n;
@@ -370,8 +387,12 @@ class EngineOf final : public Engine {
       const auto cut = [&](std::size_t k) { return std::min(g.n, static_cast<std::uint32_t>(words * k / all_parts_ * 64)); };
       Slice slice{cut(first_part_ + p), cut(first_part_ + p + 1), {}};
       for (int port = 0; port < g.model.ports; ++port) slice.row[port] = size, size += slice.padded();
+      part.places.push_back({part.state.size(), part.refractory.size()});
+      part.state.resize(part.state.size() + static_cast<std::size_t>(g.model.states) * slice.padded());
+      part.refractory.resize(part.refractory.size() + slice.padded());
       part.slices.push_back(slice);
     }
+    part.state.resize(part.state.size() + kApart / sizeof(double)), part.refractory.resize(part.refractory.size() + kApart / sizeof(float));
     part.row_size = std::max<std::size_t>(size, 1);
     part.rows.resize(part.row_size);
   }
@@ -418,8 +439,8 @@ class EngineOf final : public Engine {
     const Slice& slice = part.slices[index];
     kernels::NeuronArrays<T> a{};
     a.n = slice.padded();
-    for (int k = 0; k < g.model.states; ++k) a.state[k] = g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin;
-    a.refractory = g.refractory.data() + slice.begin;
+    for (int k = 0; k < g.model.states; ++k) a.state[k] = part.states(index, k);
+    a.refractory = part.refractory.data() + part.places[index].refractory;
     for (int k = 0; k < g.model.ports; ++k) a.in[k] = part.row(step) + slice.row[k];
     auto& current = part.current[index];
     if (!current.empty()) {
@@ -507,7 +528,7 @@ class EngineOf final : public Engine {
     }
   }
 
-  void sample(const Part<T>& part, Recording& r, std::int64_t step) {
+  void sample(Part<T>& part, Recording& r, std::int64_t step) {
     if ((step + 1) % r.every != 0) return;
     const Population& who = r.data.population;
     const Slice& slice = part.slices[who.index];
@@ -519,19 +540,18 @@ class EngineOf final : public Engine {
     for (std::size_t v = 0; v < r.states.size(); ++v) {
       const bool state = r.states[v] < g.model.states;
       if (!state) compute(part, who.index, static_cast<std::size_t>(r.states[v] - g.model.states), computed);
-      const double* values =
-          state ? g.state.data() + static_cast<std::size_t>(r.states[v]) * g.padded + begin : computed.data() + (begin - slice.begin);
+      const double* values = (state ? part.states(who.index, r.states[v]) : computed.data()) + (begin - slice.begin);
       double* to = r.data.values.data() + (at * r.states.size() + v) * who.size + (begin - who.begin);
       for (std::uint32_t i = 0; i < end - begin; ++i) to[i] = r.states[v] == 0 ? values[i] + g.model.E_L : values[i];
     }
   }
   // A variable that is no state, of the neurons of a slice.
-  void compute(const Part<T>& part, std::size_t index, std::size_t which, std::vector<double>& out) {
+  void compute(Part<T>& part, std::size_t index, std::size_t which, std::vector<double>& out) {
     Group& g = c_.groups[index];
     const Slice& slice = part.slices[index];
     kernels::NeuronArrays<double> a{};
     a.n = slice.padded();
-    for (int k = 0; k < g.model.states; ++k) a.state[k] = g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin;
+    for (int k = 0; k < g.model.states; ++k) a.state[k] = part.states(index, k);
     if (!part.current[index].empty()) a.current = part.current[index].data();
     out.resize(a.n);
     kernels::program_values(g.model.computed[which], a, out.data());
@@ -589,11 +609,11 @@ class EngineOf final : public Engine {
             if (p == 0) past_[slot(step)].push_back(source);
             if (!part.procedural.empty()) part.sent[slot(step)].push_back(source);
           }
-        if (p == 0) g.spikes += count;
+        if (p == 0) part.spikes[static_cast<std::size_t>(&g - c_.groups.data())] += count;
       }
       if (!part.fresh.empty()) {
         const double start = clock_seconds();
-        kernels::deliver_whole(part.fresh.data(), part.fresh.size(), part.place(step), part.mask(), part.rows.data());
+        kernels::deliver_whole(part.fresh.data(), part.fresh.size(), part.slot_of(step), part.mask(), part.rows.data());
         part.fresh.clear();
         part.delivery += clock_seconds() - start - reading_;
       }
@@ -654,8 +674,25 @@ class EngineOf final : public Engine {
     }
   }
 
+  // From the groups to the threads, or back.
+  void copy_states(bool back) {
+    parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) {
+      Part<T>& part = parts_[p];
+      const auto copy = [back](auto* mine, auto* common, std::size_t n) { back ? std::copy_n(mine, n, common) : std::copy_n(common, n, mine); };
+      for (std::size_t index = 0; index < c_.groups.size(); ++index) {
+        Group& g = c_.groups[index];
+        const Slice& slice = part.slices[index];
+        for (int k = 0; k < g.model.states; ++k)
+          copy(part.states(index, k), g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin, slice.padded());
+        copy(part.refractory.data() + part.places[index].refractory, g.refractory.data() + slice.begin, slice.padded());
+      }
+    });
+  }
+
   void finish() {
+    copy_states(true);
     share_state();
+    for (std::size_t g = 0; g < c_.groups.size(); ++g) c_.groups[g].spikes += parts_[0].spikes[g];
     std::uint64_t events = 0;
     for (auto& part : parts_) {
       const double n = static_cast<double>(parts_.size());
@@ -692,8 +729,8 @@ class EngineOf final : public Engine {
   std::uint64_t first_part_ = 0, all_parts_ = 0;  // of all processes
   std::uint64_t synapses_ = 0, events_ = 0;       // of all processes; events: as of the end of run()
   std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number
-  std::vector<std::vector<std::uint32_t>> past_;  // sources of the spikes of the last steps
-  std::vector<std::uint64_t> bits_[2];            // [batch, words]
+  Lines<std::vector<std::uint32_t>> past_;        // sources of the spikes of the last steps
+  Lines<std::uint64_t> bits_[2];                  // [batch, words]
   std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0;
 };
 
