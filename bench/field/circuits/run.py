@@ -9,7 +9,7 @@ without OpenMP is listed as well where that is faster. NEST has one weight for a
 examples' own.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each
 peer against NEST's own seeds, by a t-test for two samples with a common variance at 1 % for the whole family (population.py). A peer that fails it is
-not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows.
+not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows, so each names its machine.
 """
 import dataclasses
 import json
@@ -97,7 +97,7 @@ def measure(args, workload):
                 if package not in differs:
                     peers[label] = field.summary(r["simulate_s"])
                 print(f"   {workload}, {threads} threads, {label}: {field.si(field.summary(r['simulate_s'])['median_s'])}", flush=True)
-        config = {"workload": workload, "threads": threads, "bio": f"{ms:g} ms", "spikes": mine["spikes"], "synapses": mine["synapses"],
+        config = {"workload": workload, "machine": field.cpu(), "threads": threads, "bio": f"{ms:g} ms", "spikes": mine["spikes"], "synapses": mine["synapses"],
                   "rates": " ".join(f"{k} {v:.1f}" for k, v in mine["rates"].items()) + " Hz", "built in": field.si(mine["build_s"]), "update_s": mine["update_s"],
                   "delivery_s": mine["delivery_s"],
                   "delivery": f"{100 * mine['events_per_s'] / mine['limit_events_per_s']:.0f} % of the limit", "rss_bytes": mine["rss_bytes"],
@@ -115,7 +115,7 @@ def main():
         rows = [r for r in json.loads((HERE / "results.json").read_text(encoding="utf-8")) if r["config"]["workload"] != args.only]
     for workload in [args.only] if args.only else order:  # published one by one: all of them take more than an hour
         rows = sorted(rows + measure(args, workload), key=lambda r: order.index(r["config"]["workload"]))
-        field.publish(args, "circuits", rows, ["workload", "threads", "bio", "rates", "built in", "delivery"], __doc__)
+        field.publish(args, "circuits", rows, ["workload", "machine", "threads", "bio", "rates", "built in", "delivery"], __doc__)
 
 
 if __name__ == "__main__":
