@@ -53,7 +53,7 @@ class Meeting {
   void meet(std::size_t member) noexcept;
 
  private:
-  struct alignas(64) Line {
+  struct alignas(128) Line {  // processors fetch lines in pairs
     std::atomic<unsigned> round{0};
   };
   const int looks_;

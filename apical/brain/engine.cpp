@@ -344,16 +344,18 @@ class EngineOf final : public Engine {
   // A ring of rows that stays near enough, and pieces that are too short to be looked at one by one (measured: brunel's, of 1,000 synapses,
   // are delivered faster so).
   static constexpr std::size_t kWholeBytes = std::size_t{1} << 21, kShortPiece = 64;
-  static constexpr std::size_t kApart = 2048;                                  // bytes between what two threads write all the time
+  static constexpr std::size_t kApart = 4096;                                  // bytes between what two threads write all the time
   static constexpr std::int64_t kSurelyWorthATeam = 16384;                     // steps of neurons between two meetings
   static constexpr std::int64_t kTrial = 128, kFirstWait = 512, kWait = 4096;  // steps
 
-  // Seconds.
+  // Seconds from when all are there: to wake a thread takes as long as a trial's steps.
   double stretch(std::int64_t steps, bool team) {
     Meeting meeting(thread_count());
-    const double start = clock_seconds();
+    double start = 0;
     const std::int64_t first = c_.step;
     const auto work = [&](std::size_t member, std::size_t members) {
+      if (members > 1) meeting.meet(member);
+      if (member == 0) start = clock_seconds();
       bool odd = false;  // spikes of the batch before may still be read by others
       for (std::int64_t done = 0; done < steps; odd = !odd) {
         const std::int64_t n = std::min(batch_, steps - done);
