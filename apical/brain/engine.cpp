@@ -56,7 +56,7 @@ struct alignas(128) Part {
   Lines<double> state;        // [model.states, slice.padded()] of each group
   Lines<float> refractory;    // [slice.padded()]
   std::size_t row_size = 0, slots = 1;
-  HugeArray<T> rows;                                        // [slots, row_size]: one, or of each step until the longest delay has passed
+  HugeArray<T> rows;                                        // one of row_size; whole: a slot of 1 << lists.shift() for each step under way
   bool whole = false;                                       // spikes are delivered when they are fired
   SynapseLists<T> lists;                                    // of all connections that do not learn
   std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
@@ -77,7 +77,7 @@ struct alignas(128) Part {
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
   std::vector<std::uint64_t> spikes;  // of each group in this run, counted by the first part
-  std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
+  std::int64_t strange_step = -1;     // the first in which a membrane of strange_group was no number
   std::size_t strange_group = 0;
 
   std::uint32_t slot_of(std::int64_t step) const noexcept {
@@ -341,8 +341,8 @@ class EngineOf final : public Engine {
         for (auto* s : parts_[p].learning[connection]->ordered(source)) visit(p, source, *s);
   }
 
-  // A ring of rows that stays near enough, and pieces that are too short to be looked at one by one (measured: brunel's, of 1,000 synapses,
-  // are delivered faster so).
+  // A ring of rows up to here stays near enough; pieces up to here are too short to be looked at one by one (measured: brunel's, of 1,000
+  // synapses, are delivered faster as they arrive).
   static constexpr std::size_t kWholeBytes = std::size_t{1} << 21, kShortPiece = 64;
   static constexpr std::size_t kApart = 4096;                                  // bytes between what two threads write all the time
   static constexpr std::int64_t kSurelyWorthATeam = 16384;                     // steps of neurons between two meetings
