@@ -19,7 +19,7 @@ struct Group {
   std::uint32_t first;       ///< number of its first neuron in the network
   std::uint32_t first_word;  ///< of its spikes in a row of bits
   Lines<double> state;       ///< [model.states, padded]
-  Lines<float> refractory;   ///< [padded]
+  Lines<float> refractory;   ///< [padded] steps left
   std::uint64_t spikes = 0;
   std::string name{};  ///< "": its number is
   std::shared_ptr<const Positions> positions{};

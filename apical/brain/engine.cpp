@@ -50,11 +50,11 @@ struct alignas(128) Part {
   // Of its neurons while a run lasts; between runs they are the groups'. A processor fetches lines ahead: beyond a slice of common arrays
   // it would take those of another thread.
   struct Place {
-    std::size_t state, refractory;
+    std::size_t state, wakes;
   };
   std::vector<Place> places;  // of each group
   Lines<double> state;        // [model.states, slice.padded()] of each group
-  Lines<float> refractory;    // [slice.padded()]
+  Lines<std::int32_t> wakes;  // [slice.padded()], counted from the run's first step
   std::size_t row_size = 0, slots = 1;
   HugeArray<T> rows;                                        // one of row_size; whole: a slot of 1 << lists.shift() for each step under way
   bool whole = false;                                       // spikes are delivered when they are fired
@@ -175,6 +175,7 @@ class EngineOf final : public Engine {
     const Ranks::Together together;
     for (auto& part : parts_) part.current.resize(c_.groups.size()), part.noise.resize(c_.current_devices.size());
     parts_[0].spikes.assign(c_.groups.size(), 0);
+    run_first_ = c_.step;
     copy_states(false);
     std::vector<bool> driven(c_.groups.size());
     for (const auto& device : c_.current_devices) driven[device.to.index] = true;
@@ -186,17 +187,17 @@ class EngineOf final : public Engine {
           part.current[g].resize(std::size_t{part.slices[g].padded()} * static_cast<std::size_t>(c_.groups[g].model.receptors));
     // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: both ways are tried now and
     // then.
-    const bool small = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
-    if (!small) team_ = true;
+    small_ = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
+    if (!small_) team_ = true;
     while (steps > 0) {
       const std::int64_t wait = trials_ < 4 ? kFirstWait : kWait;  // threads that have just started are slow
-      if (small && since_trial_ >= wait && steps > 2 * kTrial) {
+      if (small_ && since_trial_ >= wait && steps > 2 * kTrial) {
         const double alone = stretch(kTrial, false), together = stretch(kTrial, true);
         team_ = std::min(together, together_) < std::min(alone, alone_);  // the better of two: others disturb
         alone_ = alone, together_ = together;
         steps -= 2 * kTrial, since_trial_ = 0, ++trials_;
       }
-      const std::int64_t n = small && since_trial_ < wait ? std::min(steps, wait - since_trial_) : steps;
+      const std::int64_t n = small_ && since_trial_ < wait ? std::min(steps, wait - since_trial_) : steps;
       stretch(n, team_);
       steps -= n, since_trial_ += n;
     }
@@ -344,8 +345,10 @@ class EngineOf final : public Engine {
   // A ring of rows up to here stays near enough; pieces up to here are too short to be looked at one by one (measured: brunel's, of 1,000
   // synapses, are delivered faster as they arrive).
   static constexpr std::size_t kWholeBytes = std::size_t{1} << 21, kShortPiece = 64;
+  static constexpr float kMostLeft = 1 << 24;                                  // refractory steps (models.h)
   static constexpr std::size_t kApart = 4096;                                  // bytes between what two threads write all the time
   static constexpr std::int64_t kSurelyWorthATeam = 16384;                     // steps of neurons between two meetings
+  static constexpr std::int64_t kTimed = 7;                                    // steps
   static constexpr std::int64_t kTrial = 128, kFirstWait = 512, kWait = 4096;  // steps
 
   // Seconds from when all are there: to wake a thread takes as long as a trial's steps.
@@ -389,12 +392,12 @@ class EngineOf final : public Engine {
       const auto cut = [&](std::size_t k) { return std::min(g.n, static_cast<std::uint32_t>(words * k / all_parts_ * 64)); };
       Slice slice{cut(first_part_ + p), cut(first_part_ + p + 1), {}};
       for (int port = 0; port < g.model.ports; ++port) slice.row[port] = size, size += slice.padded();
-      part.places.push_back({part.state.size(), part.refractory.size()});
+      part.places.push_back({part.state.size(), part.wakes.size()});
       part.state.resize(part.state.size() + static_cast<std::size_t>(g.model.states) * slice.padded());
-      part.refractory.resize(part.refractory.size() + slice.padded());
+      part.wakes.resize(part.wakes.size() + slice.padded());
       part.slices.push_back(slice);
     }
-    part.state.resize(part.state.size() + kApart / sizeof(double)), part.refractory.resize(part.refractory.size() + kApart / sizeof(float));
+    part.state.resize(part.state.size() + kApart / sizeof(double)), part.wakes.resize(part.wakes.size() + kApart / sizeof part.wakes[0]);
     part.row_size = std::max<std::size_t>(size, 1);
     part.rows.resize(part.row_size);
   }
@@ -413,8 +416,12 @@ class EngineOf final : public Engine {
       if (c.synapses.procedural) part.procedural.emplace_back(c_, c, part.slices, part.lists.shift());
   }
 
+  // To read the clock takes as long as some of a small network's work: there it is read in one step of kTimed, which no rhythm of neurons or
+  // devices is likely to have.
+  bool timed(std::int64_t step) const noexcept { return !small_ || (step - run_first_) % kTimed == 0; }
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
-    const double start = clock_seconds();
+    const bool clocked = timed(step);
+    const double start = clocked ? clock_seconds() : 0;
     T* const row = part.row(step);
     for (std::int64_t delay = longest_; delay >= shortest_ && !part.whole; --delay) {
       auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
@@ -423,7 +430,7 @@ class EngineOf final : public Engine {
     }
     for (auto& l : part.learning)
       if (l) l->deliver(step, row);
-    const double delivered = clock_seconds();
+    const double delivered = clocked ? clock_seconds() : 0;
     for (const auto& device : c_.spike_devices) drive(part, device, step);
     for (std::size_t g = 0; g < c_.groups.size(); ++g)
       if (part.slices[g].begin < part.slices[g].end && !move(part, g, step, bits) && part.strange_step < 0)
@@ -431,6 +438,7 @@ class EngineOf final : public Engine {
     for (std::size_t k = 0; k < part.learning.size(); ++k)
       if (part.learning[k]) part.learning[k]->post(step, bits + c_.groups[c_.connections[k].to.index].first_word);
     for (auto& r : c_.recordings) sample(part, r, step);
+    if (!clocked) return;
     part.delivery += delivered - start - reading_;
     part.update += clock_seconds() - delivered - reading_;
   }
@@ -442,7 +450,7 @@ class EngineOf final : public Engine {
     kernels::NeuronArrays<T> a{};
     a.n = slice.padded();
     for (int k = 0; k < g.model.states; ++k) a.state[k] = part.states(index, k);
-    a.refractory = part.refractory.data() + part.places[index].refractory;
+    a.step = static_cast<std::int32_t>(step - run_first_), a.wakes = part.wakes.data() + part.places[index].wakes;
     for (int k = 0; k < g.model.ports; ++k) a.in[k] = part.row(step) + slice.row[k];
     auto& current = part.current[index];
     if (!current.empty()) {
@@ -614,10 +622,11 @@ class EngineOf final : public Engine {
         if (p == 0) part.spikes[static_cast<std::size_t>(&g - c_.groups.data())] += count;
       }
       if (!part.fresh.empty()) {
-        const double start = clock_seconds();
+        const bool clocked = timed(step);
+        const double start = clocked ? clock_seconds() : 0;
         kernels::deliver_whole(part.fresh.data(), part.fresh.size(), part.slot_of(step), part.mask(), part.rows.data());
         part.fresh.clear();
-        part.delivery += clock_seconds() - start - reading_;
+        if (clocked) part.delivery += clock_seconds() - start - reading_;
       }
       if (!part.procedural.empty()) grow(part, step);
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
@@ -686,7 +695,14 @@ class EngineOf final : public Engine {
         const Slice& slice = part.slices[index];
         for (int k = 0; k < g.model.states; ++k)
           copy(part.states(index, k), g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin, slice.padded());
-        copy(part.refractory.data() + part.places[index].refractory, g.refractory.data() + slice.begin, slice.padded());
+        std::int32_t* const wakes = part.wakes.data() + part.places[index].wakes;
+        float* const left = g.refractory.data() + slice.begin;
+        const auto now = static_cast<std::int32_t>(c_.step - run_first_);
+        for (std::size_t i = 0; i < slice.padded(); ++i)
+          if (back)
+            left[i] = static_cast<float>(std::max(wakes[i] - now, 0));
+          else
+            wakes[i] = left[i] > 0 ? static_cast<std::int32_t>(std::min(left[i], kMostLeft)) : 0;  // a saved state may hold anything
       }
     });
   }
@@ -696,8 +712,10 @@ class EngineOf final : public Engine {
     share_state();
     for (std::size_t g = 0; g < c_.groups.size(); ++g) c_.groups[g].spikes += parts_[0].spikes[g];
     std::uint64_t events = 0;
+    const std::int64_t steps = c_.step - run_first_;
+    const double timed_share = small_ ? static_cast<double>((steps + kTimed - 1) / kTimed) / static_cast<double>(steps) : 1;
     for (auto& part : parts_) {
-      const double n = static_cast<double>(parts_.size());
+      const double n = static_cast<double>(parts_.size()) * timed_share;
       c_.timing.update += part.update / n, c_.timing.delivery += part.delivery / n;
       part.update = part.delivery = 0;
       events += part.events;
@@ -724,7 +742,7 @@ class EngineOf final : public Engine {
   const double reading_ = reading();
   Circuit& c_;
   std::vector<Part<T>> parts_;
-  bool team_ = false;
+  bool team_ = false, small_ = false;
   double alone_ = 1e9, together_ = 1e9;  // seconds of the last trial
   std::int64_t since_trial_ = kWait;     // steps
   int trials_ = 0;
@@ -733,7 +751,7 @@ class EngineOf final : public Engine {
   std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number
   Lines<std::vector<std::uint32_t>> past_;        // sources of the spikes of the last steps
   Lines<std::uint64_t> bits_[2];                  // [batch, words]
-  std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0;
+  std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0, run_first_ = 0;
 };
 
 }  // namespace

@@ -31,10 +31,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         parameters.emplace(p.name, parameters.size() % 3 == 1 ? brain::Value::uniform(1, 2) : brain::Value(1));
     const brain::Model m = model.make(parameters, 0.1);
     std::vector<double> states(64 * static_cast<std::size_t>(m.states), 1);
-    std::vector<float> refractory(64), in(64, 1);
+    std::vector<float> in(64, 1);
+    std::vector<std::int32_t> wakes(64);
     std::uint64_t spikes = 0;
     kernels::NeuronArrays<float> a{};
-    a.n = 64, a.refractory = refractory.data(), a.in[0] = in.data(), a.spikes = &spikes;
+    a.n = 64, a.wakes = wakes.data(), a.in[0] = in.data(), a.spikes = &spikes;
     for (int k = 0; k < m.states; ++k) a.state[k] = states.data() + 64 * k;
     for (int t = 0; t < 3; ++t) kernels::neuron_step(std::get<kernels::Program>(m.step), a);
     kernels::NeuronArrays<double> b{};

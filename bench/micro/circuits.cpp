@@ -16,14 +16,16 @@ constexpr std::uint32_t n = 4096;
 struct Cells {
   Model model;
   std::vector<double> state;
-  std::vector<float> refractory, in, kick;
+  std::vector<float> in, kick;
+  std::vector<std::int32_t> wakes;
   std::vector<std::uint64_t> spikes;
+  std::int32_t taken = 0;
   explicit Cells(Model m)
       : model(std::move(m)),
         state(n * static_cast<std::size_t>(model.states)),
-        refractory(n),
         in(2 * n),
         kick(noise(2 * n, 5)),
+        wakes(n),
         spikes(n / 64) {
     const std::vector<float> spread = noise(n, 6);
     for (std::size_t k = 1; k < model.start.size(); ++k)
@@ -32,7 +34,7 @@ struct Cells {
   }
   void step() {
     kernels::NeuronArrays<float> a{};
-    a.n = n, a.refractory = refractory.data(), a.spikes = spikes.data();
+    a.n = n, a.step = taken++, a.wakes = wakes.data(), a.spikes = spikes.data();
     for (int k = 0; k < model.states; ++k) a.state[k] = state.data() + static_cast<std::size_t>(k) * n;
     for (int k = 0; k < 2; ++k) a.in[k] = in.data() + k * n;
     in[0] = kick[0], in[n] = -std::abs(kick[0]);

@@ -19,9 +19,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 // the frame before its user
 #include "apical/kernels/circuit/astrocyte-inl.h"
 
-bool astrocyte_float(const AstrocyteLr1994& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a); }
+bool astrocyte_float(const AstrocyteLr1994& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a, 0); }
 bool astrocyte_double(const AstrocyteLr1994& m, const NeuronArrays<double>& a) {
-  return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a);
+  return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a, 0);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ namespace {
 
 template <class Row>
 bool reference(const AstrocyteLr1994& m, const NeuronArrays<Row>& a) {
-  return plain::detail::each_vector<plain::Rows>(plain::detail::AstrocyteCell<plain::Rows>{m}, a);
+  return plain::detail::each_vector<plain::Rows>(plain::detail::AstrocyteCell<plain::Rows>{m}, a, 0);
 }
 
 APICAL_BOTH_ROWS(equations, AstrocyteLr1994, astrocyte, reference);

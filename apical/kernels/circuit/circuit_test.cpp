@@ -226,7 +226,7 @@ Izhikevich model(int ports) {
           .refractory = 20};
 }
 
-// State, refractory steps and spikes of 128 neurons after every one of 400 steps of random input.
+// State, waking step and spikes of 128 neurons after every one of 400 steps of random input.
 template <class Model, class Row>
 std::vector<double> course(int ports, bool with_current) {
   constexpr std::size_t n = 128;
@@ -237,7 +237,7 @@ std::vector<double> course(int ports, bool with_current) {
                  pyramidal = std::is_same_v<Model, PyramidalNs2018>, astrocyte = std::is_same_v<Model, AstrocyteLr1994>,
                  silent = astrocyte || std::is_same_v<Model, RateIpn>;
   std::vector<double> states(kStates * n), current(n), uniform(n), all;
-  std::vector<float> refractory(n);
+  std::vector<std::int32_t> wakes(n);
   std::vector<Row> in(4 * n);
   std::uint64_t spikes[n / 64];
   Random random(1, "course");
@@ -254,8 +254,9 @@ std::vector<double> course(int ports, bool with_current) {
                                                                         : random.uniform(k % 2 ? -50 : -20, k % 2 ? 0 : 90);
     }
     NeuronArrays<Row> a{.n = n,
+                        .step = t,
                         .state = {},
-                        .refractory = refractory.data(),
+                        .wakes = wakes.data(),
                         .in = {in.data(), in.data() + n, in.data() + 2 * n, in.data() + 3 * n},
                         .current = with_current ? current.data() : nullptr,
                         .apical = with_current ? current.data() : nullptr,
@@ -265,12 +266,12 @@ std::vector<double> course(int ports, bool with_current) {
     EXPECT_TRUE(neuron_step(m, a));
     EXPECT_EQ(in[5], 0) << "what has arrived is gone";
     all.insert(all.end(), states.begin(), states.end());
-    all.insert(all.end(), refractory.begin(), refractory.end());
+    all.insert(all.end(), wakes.begin(), wakes.end());
     for (std::size_t i = 0; i < n; ++i) {
       const bool s = spikes[i / 64] >> (i % 64) & 1;
       all.push_back(s);
       fired += s;
-      EXPECT_TRUE(!s || refractory[i] == 20);
+      EXPECT_TRUE(!s || wakes[i] == t + 21);
       if constexpr (!traub && !aeif && !gif && !silent) {
         EXPECT_TRUE(!s || states[i] == m.v_reset);
       }
@@ -316,11 +317,13 @@ TEST(Neurons, TellMembranesThatAreNoNumbers) {
     set_simd_level(level);
     for (const double wrong : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
       std::vector<double> v(64);
-      std::vector<float> refractory(64), in(64);
+      std::vector<float> in(64);
+      std::vector<std::int32_t> wakes(64);
       std::uint64_t spikes = 0;
       const NeuronArrays<float> a{.n = 64,
+                                  .step = 0,
                                   .state = {v.data()},
-                                  .refractory = refractory.data(),
+                                  .wakes = wakes.data(),
                                   .in = {in.data()},
                                   .current = nullptr,
                                   .apical = nullptr,

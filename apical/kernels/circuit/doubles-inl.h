@@ -4,16 +4,27 @@
 
 struct Doubles : SimdOps<double> {
   using F = hn::Rebind<float, D>;
+  using I = hn::Rebind<int32_t, D>;
   static HWY_INLINE V load(const double* p) { return hn::LoadU(D(), p); }
   static HWY_INLINE V load(const float* p) { return hn::PromoteTo(D(), hn::LoadU(F(), p)); }
+  static HWY_INLINE V load(const int32_t* p) { return hn::PromoteTo(D(), hn::LoadU(I(), p)); }
   static HWY_INLINE void store(V v, double* p) { hn::StoreU(v, D(), p); }
   static HWY_INLINE void store(V v, float* p) { hn::StoreU(hn::DemoteTo(F(), v), F(), p); }
+  static HWY_INLINE void store(V v, int32_t* p) { hn::StoreU(hn::DemoteTo(I(), v), I(), p); }
   static HWY_INLINE void zero(double* p) { hn::StoreU(hn::Zero(D()), D(), p); }
   static HWY_INLINE void zero(float* p) { hn::StoreU(hn::Zero(F()), F(), p); }
   static HWY_INLINE uint64_t bits(M m) {
     uint8_t bytes[8] = {};
     hn::StoreMaskBits(D(), m, bytes);
     return bytes[0];
+  }
+  static HWY_INLINE M awake(const int32_t* wakes, int32_t step) {
+    const auto m = hn::Lt(hn::LoadU(I(), wakes), hn::Set(I(), step + 1));
+#if HWY_TARGET <= HWY_AVX3  // masks are bits there, whatever they are of
+    return M{m.raw};
+#else
+    return hn::MaskFromVec(hn::BitCast(D(), hn::PromoteTo(hn::RebindToSigned<D>(), hn::VecFromMask(I(), m))));
+#endif
   }
   static HWY_INLINE bool is_zero(V v) { return hn::AllTrue(D(), hn::Eq(v, hn::Zero(D()))); }
 };

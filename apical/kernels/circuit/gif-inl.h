@@ -35,18 +35,17 @@ struct GifCell {
       O::zero(a.in[k] + i);
       O::store(I[k], a.state[1 + k] + i);
     }
-    V r = O::load(a.refractory + i), current = O::set(c.I_e);
+    V current = O::set(c.I_e);
     if (a.current) current = O::add(O::load(a.current + i), current);
     V v = O::add(O::mul(O::set(c.P30), O::sub(current, I_stc)), O::mul(O::set(c.P33), O::load(a.state[0] + i)));
     v = O::add(O::add(v, O::mul(I[0], O::set(c.P21[0]))), O::mul(I[1], O::set(c.P21[1])));
-    const M awake = O::ge(O::set(0), r);
+    const M awake = O::awake(a.wakes + i, a.step);
     v = O::select(awake, v, O::set(c.v_reset));
     strange = O::add(strange, O::sub(v, v));
     const V lambda = O::mul(O::set(c.lambda_h), exp_of<O>(O::mul(O::sub(v, E_sfa), O::set(c.per_Delta_V))));
     const M fired = O::both(awake, O::gt(one_minus_exp<O>(O::sub(O::set(0), lambda)), O::load(a.uniform + i)));
     gif_grow<O>(fired, stc, c.q_stc, c.stc, i), gif_grow<O>(fired, sfa, c.q_sfa, c.sfa, i);
     O::store(v, a.state[0] + i), O::store(E_sfa, a.state[3] + i), O::store(I_stc, a.state[4] + i);
-    O::store(O::select(fired, O::set(c.refractory), O::max(O::sub(r, O::set(1)), O::set(0))), a.refractory + i);
     return fired;
   }
 };

@@ -18,8 +18,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 // both before their users
 #include "apical/kernels/circuit/gif-inl.h"
 
-bool gif_float(const GifPscExp& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a); }
-bool gif_double(const GifPscExp& m, const NeuronArrays<double>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a); }
+bool gif_float(const GifPscExp& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a, m.refractory); }
+bool gif_double(const GifPscExp& m, const NeuronArrays<double>& a) { return each_vector<Doubles>(GifCell<Doubles>{m}, a, m.refractory); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -37,7 +37,7 @@ namespace {
 
 template <class Row>
 bool reference(const GifPscExp& m, const NeuronArrays<Row>& a) {
-  return plain::detail::each_vector<plain::Rows>(plain::detail::GifCell<plain::Rows>{m}, a);
+  return plain::detail::each_vector<plain::Rows>(plain::detail::GifCell<plain::Rows>{m}, a, m.refractory);
 }
 
 }  // namespace

@@ -9,10 +9,9 @@
 // What all have in common.
 template <class O>
 struct IafFiring {
-  typename O::V I_e, theta, v_reset, refractory;
+  typename O::V I_e, theta, v_reset;
   template <class Model>
-  APICAL_FN explicit IafFiring(const Model& m)
-      : I_e(O::set(m.I_e)), theta(O::set(m.theta)), v_reset(O::set(m.v_reset)), refractory(O::set(m.refractory)) {}
+  APICAL_FN explicit IafFiring(const Model& m) : I_e(O::set(m.I_e)), theta(O::set(m.theta)), v_reset(O::set(m.v_reset)) {}
   APICAL_FN void after(typename O::V*, typename O::M) const {}
 };
 
@@ -190,17 +189,15 @@ struct IafCell<Parrot, O, kForm> : IafFiring<O> {
 
 // A step of one vector of neurons. `strange` becomes NaN for ever when a membrane is no finite number, else it stays 0.
 template <class O, class Cell>
-APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O::V& r, typename O::V drive, const typename O::V* in,
+APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O::M awake, typename O::V drive, const typename O::V* in,
                                  typename O::V& strange) {
   using V = typename O::V;
-  const auto awake = O::ge(O::set(0), r);
   const V v = O::select(awake, cell.membrane(s, drive, in), s[0]);
   cell.synapses(s, drive, in, awake);
   strange = O::add(strange, O::sub(v, v));
   const auto fired = O::ge(v, cell.theta);
   s[0] = O::select(fired, cell.v_reset, v);
   cell.after(s, fired);
-  r = O::select(fired, cell.refractory, O::max(O::sub(r, O::set(1)), O::set(0)));
   return fired;
 }
 
@@ -216,15 +213,14 @@ struct IafStep {
 
   template <class Row>
   APICAL_FN typename O::M step(const NeuronArrays<Row>& a, size_t i, V& strange) const {
-    V s[Cell::kStates], in[Cell::kInputs], r = O::load(a.refractory + i);
+    V s[Cell::kStates], in[Cell::kInputs];
     for (int j = 0; j < Cell::kStates; ++j) s[j] = O::load(a.state[j] + i);
     for (int j = 0; j < Cell::kInputs; ++j) {
       in[j] = O::load(a.in[j] + i);
       O::zero(a.in[j] + i);
     }
-    const auto fired = iaf_fire<O>(cell, s, r, a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
+    const auto fired = iaf_fire<O>(cell, s, O::awake(a.wakes + i, a.step), a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
     for (int j = 0; j < Cell::kStates; ++j) O::store(s[j], a.state[j] + i);
-    O::store(r, a.refractory + i);
     return fired;
   }
 };
@@ -240,5 +236,6 @@ APICAL_FN bool second_form(const Model& m) {
 }
 template <class O, class Model, class Row>
 APICAL_FN bool iaf_step(const Model& m, const NeuronArrays<Row>& a) {
-  return second_form(m) ? each_vector<O>(IafStep<O, IafCell<Model, O, 2>>(m), a) : each_vector<O>(IafStep<O, IafCell<Model, O, 1>>(m), a);
+  return second_form(m) ? each_vector<O>(IafStep<O, IafCell<Model, O, 2>>(m), a, m.refractory)
+                        : each_vector<O>(IafStep<O, IafCell<Model, O, 1>>(m), a, m.refractory);
 }

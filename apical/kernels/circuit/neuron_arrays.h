@@ -11,8 +11,9 @@ template <class Row>
 struct NeuronArrays {
   static constexpr int kMostStates = 32;
   std::size_t n;
+  std::int32_t step;           ///< the one that is taken
   double* state[kMostStates];  ///< as many as the model has
-  float* refractory;           ///< steps left
+  std::int32_t* wakes;         ///< of each neuron the first step in which it is not refractory
   Row* in[4];                  ///< of each port what arrives in this step; set to 0
   const double* current;       ///< pA of devices, as of the step before; null: none
   const double* apical;        ///< the same at the apical compartment, of models that have one

@@ -18,6 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "apical/kernels/circuit/doubles-inl.h"
 #include "apical/kernels/circuit/exp-inl.h"
+#include "apical/kernels/circuit/rows-inl.h"
 
 struct ProgramOps : Doubles {
   using U = hn::RebindToUnsigned<D>;
@@ -97,8 +98,8 @@ HWY_INLINE void each(X (&x)[kVectors], F f) {
   const size_t L = O::lanes();
   f(x[0], 0), f(x[1], L), f(x[2], 2 * L), f(x[3], 3 * L), f(x[4], 4 * L), f(x[5], 5 * L), f(x[6], 6 * L), f(x[7], 7 * L);
 }
-HWY_INLINE void awake(V (&x)[kVectors], const float* refractory) {
-  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::value(O::ge(O::set(0), O::load(refractory + i))); });
+HWY_INLINE void awake(V (&x)[kVectors], const int32_t* wakes, int32_t step) {
+  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::value(O::awake(wakes + i, step)); });
 }
 template <class Row>
 HWY_INLINE void input(V (&x)[kVectors], Row* row) {
@@ -110,15 +111,10 @@ HWY_INLINE V strange_of(const V (&x)[kVectors]) {
   const V c = O::add(O::sub(x[4], x[4]), O::sub(x[5], x[5])), d = O::add(O::sub(x[6], x[6]), O::sub(x[7], x[7]));
   return O::add(O::add(a, b), O::add(c, d));
 }
-HWY_INLINE uint64_t fire(const V (&x)[kVectors], float refractory, float* left) {
-  const hn::ScalableTag<float> d;
+HWY_INLINE uint64_t fire(const V (&x)[kVectors]) {
   const size_t L = O::lanes();
   uint64_t fired = 0;
   each(x, [&](V v, size_t i) HWY_ATTR { fired |= O::bits(O::mask(v)) << i; });
-  if (refractory <= 0) return fired;
-  for (size_t i = 0; i < kVectors * L; i += hn::Lanes(d))
-    hn::StoreU(hn::Max(hn::Sub(hn::LoadU(d, left + i), hn::Set(d, 1)), hn::Zero(d)), d, left + i);
-  for (uint64_t rest = fired; rest != 0; rest &= rest - 1) left[hwy::Num0BitsBelowLS1Bit_Nonzero64(rest)] = refractory;
   return fired;
 }
 constexpr unsigned key(ProgramOp op, unsigned constants) { return static_cast<unsigned>(op) | constants << 8; }
@@ -188,15 +184,18 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
     break;
         APICAL_PROGRAM_FUNCTIONS(APICAL_FUNCTION)
         case APICAL_ALL_KEYS(ProgramOp::awake):
-          awake(x, a.refractory + n);
+          awake(x, a.wakes + n, a.step);
           break;
         case APICAL_ALL_KEYS(ProgramOp::input):
           single ? input(x, single[i->a] + n) : input(x, a.in[i->a] + n);
           break;
-        case APICAL_ALL_KEYS(ProgramOp::fire):
+        case APICAL_ALL_KEYS(ProgramOp::fire): {
+          const uint64_t fired = fire(x);
+          rest(fired, a.step, program.refractory, a.wakes + n);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
-          a.spikes[n / 64] |= fire(x, static_cast<float>(program.refractory), a.refractory + n) << (n % 64);
+          a.spikes[n / 64] |= fired << (n % 64);
           break;
+        }
         default:
           __builtin_unreachable();
 #undef APICAL_OPERANDS_0
@@ -225,7 +224,7 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
 
 bool step_float(const Program& p, const NeuronArrays<float>& a) {
   NeuronArrays<double> b{};
-  b.n = a.n, b.refractory = a.refractory, b.current = a.current, b.spikes = a.spikes;
+  b.n = a.n, b.step = a.step, b.wakes = a.wakes, b.current = a.current, b.spikes = a.spikes;
   for (int k = 0; k < p.states; ++k) b.state[k] = a.state[k];
   return run(p, b, a.in, nullptr);
 }
@@ -301,14 +300,13 @@ bool reference(const Program& program, const NeuronArrays<Row>& a, double* out) 
         APICAL_PROGRAM_PAIRS(APICAL_FIRST)
 #undef APICAL_FIRST
         case ProgramOp::awake:
-          x = a.refractory[n] <= 0;
+          x = a.wakes[n] <= a.step;
           break;
         case ProgramOp::input:
           x = a.in[i.a][n], a.in[i.a][n] = 0;
           break;
         case ProgramOp::fire:
-          if (program.refractory > 0)
-            a.refractory[n] = x != 0 ? static_cast<float>(program.refractory) : std::max(a.refractory[n] - 1, 0.0f);
+          if (x != 0) a.wakes[n] = a.step + 1 + static_cast<std::int32_t>(program.refractory);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
           a.spikes[n / 64] |= std::uint64_t{x != 0} << (n % 64);
           break;

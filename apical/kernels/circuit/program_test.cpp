@@ -19,16 +19,17 @@ constexpr std::size_t n = 128;
 // Three states and a current of n neurons, and what a program makes of them.
 struct Neurons {
   std::vector<double> states, current, out;
-  std::vector<float> refractory, in;
+  std::vector<float> in;
+  std::vector<std::int32_t> wakes;
   std::vector<std::uint64_t> spikes;
-  Neurons() : states(3 * n), current(n), out(n), refractory(n), in(2 * n), spikes(n / 64, ~std::uint64_t{0}) {}
+  Neurons() : states(3 * n), current(n), out(n), in(2 * n), wakes(n), spikes(n / 64, ~std::uint64_t{0}) {}
 
   template <class Row>
-  NeuronArrays<Row> arrays(Row* rows) {
+  NeuronArrays<Row> arrays(Row* rows, std::int32_t step = 0) {
     NeuronArrays<Row> a{};
-    a.n = n;
+    a.n = n, a.step = step;
     for (std::size_t k = 0; k < 3; ++k) a.state[k] = states.data() + k * n;
-    a.refractory = refractory.data(), a.current = current.data(), a.spikes = spikes.data();
+    a.wakes = wakes.data(), a.current = current.data(), a.spikes = spikes.data();
     a.in[0] = rows, a.in[1] = rows ? rows + n : nullptr;
     return a;
   }
@@ -292,7 +293,7 @@ void fires_and_rests() {
     for (int t = 0; t < 50; ++t) {
       for (Row& x : in) x = random.uniform(0, 0.2f);
       const auto before = in;
-      const auto a = neurons.arrays<Row>(in.data());
+      const auto a = neurons.arrays<Row>(in.data(), t);
       ASSERT_TRUE(neuron_step(lif(), a));
       for (std::size_t i = 0; i < n; ++i) {
         ASSERT_EQ(in[i], 0);
@@ -304,7 +305,7 @@ void fires_and_rests() {
         if (fired) v[i] = -0.5;
         ASSERT_EQ(neurons.spikes[i / 64] >> (i % 64) & 1, fired) << level << " step " << t;
         ASSERT_EQ(neurons.states[i], v[i]) << level << " step " << t;
-        ASSERT_EQ(neurons.refractory[i], left[i]);
+        ASSERT_EQ(std::max(neurons.wakes[i] - (t + 1), 0), left[i]);
         all.push_back(fired);
       }
     }

@@ -31,7 +31,7 @@ struct PyramidalCell {
     V y[3], x[5];  // V, V_d, w_d; w_s and the currents of the ports
     for (int k = 0; k < 3; ++k) y[k] = O::load(a.state[k] + i);
     for (int k = 0; k < 5; ++k) x[k] = O::load(a.state[3 + k] + i);
-    V r = O::load(a.refractory + i), left = O::load(a.state[8] + i);
+    V left = O::load(a.state[8] + i);
     V soma = O::set(c.I_e), dendrite = O::set(c.I_d);
     if (a.current) soma = O::add(O::load(a.current + i), soma);
     if (a.apical) dendrite = O::add(O::load(a.apical + i), dendrite);
@@ -52,17 +52,16 @@ struct PyramidalCell {
       x[1 + k] = O::add(x[1 + k], O::load(a.in[k] + i));
       O::zero(a.in[k] + i);
     }
-    const M awake = O::ge(O::set(0), r);
+    const M awake = O::awake(a.wakes + i, a.step);
     y[0] = O::select(awake, y[0], O::set(c.v_reset));
     strange = O::add(strange, O::add(O::sub(y[0], y[0]), O::sub(y[1], y[1])));
     const M fired = O::both(awake, O::ge(y[0], O::set(c.theta)));
     y[0] = O::select(fired, O::set(c.v_reset), y[0]);
     x[0] = O::select(fired, O::add(x[0], O::set(c.b_s)), x[0]);
     left = O::select(fired, O::set(c.bap_ends), O::max(O::sub(left, O::set(1)), O::set(0)));
-    r = O::select(fired, O::set(c.refractory), O::max(O::sub(r, O::set(1)), O::set(0)));
     for (int k = 0; k < 3; ++k) O::store(y[k], a.state[k] + i);
     for (int k = 0; k < 5; ++k) O::store(x[k], a.state[3 + k] + i);
-    O::store(left, a.state[8] + i), O::store(r, a.refractory + i);
+    O::store(left, a.state[8] + i);
     return fired;
   }
 };

@@ -20,8 +20,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 // both before their user
 #include "apical/kernels/circuit/rate-inl.h"
 
-bool rate_float(const RateIpn& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(RateCell<Doubles>{m}, a); }
-bool rate_double(const RateIpn& m, const NeuronArrays<double>& a) { return each_vector<Doubles>(RateCell<Doubles>{m}, a); }
+bool rate_float(const RateIpn& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(RateCell<Doubles>{m}, a, 0); }
+bool rate_double(const RateIpn& m, const NeuronArrays<double>& a) { return each_vector<Doubles>(RateCell<Doubles>{m}, a, 0); }
 
 }  // namespace
 }  // namespace apical::kernels::HWY_NAMESPACE
@@ -39,7 +39,7 @@ namespace {
 
 template <class Row>
 bool reference(const RateIpn& m, const NeuronArrays<Row>& a) {
-  return plain::detail::each_vector<plain::Rows>(plain::detail::RateCell<plain::Rows>{m}, a);
+  return plain::detail::each_vector<plain::Rows>(plain::detail::RateCell<plain::Rows>{m}, a, 0);
 }
 
 APICAL_BOTH_ROWS(equations, RateIpn, rate, reference);

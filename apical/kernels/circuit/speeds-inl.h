@@ -18,7 +18,7 @@ struct Gathered {
     for (size_t l = 0; l < L; ++l) {  // filled up with copies
       const size_t i = who[l < n ? l : n - 1];
       for (int j = 0; j < kStates; ++j) s[j][l] = a.state[j][i];
-      r[l] = a.refractory[i];
+      r[l] = a.wakes[i] - a.step;
       current[l] = a.current ? a.current[i] : 0;
     }
   }
@@ -41,7 +41,7 @@ HWY_NOINLINE void move_gathered(const Cell& cell, const NeuronArrays<Row>& a, co
     for (int j = 0; j < Cell::kMoved; ++j) O::store(s[j], now.s[j]);
     for (size_t l = 0; l < L && k + l < n; ++l) {
       for (int j = 0; j < Cell::kMoved; ++j) a.state[j][who[k + l]] = now.s[j][l];
-      a.refractory[who[k + l]] = static_cast<float>(now.r[l]);
+      a.wakes[who[k + l]] = a.step + static_cast<int32_t>(now.r[l]);
     }
   }
 }
@@ -57,7 +57,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
   using O = PairsOfDoubles;
   constexpr int kStates = Cell::kStates;
   const size_t L = O::lanes();
-  const O::V rest = cell.drive(O::set(0));
+  const O::V rest = cell.drive(O::set(0)), now = O::set(a.step), next = O::set(a.step + 1);
   O::V strange = O::set(0);
   for (size_t first = 0; first < a.n; first += kTogether) {
     const size_t end = HWY_MIN(a.n, first + kTogether);
@@ -65,14 +65,14 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
     uint32_t who[Cell::kWays][kTogether];
     size_t n[Cell::kWays] = {};
     for (size_t i = first; i < end; i += L) {
-      O::V s[kStates], r = O::load(a.refractory + i);
+      O::V s[kStates], r = O::sub(O::load(a.wakes + i), now);
       for (int j = 0; j < kStates; ++j) s[j] = O::load(a.state[j] + i);
       O::store(cell.note(s), noted + (i - first));
       const O::V drive = a.current ? cell.drive(O::load(a.current + i)) : rest, way = cell.way(s, r, drive);
       if (O::is_zero(way)) {
         cell.template move<0>(s, r, drive);
         for (int j = 0; j < Cell::kMoved; ++j) O::store(s[j], a.state[j] + i);
-        O::store(r, a.refractory + i);
+        O::store(O::add(r, now), a.wakes + i);
         continue;
       }
       O::store(way, ways);
@@ -86,7 +86,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
       uint64_t fired = 0;
       for (size_t k = 0; k < 64; k += L) {
         const size_t i = 64 * word + k;
-        O::V s[kStates], in[Cell::kInputs], r = O::load(a.refractory + i);
+        O::V s[kStates], in[Cell::kInputs], r = O::sub(O::load(a.wakes + i), now);
         for (int j = 0; j < kStates; ++j) s[j] = O::load(a.state[j] + i);
         for (int j = 0; j < Cell::kInputs; ++j) {
           in[j] = O::load(a.in[j] + i);
@@ -95,7 +95,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
         strange = O::add(strange, O::sub(s[0], s[0]));
         fired |= O::bits(cell.finish(s, O::load(noted + (i - first)), r, in)) << k;
         for (int j = Cell::kMoved; j < kStates; ++j) O::store(s[j], a.state[j] + i);
-        O::store(r, a.refractory + i);
+        O::store(O::add(r, next), a.wakes + i);
       }
       a.spikes[word] = fired;
     }

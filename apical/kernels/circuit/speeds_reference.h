@@ -17,7 +17,7 @@ template <class Cell, class Row>
 bool reference_by_ways(const Cell& cell, const NeuronArrays<Row>& a) {
   double strange = 0;
   for (std::size_t i = 0; i < a.n; ++i) {
-    double s[Cell::kStates], in[Cell::kInputs], r = a.refractory[i];
+    double s[Cell::kStates], in[Cell::kInputs], r = a.wakes[i] - a.step;
     for (int j = 0; j < Cell::kStates; ++j) s[j] = a.state[j][i];
     for (int j = 0; j < Cell::kInputs; ++j) in[j] = a.in[j][i], a.in[j][i] = 0;
     const double noted = cell.note(s), drive = cell.drive(a.current ? a.current[i] : 0);
@@ -25,7 +25,7 @@ bool reference_by_ways(const Cell& cell, const NeuronArrays<Row>& a) {
     strange += s[0] - s[0];
     const bool fired = cell.finish(s, noted, r, in);
     for (int j = 0; j < Cell::kStates; ++j) a.state[j][i] = s[j];
-    a.refractory[i] = static_cast<float>(r);
+    a.wakes[i] = a.step + 1 + static_cast<std::int32_t>(r);
     if (i % 64 == 0) a.spikes[i / 64] = 0;
     a.spikes[i / 64] |= std::uint64_t{fired} << (i % 64);
   }
