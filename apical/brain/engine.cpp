@@ -62,11 +62,12 @@ struct alignas(128) Part {
   std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
   std::vector<ProceduralLists<T>> procedural;               // of each connection that is
   std::vector<Signals> signals;
-  Lines<std::vector<std::uint32_t>> sent;                   // [max delay], if any: sources of the spikes of the step modulo that,
-  Lines<std::vector<kernels::Synapse<T>>> grown;            // and lists for them
-  Lines<std::vector<kernels::SpikeInFlight<T>>> flight;     // [max delay], of the step modulo that
+  Lines<std::vector<std::uint32_t>> sent;                   // [slots_] sources of the spikes of each step under way, in order
+  Lines<std::vector<kernels::SpikeInFlight<T>>> flight;     // [slots_]
+  Lines<std::vector<kernels::Synapse<T>>> grown;            // [slots_] lists for them, where connections are procedural
   std::vector<kernels::FreshSpike<T>> fresh;                // of the step that is delivered whole
   std::vector<Lines<double>> current;                       // of each group [receptors, neurons]; empty: no device
+  std::vector<kernels::NeuronArrays<T>> arrays;             // of each group: those that stay where they are while a run lasts
   struct Drawn {
     std::int64_t interval = -1;
     std::vector<double> values;  // of each neuron of the slice
@@ -76,8 +77,7 @@ struct alignas(128) Part {
   Lines<double> chances;
   double update = 0, delivery = 0;
   std::uint64_t events = 0;
-  std::vector<std::uint64_t> spikes;  // of each group in this run, counted by the first part
-  std::int64_t strange_step = -1;     // the first in which a membrane of strange_group was no number
+  std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
   std::size_t strange_group = 0;
 
   std::uint32_t slot_of(std::int64_t step) const noexcept {
@@ -126,18 +126,17 @@ class EngineOf final : public Engine {
     if (longest_ == 0) least = longest_ = 64;  // no synapse: any batch will do
     shortest_ = least;
     batch_ = std::min<std::int64_t>(least, 256);
+    slots_ = std::bit_ceil(static_cast<std::size_t>(longest_));
     check_memory();
     for (auto& part : parts_) {
-      const std::size_t slots = std::bit_ceil(static_cast<std::size_t>(longest_));
-      const std::size_t ring = slots << part.lists.shift();
+      const std::size_t ring = slots_ << part.lists.shift();
       if (part.procedural.empty() && part.lists.size() < kShortPiece * part.lists.pieces() && ring <= kWholeBytes / sizeof(T))
-        part.whole = true, part.slots = slots, part.rows.resize(ring);
-      part.flight.resize(static_cast<std::size_t>(longest_));
-      if (!part.procedural.empty()) part.sent.resize(part.flight.size()), part.grown.resize(part.flight.size());
+        part.whole = true, part.slots = slots_, part.rows.resize(ring);
+      part.sent.resize(slots_), part.flight.resize(slots_);
+      if (!part.procedural.empty()) part.grown.resize(slots_);
       for (auto& l : part.learning)
         if (l) l->prepare(longest_);
     }
-    past_.resize(static_cast<std::size_t>(longest_));
     for (const Connection& c : c_.connections)
       if (c.plasticity.kind == SynapseKind::signal) {
         Group& g = c_.groups[c.from.index];
@@ -157,11 +156,11 @@ class EngineOf final : public Engine {
   // Of spikes and signals under way: long delays are cheap to write and dear to keep.
   void check_memory() const {
     const Part<T>& one = parts_[0];
-    const std::size_t drawn_anew = one.procedural.empty() ? 0 : sizeof one.sent[0] + sizeof one.grown[0];
-    double bytes = static_cast<double>(parts_.size() * (sizeof one.flight[0] + drawn_anew) + sizeof past_[0]);
+    const std::size_t drawn_anew = one.procedural.empty() ? 0 : sizeof one.grown[0];
+    double bytes = static_cast<double>(parts_.size() * (sizeof one.sent[0] + sizeof one.flight[0] + drawn_anew));
     for (const Connection& c : c_.connections)
       if (c.plasticity.kind == SynapseKind::signal) bytes += static_cast<double>(sizeof(double) * c_.groups[c.from.index].padded);
-    const double needed = 1e-9 * static_cast<double>(longest_) * bytes, available = memory_gb(c_.options);
+    const double needed = 1e-9 * static_cast<double>(slots_) * bytes, available = memory_gb(c_.options);
     if (available > 0 && needed > available)
       throw usage_error("what is under way needs " + number(needed, 3) + " GB, " + number(available, 3) + " available",
                         "the longest delay is " + number(static_cast<double>(longest_) * c_.options.dt) + " ms");
@@ -174,8 +173,8 @@ class EngineOf final : public Engine {
   void simulate(std::int64_t steps) {
     const Ranks::Together together;
     for (auto& part : parts_) part.current.resize(c_.groups.size()), part.noise.resize(c_.current_devices.size());
-    parts_[0].spikes.assign(c_.groups.size(), 0);
     run_first_ = c_.step;
+    spikes_.assign(c_.groups.size(), 0);
     copy_states(false);
     std::vector<bool> driven(c_.groups.size());
     for (const auto& device : c_.current_devices) driven[device.to.index] = true;
@@ -185,6 +184,7 @@ class EngineOf final : public Engine {
       for (auto& part : parts_)
         if (driven[g])
           part.current[g].resize(std::size_t{part.slices[g].padded()} * static_cast<std::size_t>(c_.groups[g].model.receptors));
+    for (auto& part : parts_) place_arrays(part);
     // Threads that meet after a few microseconds gain little, and lose much when another program wants a core: both ways are tried now and
     // then.
     small_ = static_cast<std::int64_t>(c_.neurons) * batch_ < kSurelyWorthATeam;
@@ -215,19 +215,19 @@ class EngineOf final : public Engine {
   std::vector<PastSpike> past() const override {
     std::vector<PastSpike> all;
     for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
-      for (const std::uint32_t source : past_[slot(step)]) all.push_back({step, source});
+      for (const std::uint32_t source : parts_[0].sent[slot(step)]) all.push_back({step, source});
     return all;
   }
   void set_past(const std::vector<PastSpike>& spikes) override {
-    for (auto& list : past_) list.clear();
     for (auto& part : parts_) {
+      for (auto& list : part.sent) list.clear();
       for (auto& list : part.flight) list.clear();
       std::fill_n(part.rows.data(), part.rows.size(), T{0});
     }
     for (const auto& [step, source] : spikes) {
       if (step >= c_.step || step < c_.step - longest_) continue;
-      past_[slot(step)].push_back(source);
       for (auto& part : parts_) {
+        part.sent[slot(step)].push_back(source);
         const auto* list = part.lists.list(source);
         if (part.whole) {
           const auto size = part.lists.size(source), passed = static_cast<std::uint64_t>(part.arrived(list, step, c_.step) - list);
@@ -241,7 +241,7 @@ class EngineOf final : public Engine {
     for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
       for (auto& part : parts_) {
         const std::uint64_t events = part.events;  // they have been counted
-        if (!part.procedural.empty()) part.sent[slot(step)] = past_[slot(step)], grow(part, step);
+        if (!part.procedural.empty()) grow(part, step);
         part.events = events;
         for (auto& spike : part.flight[slot(step)]) spike.next = part.arrived(spike.next, step, c_.step), spike.at = spike.next->at;
       }
@@ -382,7 +382,7 @@ class EngineOf final : public Engine {
     return clock_seconds() - start;
   }
 
-  std::size_t slot(std::int64_t step) const noexcept { return static_cast<std::size_t>(step % longest_); }
+  std::size_t slot(std::int64_t step) const noexcept { return static_cast<std::size_t>(step) & (slots_ - 1); }
 
   void lay_out(std::size_t p) {
     Part<T>& part = parts_[p];
@@ -424,7 +424,7 @@ class EngineOf final : public Engine {
     const double start = clocked ? clock_seconds() : 0;
     T* const row = part.row(step);
     for (std::int64_t delay = longest_; delay >= shortest_ && !part.whole; --delay) {
-      auto& spikes = part.flight[slot(step + longest_ - delay)];  // of step - delay
+      auto& spikes = part.flight[slot(step - delay)];
       kernels::deliver(spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), part.lists.shift(), row);
       if (!part.procedural.empty()) draw_at_once(part, step - delay, delay);
     }
@@ -447,10 +447,8 @@ class EngineOf final : public Engine {
   bool move(Part<T>& part, std::size_t index, std::int64_t step, std::uint64_t* bits) {
     Group& g = c_.groups[index];
     const Slice& slice = part.slices[index];
-    kernels::NeuronArrays<T> a{};
-    a.n = slice.padded();
-    for (int k = 0; k < g.model.states; ++k) a.state[k] = part.states(index, k);
-    a.step = static_cast<std::int32_t>(step - run_first_), a.wakes = part.wakes.data() + part.places[index].wakes;
+    kernels::NeuronArrays<T>& a = part.arrays[index];
+    a.step = static_cast<std::int32_t>(step - run_first_);
     for (int k = 0; k < g.model.ports; ++k) a.in[k] = part.row(step) + slice.row[k];
     auto& current = part.current[index];
     if (!current.empty()) {
@@ -470,8 +468,6 @@ class EngineOf final : public Engine {
       for (const Signals& s : part.signals)
         if (s.connection.to.index == index)
           s.add(c_.groups[s.connection.from.index], step, current.data() + s.connection.to.receptor * a.n);
-      a.current = current.data();
-      if (g.model.receptors > 1) a.apical = current.data() + a.n;
     }
     if (g.model.by_chance) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
     a.spikes = bits + g.first_word + slice.begin / 64;
@@ -593,33 +589,31 @@ class EngineOf final : public Engine {
   void exchange(std::size_t p, std::int64_t first, std::int64_t n, const std::uint64_t* bits) {
     Part<T>& part = parts_[p];
     for (std::int64_t step = first; step < first + n; ++step, bits += c_.words) {
+      auto& sent = part.sent[slot(step)];
       auto& spikes = part.flight[slot(step)];
-      spikes.clear();
+      sent.clear(), spikes.clear();
       for (auto& l : part.learning)
         if (l) l->begin_step(step);
-      if (p == 0) past_[slot(step)].clear();
-      if (!part.procedural.empty()) part.sent[slot(step)].clear();
       for (Group& g : c_.groups) {
-        std::uint64_t count = 0;
+        const std::size_t before = sent.size();
         for (std::uint32_t w = 0; w < g.padded / 64; ++w)
-          for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1, ++count) {
-            const std::uint32_t source = g.first + 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
-            const std::size_t size = part.lists.size(source);
-            const auto* list = part.lists.list(source);
-            if (!part.whole) {
-              spikes.push_back({list, 0});
-              if (shortest_ == 1) kernels::fetch_ahead(list, size / static_cast<std::size_t>(longest_));  // next step's share
-            } else if (size > 0) {
-              part.fresh.push_back({list, size});
-              kernels::fetch_ahead(list, size);
-            }
-            part.events += size;
-            for (auto& l : part.learning)
-              if (l) l->send(step, source), part.events += l->passed(source);
-            if (p == 0) past_[slot(step)].push_back(source);
-            if (!part.procedural.empty()) part.sent[slot(step)].push_back(source);
-          }
-        if (p == 0) part.spikes[static_cast<std::size_t>(&g - c_.groups.data())] += count;
+          for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1)
+            sent.push_back(g.first + 64 * w + static_cast<std::uint32_t>(std::countr_zero(word)));
+        if (p == 0) spikes_[static_cast<std::size_t>(&g - c_.groups.data())] += sent.size() - before;
+      }
+      for (const std::uint32_t source : sent) {
+        const std::size_t size = part.lists.size(source);
+        const auto* list = part.lists.list(source);
+        if (!part.whole) {
+          spikes.push_back({list, 0});
+          if (shortest_ == 1) kernels::fetch_ahead(list, size / static_cast<std::size_t>(longest_));  // next step's share
+        } else if (size > 0) {
+          part.fresh.push_back({list, size});
+          kernels::fetch_ahead(list, size);
+        }
+        part.events += size;
+        for (auto& l : part.learning)
+          if (l) l->send(step, source), part.events += l->passed(source);
       }
       if (!part.fresh.empty()) {
         const bool clocked = timed(step);
@@ -632,22 +626,18 @@ class EngineOf final : public Engine {
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
       for (auto& l : part.learning)
         if (l) l->end_step(step);
-      for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, bits);
+      for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, sent);
     }
     for (auto& l : part.learning)
       if (l && first / l->settle_every() != (first + n) / l->settle_every()) l->settle(first + n);
   }
 
-  void note(SpikeRecord& r, std::int64_t step, const std::uint64_t* bits) {
-    const Group& g = c_.groups[r.population.index];
-    const std::uint32_t begin = r.population.begin, end = begin + r.population.size;
-    for (std::uint32_t w = begin / 64; w * 64 < end; ++w)
-      for (std::uint64_t word = bits[g.first_word + w]; word; word &= word - 1) {
-        const std::uint32_t i = 64 * w + static_cast<std::uint32_t>(std::countr_zero(word));
-        if (i < begin || i >= end) continue;
-        r.step.push_back(static_cast<std::uint32_t>(step + 1));
-        r.neuron.push_back(i - begin);
-      }
+  void note(SpikeRecord& r, std::int64_t step, const std::vector<std::uint32_t>& sent) {
+    const std::uint32_t first = c_.groups[r.population.index].first + r.population.begin;
+    for (auto s = std::lower_bound(sent.begin(), sent.end(), first); s != sent.end() && *s - first < r.population.size; ++s) {
+      r.step.push_back(static_cast<std::uint32_t>(step + 1));
+      r.neuron.push_back(*s - first);
+    }
   }
 
   // The first and the last neuron of a group that this process owns.
@@ -685,6 +675,19 @@ class EngineOf final : public Engine {
     }
   }
 
+  void place_arrays(Part<T>& part) {
+    part.arrays.assign(c_.groups.size(), {});
+    for (std::size_t index = 0; index < c_.groups.size(); ++index) {
+      const Model& model = c_.groups[index].model;
+      kernels::NeuronArrays<T>& a = part.arrays[index];
+      a.n = part.slices[index].padded(), a.wakes = part.wakes.data() + part.places[index].wakes;
+      for (int k = 0; k < model.states; ++k) a.state[k] = part.states(index, k);
+      if (part.current[index].empty()) continue;
+      a.current = part.current[index].data();
+      if (model.receptors > 1) a.apical = a.current + a.n;
+    }
+  }
+
   // From the groups to the threads, or back.
   void copy_states(bool back) {
     parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) {
@@ -710,7 +713,7 @@ class EngineOf final : public Engine {
   void finish() {
     copy_states(true);
     share_state();
-    for (std::size_t g = 0; g < c_.groups.size(); ++g) c_.groups[g].spikes += parts_[0].spikes[g];
+    for (std::size_t g = 0; g < c_.groups.size(); ++g) c_.groups[g].spikes += spikes_[g];
     std::uint64_t events = 0;
     const std::int64_t steps = c_.step - run_first_;
     const double timed_share = small_ ? static_cast<double>((steps + kTimed - 1) / kTimed) / static_cast<double>(steps) : 1;
@@ -749,8 +752,9 @@ class EngineOf final : public Engine {
   std::uint64_t first_part_ = 0, all_parts_ = 0;  // of all processes
   std::uint64_t synapses_ = 0, events_ = 0;       // of all processes; events: as of the end of run()
   std::uint64_t strange_ = kNothingStrange;       // when and where a membrane was no number
-  Lines<std::vector<std::uint32_t>> past_;        // sources of the spikes of the last steps
   Lines<std::uint64_t> bits_[2];                  // [batch, words]
+  std::vector<std::uint64_t> spikes_;             // of each group in this run, counted by the first thread: none reads them
+  std::size_t slots_ = 1;                         // for steps under way, a power of two
   std::int64_t shortest_ = 0, longest_ = 0, batch_ = 0, run_first_ = 0;
 };
 

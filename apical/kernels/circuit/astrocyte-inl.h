@@ -41,7 +41,7 @@ struct AstrocyteCell {
     runge_kutta<O, 3>(slope, c.dt, y);
     y[1] = O::max(O::add(y[1], O::mul(O::set(c.delta_IP3), O::load(a.in[0] + i))), O::set(0));
     O::zero(a.in[0] + i);
-    strange = O::add(strange, O::sub(y[0], y[0]));
+    strange = O::watch(y[0], strange);
     for (int k = 0; k < 3; ++k) O::store(y[k], a.state[k] + i);
     return O::gt(O::set(0), O::set(0));
   }

@@ -18,6 +18,8 @@ struct Doubles : SimdOps<double> {
     hn::StoreMaskBits(D(), m, bytes);
     return bytes[0];
   }
+  // `strange`, or NaN where v is no finite number; one operation, which some kernels notice.
+  static HWY_INLINE V watch(V v, V strange) { return hn::MulAdd(v, hn::Zero(D()), strange); }
   static HWY_INLINE M awake(const int32_t* wakes, int32_t step) {
     const auto m = hn::Lt(hn::LoadU(I(), wakes), hn::Set(I(), step + 1));
 #if HWY_TARGET <= HWY_AVX3  // masks are bits there, whatever they are of
@@ -52,6 +54,7 @@ struct PairsOfDoubles {
   static HWY_INLINE V select(M m, V x, V y) { return {One::select(m.a, x.a, y.a), One::select(m.b, x.b, y.b)}; }
   static HWY_INLINE V abs(V x) { return {One::abs(x.a), One::abs(x.b)}; }
   static HWY_INLINE V max(V x, V y) { return {One::max(x.a, y.a), One::max(x.b, y.b)}; }
+  static HWY_INLINE V watch(V x, V strange) { return {One::watch(x.a, strange.a), One::watch(x.b, strange.b)}; }
   static HWY_INLINE M both(M m, M n) { return {One::both(m.a, n.a), One::both(m.b, n.b)}; }
   static HWY_INLINE bool any(M m) { return One::any(m.a) || One::any(m.b); }
   static HWY_INLINE bool is_zero(V v) { return One::is_zero(v.a) && One::is_zero(v.b); }

@@ -41,7 +41,7 @@ struct GifCell {
     v = O::add(O::add(v, O::mul(I[0], O::set(c.P21[0]))), O::mul(I[1], O::set(c.P21[1])));
     const M awake = O::awake(a.wakes + i, a.step);
     v = O::select(awake, v, O::set(c.v_reset));
-    strange = O::add(strange, O::sub(v, v));
+    strange = O::watch(v, strange);
     const V lambda = O::mul(O::set(c.lambda_h), exp_of<O>(O::mul(O::sub(v, E_sfa), O::set(c.per_Delta_V))));
     const M fired = O::both(awake, O::gt(one_minus_exp<O>(O::sub(O::set(0), lambda)), O::load(a.uniform + i)));
     gif_grow<O>(fired, stc, c.q_stc, c.stc, i), gif_grow<O>(fired, sfa, c.q_sfa, c.sfa, i);

@@ -194,7 +194,7 @@ APICAL_FN typename O::M iaf_fire(const Cell& cell, typename O::V* s, typename O:
   using V = typename O::V;
   const V v = O::select(awake, cell.membrane(s, drive, in), s[0]);
   cell.synapses(s, drive, in, awake);
-  strange = O::add(strange, O::sub(v, v));
+  strange = O::watch(v, strange);
   const auto fired = O::ge(v, cell.theta);
   s[0] = O::select(fired, cell.v_reset, v);
   cell.after(s, fired);

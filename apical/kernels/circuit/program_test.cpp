@@ -311,7 +311,7 @@ void fires_and_rests() {
     }
     EXPECT_GT(std::count(all.begin(), all.end(), 1.0), 200);
     in[77] = static_cast<Row>(inf);
-    EXPECT_FALSE(neuron_step(lif(), neurons.arrays<Row>(in.data()))) << level;
+    EXPECT_FALSE(neuron_step(lif(), neurons.arrays<Row>(in.data(), 60))) << level;
   });
 }
 TEST(Program, NeuronsFireAndRest) { fires_and_rests<float>(), fires_and_rests<double>(); }

@@ -54,7 +54,7 @@ struct PyramidalCell {
     }
     const M awake = O::awake(a.wakes + i, a.step);
     y[0] = O::select(awake, y[0], O::set(c.v_reset));
-    strange = O::add(strange, O::add(O::sub(y[0], y[0]), O::sub(y[1], y[1])));
+    strange = O::watch(y[0], O::watch(y[1], strange));
     const M fired = O::both(awake, O::ge(y[0], O::set(c.theta)));
     y[0] = O::select(fired, O::set(c.v_reset), y[0]);
     x[0] = O::select(fired, O::add(x[0], O::set(c.b_s)), x[0]);

@@ -17,7 +17,7 @@ struct RateCell {
     V x = O::add(O::mul(O::set(c.P1), O::load(a.state[0] + i)), O::mul(O::set(c.P2), O::add(O::set(c.mu), phi(h))));
     x = O::add(x, O::mul(O::set(c.noise), O::load(a.state[1] + i)));
     if (c.rectify) x = O::select(O::gt(O::set(c.rectify_rate), x), O::set(c.rectify_rate), x);
-    strange = O::add(strange, O::sub(x, x));
+    strange = O::watch(x, strange);
     O::store(x, a.state[0] + i), O::zero(a.in[0] + i);
     return O::gt(O::set(0), O::set(0));
   }

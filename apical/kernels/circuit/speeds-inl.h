@@ -92,7 +92,7 @@ bool step_by_ways(const Cell& cell, const NeuronArrays<Row>& arrays) {
           in[j] = O::load(a.in[j] + i);
           O::zero(a.in[j] + i);
         }
-        strange = O::add(strange, O::sub(s[0], s[0]));
+        strange = O::watch(s[0], strange);
         fired |= O::bits(cell.finish(s, O::load(noted + (i - first)), r, in)) << k;
         for (int j = Cell::kMoved; j < kStates; ++j) O::store(s[j], a.state[j] + i);
         O::store(O::add(r, next), a.wakes + i);
