@@ -75,7 +75,7 @@ struct alignas(128) Part {
   std::vector<Drawn> noise;          // of each current device, as of its present interval
   std::vector<std::uint32_t> words;  // random ones of a step
   Lines<double> chances;
-  double update = 0, delivery = 0;
+  double update = 0, learning_time = 0, delivery = 0;
   std::uint64_t events = 0;
   std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
   std::size_t strange_group = 0;
@@ -135,7 +135,7 @@ class EngineOf final : public Engine {
       part.sent.resize(slots_), part.flight.resize(slots_);
       if (!part.procedural.empty()) part.grown.resize(slots_);
       for (auto& l : part.learning)
-        if (l) l->prepare(longest_);
+        if (l) l->prepare(longest_), learns_ = true;
     }
     for (const Connection& c : c_.connections)
       if (c.plasticity.kind == SynapseKind::signal) {
@@ -421,7 +421,13 @@ class EngineOf final : public Engine {
   bool timed(std::int64_t step) const noexcept { return !small_ || (step - run_first_) % kTimed == 0; }
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
     const bool clocked = timed(step);
-    const double start = clocked ? clock_seconds() : 0;
+    double start = clocked ? clock_seconds() : 0;
+    for (auto& l : part.learning)
+      if (l) l->learn(step);
+    if (clocked && learns_) {
+      const double learned = clock_seconds();
+      part.learning_time += learned - start - reading_, start = learned;
+    }
     T* const row = part.row(step);
     for (std::int64_t delay = longest_; delay >= shortest_ && !part.whole; --delay) {
       auto& spikes = part.flight[slot(step - delay)];
@@ -719,8 +725,8 @@ class EngineOf final : public Engine {
     const double timed_share = small_ ? static_cast<double>((steps + kTimed - 1) / kTimed) / static_cast<double>(steps) : 1;
     for (auto& part : parts_) {
       const double n = static_cast<double>(parts_.size()) * timed_share;
-      c_.timing.update += part.update / n, c_.timing.delivery += part.delivery / n;
-      part.update = part.delivery = 0;
+      c_.timing.update += part.update / n, c_.timing.learning += part.learning_time / n, c_.timing.delivery += part.delivery / n;
+      part.update = part.learning_time = part.delivery = 0;
       events += part.events;
       if (part.strange_step < 0) continue;
       // the earliest, of these the first group: 32 bits each
@@ -745,7 +751,7 @@ class EngineOf final : public Engine {
   const double reading_ = reading();
   Circuit& c_;
   std::vector<Part<T>> parts_;
-  bool team_ = false, small_ = false;
+  bool team_ = false, small_ = false, learns_ = false;
   double alone_ = 1e9, together_ = 1e9;  // seconds of the last trial
   std::int64_t since_trial_ = kWait;     // steps
   int trials_ = 0;

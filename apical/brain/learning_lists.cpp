@@ -81,12 +81,21 @@ class LearningListsOf final : public LearningLists<T> {
     flight_[slot(step)].push_back(spike);
   }
 
+  void learn(std::int64_t step) override {
+    if constexpr (Rule::kLearns)
+      each_arriving(step, [&](auto& spikes, std::uint32_t delay) {
+        kernels::learn_arrived(learning_, spikes.data(), spikes.size(), delay, lists_.shift(), posts_, slice_.row[excitatory_],
+                               first_synapse(), eligibility_.data());
+      });
+  }
   void deliver(std::int64_t step, T* row) override {
-    for (std::int64_t delay = std::min(lists_.max_delay(), step); delay >= lists_.min_delay(); --delay) {
-      auto& spikes = flight_[slot(step - delay)];
-      kernels::deliver_learning(learning_, spikes.data(), spikes.size(), static_cast<std::uint32_t>(delay), lists_.shift(), posts_,
-                                slice_.row[excitatory_], row, first_synapse(), eligibility_.data());
-    }
+    each_arriving(step, [&](auto& spikes, std::uint32_t delay) {
+      if constexpr (Rule::kLearns)
+        kernels::deliver(spikes.data(), spikes.size(), delay, lists_.shift(), row);
+      else
+        kernels::deliver(spikes.data(), spikes.size(), delay, lists_.shift(), row,
+                         [](const Synapse& s, const Spike& spike) { return s.weight * spike.pre; });
+    });
   }
 
   void post(std::int64_t step, const std::uint64_t* bits) override {
@@ -225,6 +234,12 @@ class LearningListsOf final : public LearningLists<T> {
   std::uint32_t no_longer_asked(std::int64_t step) const noexcept {
     return static_cast<std::uint32_t>(std::max<std::int64_t>(0, at(step) - (silent_ + settle_every_ + 256 + 3 * longest_)));
   }
+  // visit(spikes, delay) of those that may arrive in a step, the oldest first.
+  template <class Visit>
+  void each_arriving(std::int64_t step, Visit visit) {
+    for (std::int64_t delay = std::min(lists_.max_delay(), step); delay >= lists_.min_delay(); --delay)
+      visit(flight_[slot(step - delay)], static_cast<std::uint32_t>(delay));
+  }
   const PostSpike* posts_of(const Synapse& s) const noexcept { return posts_.of(this->target(s) - slice_.begin); }
   T caught_up(T weight, const Synapse& synapse, const Source& s, std::int64_t step) const noexcept {
     const std::uint32_t delay = this->delay(synapse);
@@ -286,7 +301,7 @@ std::unique_ptr<LearningLists<T>> make_learning_lists(const Circuit& circuit, co
       const auto any = [](double mu) { return mu != 0 && mu != 1; };
       const auto rule = [&]<bool kAny, bool kTie>(std::bool_constant<kAny>, std::bool_constant<kTie>) {
         return make(kernels::StdpRule<T, kAny, kTie>{static_cast<T>(up), static_cast<T>(p["alpha"] * up), t("Wmax"),
-                                                     static_cast<T>(1 / p["Wmax"]), t("mu_plus"), t("mu_minus")});
+                                                     t("mu_plus"), t("mu_minus")});
       };
       const std::true_type yes;
       const std::false_type no;

@@ -29,6 +29,8 @@ class LearningLists {
   virtual void begin_step(std::int64_t step) = 0;
   virtual void send(std::int64_t step, std::uint32_t source) = 0;
   virtual void end_step(std::int64_t step) = 0;
+  /// Brings the weights up to date that arrive in this step, before deliver() adds them.
+  virtual void learn(std::int64_t step) = 0;
   virtual void deliver(std::int64_t step, T* row) = 0;
   /// Spikes of the targets' population in this step.
   virtual void post(std::int64_t step, const std::uint64_t* bits) = 0;

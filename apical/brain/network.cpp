@@ -400,12 +400,13 @@ void Network::Impl::stretch(std::int64_t steps) {
     r.data.values.resize(r.data.values.size() + samples * r.data.variables.size() * r.data.population.size);
     r.next += static_cast<std::int64_t>(samples) * r.every;
   }
-  const double start = clock_seconds(), parts = circuit.timing.update + circuit.timing.delivery;
+  const auto parts = [&t = circuit.timing] { return t.update + t.learning + t.delivery; };
+  const double start = clock_seconds(), before = parts();
   engine->run(steps);
   // Every process must cut time alike.
   const double took = 1e-9 * static_cast<double>(Ranks::world().greatest(static_cast<std::uint64_t>(1e9 * (clock_seconds() - start))));
   circuit.timing.simulate += took;
-  circuit.timing.other += std::max(0.0, took - (circuit.timing.update + circuit.timing.delivery - parts));
+  circuit.timing.other += std::max(0.0, took - (parts() - before));
   if (took < 0.1 && stretch_steps < (1 << 20)) stretch_steps *= 2;
   if (took > 0.4 && stretch_steps > 64) stretch_steps /= 2;
 }

@@ -30,7 +30,11 @@ struct Options {
 
 /// Seconds. A part is the mean over the threads; `other` has the time of reading the clock, too.
 struct Timing {
-  double build = 0, simulate = 0, update = 0, delivery = 0, other = 0;
+  double build = 0, simulate = 0;
+  double update = 0;    ///< neurons and devices
+  double learning = 0;  ///< weights that are brought up to date as a spike arrives
+  double delivery = 0;  ///< what arrives is added up
+  double other = 0;
 };
 
 class Network {

@@ -39,19 +39,28 @@ void fetch_ahead(const Synapse<T>* list, std::size_t synapses) noexcept {
   for (std::size_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 2);
 }
 
-/// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on.
-template <class T>
-void deliver(SpikeInFlight<T>* spikes, std::size_t count, std::uint32_t delay, int shift, T* row) noexcept {
+/// What a synapse adds where nothing else decides.
+struct ItsWeight {
+  template <class T, class Spike>
+  T operator()(const Synapse<T>& s, const Spike&) const noexcept {
+    return s.weight;
+  }
+};
+
+/// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on. Spike: SpikeInFlight, or one that
+/// has more; amount(synapse, spike) is added.
+template <class T, class Spike, class Amount = ItsWeight>
+void deliver(Spike* spikes, std::size_t count, std::uint32_t delay, int shift, T* row, Amount amount = {}) noexcept {
   constexpr std::size_t kAhead = 2, kLine = 64 / sizeof(Synapse<T>);
   const std::uint32_t first = delay << shift, size = std::uint32_t{1} << shift;
   const auto fetch = [](const char* at) { __builtin_prefetch(at, 0, 2); };  // to the second level: the first one is the row's
   for (std::size_t i = 0; i < count; ++i) {
-    SpikeInFlight<T>& spike = spikes[i];
+    Spike& spike = spikes[i];
     // Lists lie anywhere in memory: with each line of this one the same line of a later one is asked for.
     const char* ahead = reinterpret_cast<const char*>(spikes[i + kAhead < count ? i + kAhead : i].next);
     fetch(ahead);
     if (spike.at - first >= size) continue;
-    const Synapse<T>* s = spike.next;
+    auto s = spike.next;
     for (bool more = true; more;) {
       fetch(ahead += 64);
 #pragma GCC unroll 8
@@ -61,7 +70,7 @@ void deliver(SpikeInFlight<T>* spikes, std::size_t count, std::uint32_t delay, i
           more = false;
           break;
         }
-        row[place] = row[place] + s->weight;
+        row[place] = row[place] + amount(*s, spike);
       }
     }
     spike.next = s, spike.at = s->at;

@@ -107,24 +107,31 @@ struct LearningSpike {
 // Rules: post(w, k, spike) the weight after a spike of the target, with the source's trace k; pre(w, k, before) after one of the source,
 // with the target's trace k. With k = 0 both are w, bit for bit. Weights are 0 to Wmax.
 
-// x^mu, or anything finite where it is multiplied by a k of 0. Any: not only 0 and 1, for which there is no call that costs all registers.
-template <bool kAny, class T>
+// x^mu, or anything finite where it is multiplied by a k of 0.
+template <class T>
 T power(T x, T mu, T k) {
-  if constexpr (kAny) return k == 0 ? T{0} : std::pow(x, mu);
-  return mu == 1 ? x : T{1};
+  return k == 0 ? T{0} : std::pow(x, mu);
 }
 
 /// w += lambda Wmax (1 - w/Wmax)^mu_plus k, at most Wmax; w -= alpha lambda Wmax (w/Wmax)^mu_minus k, at least 0.
 /// kTie: spikes at once are a pair, too, as if the target's were first (SpiNNaker's timing rule as the recipe hippocampus-cam has it).
 /// Source: Guetig, Aharonov, Rotter, Sompolinsky, J. Neurosci. 23 (2003) 3697-3714, eq. 2; NEST stdp_synapse.
+/// kAnyMu: mu_plus, mu_minus other than 0 and 1, for which there is no call that costs all registers.
 template <class T, bool kAnyMu, bool kTieOf = false>
 struct StdpRule {
   static constexpr bool kLearns = true, kTriplet = false, kSteady = false, kTie = kTieOf;
-  T up, down, Wmax, inverse, mu_plus, mu_minus;
+  T up, down, Wmax, mu_plus, mu_minus;
+  T slope_up = kAnyMu ? 1 / Wmax : mu_plus / Wmax, slope_down = kAnyMu ? 1 / Wmax : mu_minus / Wmax, least_down = kAnyMu ? 0 : 1 - mu_minus;
   T post(T w, T k, const PostSpike<T, false>&) const noexcept {
-    return std::min(w + up * power<kAnyMu>(std::max(1 - w * inverse, T{0}), mu_plus, k) * k, Wmax);
+    T room = std::max(1 - w * slope_up, T{0});
+    if constexpr (kAnyMu) room = power(room, mu_plus, k);
+    return std::min(w + room * (up * k), Wmax);
   }
-  T pre(T w, T k, T) const noexcept { return std::max(w - down * power<kAnyMu>(w * inverse, mu_minus, k) * k, T{0}); }
+  T pre(T w, T k, T) const noexcept {
+    T size = w * slope_down + least_down;
+    if constexpr (kAnyMu) size = power(size, mu_minus, k);
+    return std::max(w - size * (down * k), T{0});
+  }
 };
 
 /// w += lambda w^mu k; w -= lambda alpha w k, at least 0. Source: Morrison, Aertsen, Diesmann, Neural Comput. 19 (2007) 1437-1467, eq. 5;
@@ -133,7 +140,7 @@ template <class T>
 struct PowerLawRule {
   static constexpr bool kLearns = true, kTriplet = false, kSteady = false, kTie = false;
   T lambda, down, mu;
-  T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power<true>(w, mu, k) * k; }
+  T post(T w, T k, const PostSpike<T, false>&) const noexcept { return w + lambda * power(w, mu, k) * k; }
   T pre(T w, T k, T) const noexcept { return std::max(w - down * w * k, T{0}); }
 };
 
@@ -203,13 +210,15 @@ template <class T, class L, class Spike>
 inline T catch_up(const L& learning, T weight, const Spike*& spikes, std::uint32_t from, std::uint32_t upto, T pre) noexcept {
   while (spikes->step > upto) ++spikes;
   // Most often there are a few: as many are taken always, those before `from` with a trace of 0. No branch depends on how many there are.
-  const Spike* oldest = spikes + L::kAtOnce;
+  static_assert(L::kAtOnce == 2);
+  const Spike* oldest = spikes + 2;
   while (oldest->step > from) ++oldest;
-  do {
+  while (oldest != spikes + 2) {
     --oldest;
     weight = learning.rule.post(weight, pre * learning.plus(oldest->step - from), *oldest);
-  } while (oldest != spikes);
-  return weight;
+  }
+  weight = learning.rule.post(weight, pre * learning.plus(spikes[1].step - from), spikes[1]);
+  return learning.rule.post(weight, pre * learning.plus(spikes[0].step - from), spikes[0]);
 }
 
 /// The same for steady rules: from step `from` to step `upto`, as the synapse sees them.
@@ -248,34 +257,27 @@ inline T learn(const L& learning, T weight, [[maybe_unused]] T& c, const Spike* 
   }
 }
 
-/// Adds what arrives after `delay` steps of each of `count` spikes, in their order, and moves them on. posts: of the target at `origin` of
-/// the row and of those after it.
-/// eligibility: of the synapse at `synapses` and of those after it; null where the rule has none.
+/// Brings the synapses up to date at which each of `count` spikes arrives after `delay` steps; deliver() then adds them up. posts: of the
+/// target at `origin` of the row and of those after it. eligibility: of the synapse at `synapses` and of those after it; null where the rule
+/// has none.
 template <class T, class L>
-void deliver_learning(const L& learning, LearningSpike<T>* spikes, std::size_t count, std::uint32_t delay, int shift,
-                      const PostSpikes<T, L::Rule::kTriplet>& posts, std::size_t origin, T* row,
-                      [[maybe_unused]] const Synapse<T>* synapses, [[maybe_unused]] T* eligibility) noexcept {
-  [[maybe_unused]] T none = 0;
-  const std::uint32_t first = delay << shift, size = std::uint32_t{1} << shift;
+void learn_arrived(const L& learning, const LearningSpike<T>* spikes, std::size_t count, std::uint32_t delay, int shift,
+                   const PostSpikes<T, L::Rule::kTriplet>& posts, std::size_t origin, [[maybe_unused]] const Synapse<T>* synapses,
+                   [[maybe_unused]] T* eligibility) noexcept {
+  T none = 0;
+  const std::uint32_t first = delay << shift, last = first + ((std::uint32_t{1} << shift) - 1), base = first + static_cast<std::uint32_t>(origin);
   for (std::size_t i = 0; i < count; ++i) {
-    LearningSpike<T>& spike = spikes[i];
-    if (spike.at - first >= size) continue;
+    const LearningSpike<T> spike = spikes[i];  // a copy, as is the rule: what is stored does not change them
+    if (spike.at < first || spike.at > last) continue;
     if (i + 1 < count)  // lists lie anywhere in memory; from the fourth line on the processor sees for itself
       for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(spikes[i + 1].next + line * (64 / sizeof(Synapse<T>)), 1, 2);
     Synapse<T>* s = spike.next;
-    for (std::uint32_t place; (place = s->at - first) < size; ++s) {
-      if constexpr (L::Rule::kLearns) {
-        // targets lie anywhere too; behind the end of a list this is of another, or nowhere
-        posts.fetch(std::size_t{s[kListMargin].at & (size - 1)} - origin);
-        T* c = &none;
-        if constexpr (L::Rule::kSteady) c = eligibility ? eligibility + (s - synapses) : c;
-        s->weight = learn(learning, s->weight, *c, posts.of(place - origin), spike, delay);
-        row[place] = row[place] + s->weight;
-      } else {
-        row[place] = row[place] + s->weight * spike.pre;
-      }
+    for (; s->at <= last; ++s) {
+      posts.fetch(s[kListMargin].at - base);  // targets lie anywhere too; behind the end of a list this is of another, or nowhere
+      T* c = &none;
+      if constexpr (L::Rule::kSteady) c = eligibility ? eligibility + (s - synapses) : c;
+      s->weight = learn(learning, s->weight, *c, posts.of(s->at - base), spike, delay);
     }
-    spike.next = s, spike.at = s->at;
   }
 }
 

@@ -269,6 +269,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
                                     {"build_s", build},
                                     {"simulate_s", seconds},
                                     {"update_s", (t.update - before.update) / runs},
+                                    {"learning_s", (t.learning - before.learning) / runs},
                                     {"delivery_s", delivery / runs},
                                     {"other_s", (t.other - before.other) / runs},
                                     {"spikes", all / runs},
