@@ -13,10 +13,8 @@
 #include "apical/base/clock.h"
 #include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
-#include "apical/brain/learning_lists.h"
-#include "apical/brain/procedural_lists.h"
+#include "apical/brain/engine_part.h"
 #include "apical/brain/ranks.h"
-#include "apical/brain/signals.h"
 
 namespace apical::brain {
 
@@ -42,58 +40,6 @@ double reading() {
   std::nth_element(all.begin(), all.begin() + all.size() / 2, all.end());
   return all[all.size() / 2];
 }
-
-// What a thread writes in every step lies on cache lines of its own, or the others would wait for them.
-template <class T>
-struct alignas(128) Part {
-  std::vector<Slice> slices;  // of each group
-  // Of its neurons while a run lasts; between runs they are the groups'. A processor fetches lines ahead: beyond a slice of common arrays
-  // it would take those of another thread.
-  struct Place {
-    std::size_t state, wakes;
-  };
-  std::vector<Place> places;  // of each group
-  Lines<double> state;        // [model.states, slice.padded()] of each group
-  Lines<std::int32_t> wakes;  // [slice.padded()], counted from the run's first step
-  std::size_t row_size = 0, slots = 1;
-  HugeArray<T> rows;                                        // one of row_size; whole: a slot of 1 << lists.shift() for each step under way
-  bool whole = false;                                       // spikes are delivered when they are fired
-  SynapseLists<T> lists;                                    // of all connections that do not learn
-  std::vector<std::unique_ptr<LearningLists<T>>> learning;  // of each connection; null: it does not
-  std::vector<ProceduralLists<T>> procedural;               // of each connection that is
-  std::vector<Signals> signals;
-  Lines<std::vector<std::uint32_t>> sent;                   // [slots_] sources of the spikes of each step under way, in order
-  Lines<std::vector<kernels::SpikeInFlight<T>>> flight;     // [slots_]
-  Lines<std::vector<kernels::Synapse<T>>> grown;            // [slots_] lists for them, where connections are procedural
-  std::vector<kernels::FreshSpike<T>> fresh;                // of the step that is delivered whole
-  std::vector<Lines<double>> current;                       // of each group [receptors, neurons]; empty: no device
-  std::vector<kernels::NeuronArrays<T>> arrays;             // of each group: those that stay where they are while a run lasts
-  struct Drawn {
-    std::int64_t interval = -1;
-    std::vector<double> values;  // of each neuron of the slice
-  };
-  std::vector<Drawn> noise;          // of each current device, as of its present interval
-  std::vector<std::uint32_t> words;  // random ones of a step
-  Lines<double> chances;
-  double update = 0, learning_time = 0, delivery = 0;
-  std::uint64_t events = 0;
-  std::int64_t strange_step = -1;  // the first in which a membrane of strange_group was no number
-  std::size_t strange_group = 0;
-
-  std::uint32_t slot_of(std::int64_t step) const noexcept {
-    return static_cast<std::uint32_t>((static_cast<std::size_t>(step) & (slots - 1)) << lists.shift());
-  }
-  std::uint32_t mask() const noexcept { return static_cast<std::uint32_t>((slots << lists.shift()) - 1); }
-  T* row(std::int64_t step) noexcept { return rows.data() + slot_of(step); }
-  double* states(std::size_t group, int k) noexcept {
-    return state.data() + places[group].state + static_cast<std::size_t>(k) * slices[group].padded();
-  }
-  // What of a list has not arrived before `now`.
-  const kernels::Synapse<T>* arrived(const kernels::Synapse<T>* list, std::int64_t step, std::int64_t now) const noexcept {
-    while (list->at != kernels::kListEnd && step + (list->at >> lists.shift()) < now) ++list;
-    return list;
-  }
-};
 
 template <class T>
 class EngineOf final : public Engine {
@@ -416,8 +362,8 @@ class EngineOf final : public Engine {
       if (c.synapses.procedural) part.procedural.emplace_back(c_, c, part.slices, part.lists.shift());
   }
 
-  // To read the clock takes as long as some of a small network's work: there it is read in one step of kTimed, which no rhythm of neurons or
-  // devices is likely to have.
+  // To read the clock takes as long as some of a small network's work: there it is read in one step of kTimed, which no rhythm of neurons
+  // or devices is likely to have.
   bool timed(std::int64_t step) const noexcept { return !small_ || (step - run_first_) % kTimed == 0; }
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
     const bool clocked = timed(step);
@@ -621,6 +567,7 @@ class EngineOf final : public Engine {
         for (auto& l : part.learning)
           if (l) l->send(step, source), part.events += l->passed(source);
       }
+      for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, sent);
       if (!part.fresh.empty()) {
         const bool clocked = timed(step);
         const double start = clocked ? clock_seconds() : 0;
@@ -632,7 +579,6 @@ class EngineOf final : public Engine {
       for (auto& spike : spikes) spike.at = spike.next->at;  // a loop of its own: these reads wait for memory, all at once
       for (auto& l : part.learning)
         if (l) l->end_step(step);
-      for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, sent);
     }
     for (auto& l : part.learning)
       if (l && first / l->settle_every() != (first + n) / l->settle_every()) l->settle(first + n);
@@ -698,7 +644,9 @@ class EngineOf final : public Engine {
   void copy_states(bool back) {
     parallel_for(0, parts_.size(), 1, [&](std::size_t p, std::size_t) {
       Part<T>& part = parts_[p];
-      const auto copy = [back](auto* mine, auto* common, std::size_t n) { back ? std::copy_n(mine, n, common) : std::copy_n(common, n, mine); };
+      const auto copy = [back](auto* mine, auto* common, std::size_t n) {
+        back ? std::copy_n(mine, n, common) : std::copy_n(common, n, mine);
+      };
       for (std::size_t index = 0; index < c_.groups.size(); ++index) {
         Group& g = c_.groups[index];
         const Slice& slice = part.slices[index];

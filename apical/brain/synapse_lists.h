@@ -46,7 +46,10 @@ class SynapseLists {
     for (std::size_t s = 0; s < first_.size(); ++s) synapses_.data()[first_[s]] = {0, kernels::kListEnd};
     for (std::size_t s = first_.size(); s-- > 1;) first_[s] = first_[s - 1] + 1;
     first_[0] = 0;
-    if (count_ > 0 && min_delay_ != max_delay_) sort();
+    if (min_delay_ < max_delay_)
+      sort();
+    else
+      for (std::size_t s = 0; s + 1 < first_.size(); ++s) pieces_ += first_[s + 1] - first_[s] > 1;
   }
 
   const Synapse* list(std::uint32_t source) const noexcept { return synapses_.data() + first_[source - base_]; }
@@ -56,7 +59,7 @@ class SynapseLists {
   std::int64_t min_delay() const noexcept { return min_delay_; }  ///< steps; of no synapse: beyond max_delay()
   std::int64_t max_delay() const noexcept { return max_delay_; }
   int shift() const noexcept { return shift_; }
-  /// Pieces (synapses of one source and one delay) of lists of several delays, else 0.
+  /// Of lists: the synapses of one source and one delay are a piece.
   std::uint64_t pieces() const noexcept { return pieces_; }
 
   /// Whether all synapses have the same delay because nothing else was asked for.

@@ -19,7 +19,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 // the frame before its user
 #include "apical/kernels/circuit/astrocyte-inl.h"
 
-bool astrocyte_float(const AstrocyteLr1994& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a, 0); }
+bool astrocyte_float(const AstrocyteLr1994& m, const NeuronArrays<float>& a) {
+  return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a, 0);
+}
 bool astrocyte_double(const AstrocyteLr1994& m, const NeuronArrays<double>& a) {
   return each_vector<Doubles>(AstrocyteCell<Doubles>{m}, a, 0);
 }

@@ -28,15 +28,18 @@ struct SpikeInFlight {
   std::uint32_t at;  ///< next->at
 };
 
-inline constexpr std::size_t kFetched = 2048;  ///< bytes
+inline constexpr std::size_t kFetched = 2048, kFetchedNear = 512;  ///< bytes
 
 /// Asks for so many synapses of a list, up to kFetched bytes, that is about to be read: lists of few synapses are read faster than
-/// their lines would come one after the other.
+/// their lines would come one after the other. Those of up to kFetchedNear come to the first level cache; more would be waited for there.
 template <class T>
 void fetch_ahead(const Synapse<T>* list, std::size_t synapses) noexcept {
   const char* at = reinterpret_cast<const char*>(list);
   const std::size_t bytes = std::min<std::size_t>(synapses * sizeof(Synapse<T>), kFetched);
-  for (std::size_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 2);
+  if (bytes <= kFetchedNear)
+    for (std::size_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 3);
+  else
+    for (std::size_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 2);
 }
 
 /// What a synapse adds where nothing else decides.

@@ -219,7 +219,8 @@ struct IafStep {
       in[j] = O::load(a.in[j] + i);
       O::zero(a.in[j] + i);
     }
-    const auto fired = iaf_fire<O>(cell, s, O::awake(a.wakes + i, a.step), a.current ? cell.drive(O::load(a.current + i)) : rest, in, strange);
+    const V drive = a.current ? cell.drive(O::load(a.current + i)) : rest;
+    const auto fired = iaf_fire<O>(cell, s, O::awake(a.wakes + i, a.step), drive, in, strange);
     for (int j = 0; j < Cell::kStates; ++j) O::store(s[j], a.state[j] + i);
     return fired;
   }

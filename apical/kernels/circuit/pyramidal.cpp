@@ -18,7 +18,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 // both before their users
 #include "apical/kernels/circuit/pyramidal-inl.h"
 
-bool pyramidal_float(const PyramidalNs2018& m, const NeuronArrays<float>& a) { return each_vector<Doubles>(PyramidalCell<Doubles>{m}, a, m.refractory); }
+bool pyramidal_float(const PyramidalNs2018& m, const NeuronArrays<float>& a) {
+  return each_vector<Doubles>(PyramidalCell<Doubles>{m}, a, m.refractory);
+}
 bool pyramidal_double(const PyramidalNs2018& m, const NeuronArrays<double>& a) {
   return each_vector<Doubles>(PyramidalCell<Doubles>{m}, a, m.refractory);
 }

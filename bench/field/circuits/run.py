@@ -97,10 +97,11 @@ def measure(args, workload):
                 if package not in differs:
                     peers[label] = field.summary(r["simulate_s"])
                 print(f"   {workload}, {threads} threads, {label}: {field.si(field.summary(r['simulate_s'])['median_s'])}", flush=True)
+        learning = f"; learning {field.si(mine['learning_s'])} apart" if mine["learning_s"] > 0 else ""
         config = {"workload": workload, "machine": field.cpu(), "threads": threads, "bio": f"{ms:g} ms", "spikes": mine["spikes"], "synapses": mine["synapses"],
                   "rates": " ".join(f"{k} {v:.1f}" for k, v in mine["rates"].items()) + " Hz", "built in": field.si(mine["build_s"]), "update_s": mine["update_s"],
                   "learning_s": mine["learning_s"], "delivery_s": mine["delivery_s"],
-                  "delivery": f"{100 * mine['events_per_s'] / mine['limit_events_per_s']:.0f} % of the limit", "rss_bytes": mine["rss_bytes"],
+                  "delivery": f"{100 * mine['events_per_s'] / mine['limit_events_per_s']:.0f} % of the limit" + learning, "rss_bytes": mine["rss_bytes"],
                   "peers_build_s": build, "peers_rss_bytes": rss, "differs": differs, "seeds": len(seeds)}
         limit = {"kind": "a float added to a random place of a ring buffer of the same bytes for each synaptic event",
                  "value": mine["events"] / mine["limit_events_per_s"]}
