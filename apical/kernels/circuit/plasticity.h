@@ -269,7 +269,7 @@ void learn_arrived(const L& learning, const LearningSpike<T>* spikes, std::size_
   const std::uint32_t first = delay << shift, last = first + ((std::uint32_t{1} << shift) - 1);
   const std::uint32_t base = first + static_cast<std::uint32_t>(origin);
   for (std::size_t i = 0; i < count; ++i) {
-    const LearningSpike<T> spike = spikes[i];  // a copy, as is the rule: what is stored does not change them
+    const LearningSpike<T> spike = spikes[i];  // a copy: what is stored does not change it
     if (spike.at < first || spike.at > last) continue;
     if (i + 1 < count)  // lists lie anywhere in memory; from the fourth line on the processor sees for itself
       for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(spikes[i + 1].next + line * (64 / sizeof(Synapse<T>)), 1, 2);
