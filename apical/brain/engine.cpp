@@ -365,6 +365,9 @@ class EngineOf final : public Engine {
   // To read the clock takes as long as some of a small network's work: there it is read in one step of kTimed, which no rhythm of neurons
   // or devices is likely to have.
   bool timed(std::int64_t step) const noexcept { return !small_ || (step - run_first_) % kTimed == 0; }
+  double timed_share(std::int64_t steps) const noexcept {  // of the first ones of a run
+    return small_ ? static_cast<double>((steps + kTimed - 1) / kTimed) / static_cast<double>(steps) : 1;
+  }
   void advance(Part<T>& part, std::int64_t step, std::uint64_t* bits) {
     const bool clocked = timed(step);
     double start = clocked ? clock_seconds() : 0;
@@ -632,7 +635,7 @@ class EngineOf final : public Engine {
     for (std::size_t index = 0; index < c_.groups.size(); ++index) {
       const Model& model = c_.groups[index].model;
       kernels::NeuronArrays<T>& a = part.arrays[index];
-      a.n = part.slices[index].padded(), a.wakes = part.wakes.data() + part.places[index].wakes;
+      a.n = part.slices[index].padded(), a.wakes = part.waking(index);
       for (int k = 0; k < model.states; ++k) a.state[k] = part.states(index, k);
       if (part.current[index].empty()) continue;
       a.current = part.current[index].data();
@@ -652,7 +655,7 @@ class EngineOf final : public Engine {
         const Slice& slice = part.slices[index];
         for (int k = 0; k < g.model.states; ++k)
           copy(part.states(index, k), g.state.data() + static_cast<std::size_t>(k) * g.padded + slice.begin, slice.padded());
-        std::int32_t* const wakes = part.wakes.data() + part.places[index].wakes;
+        std::int32_t* const wakes = part.waking(index);
         float* const left = g.refractory.data() + slice.begin;
         const auto now = static_cast<std::int32_t>(c_.step - run_first_);
         for (std::size_t i = 0; i < slice.padded(); ++i)
@@ -669,10 +672,8 @@ class EngineOf final : public Engine {
     share_state();
     for (std::size_t g = 0; g < c_.groups.size(); ++g) c_.groups[g].spikes += spikes_[g];
     std::uint64_t events = 0;
-    const std::int64_t steps = c_.step - run_first_;
-    const double timed_share = small_ ? static_cast<double>((steps + kTimed - 1) / kTimed) / static_cast<double>(steps) : 1;
+    const double n = static_cast<double>(parts_.size()) * timed_share(c_.step - run_first_);
     for (auto& part : parts_) {
-      const double n = static_cast<double>(parts_.size()) * timed_share;
       c_.timing.update += part.update / n, c_.timing.learning += part.learning_time / n, c_.timing.delivery += part.delivery / n;
       part.update = part.learning_time = part.delivery = 0;
       events += part.events;

@@ -55,6 +55,7 @@ struct alignas(128) Part {
   double* states(std::size_t group, int k) noexcept {
     return state.data() + places[group].state + static_cast<std::size_t>(k) * slices[group].padded();
   }
+  std::int32_t* waking(std::size_t group) noexcept { return wakes.data() + places[group].wakes; }
   // What of a list has not arrived before `now`.
   const kernels::Synapse<T>* arrived(const kernels::Synapse<T>* list, std::int64_t step, std::int64_t now) const noexcept {
     while (list->at != kernels::kListEnd && step + (list->at >> lists.shift()) < now) ++list;

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     kernels::NeuronArrays<float> a{};
     a.n = 64, a.wakes = wakes.data(), a.in[0] = in.data(), a.spikes = &spikes;
     for (int k = 0; k < m.states; ++k) a.state[k] = states.data() + 64 * k;
-    for (int t = 0; t < 3; ++t) kernels::neuron_step(std::get<kernels::Program>(m.step), a);
+    for (a.step = 0; a.step < 3; ++a.step) kernels::neuron_step(std::get<kernels::Program>(m.step), a);
     kernels::NeuronArrays<double> b{};
     b.n = 64;
     for (int k = 0; k < m.states; ++k) b.state[k] = a.state[k];

@@ -3,7 +3,7 @@
 // others are gathered, from up to kTogether neurons, into vectors that take one way. Included after doubles-inl.h in a target's
 // namespace. A cell gives
 //   kStates, kInputs, kWays, kMoved   drive(current)   what devices and I_e do      note(s)   a number from the step's start for finish()
-//   way(s, r, drive)   a number from 0, the shortest, below kWays; r: refractory steps left
+//   way(s, r, drive)   a number from 0, the shortest, below kWays; r: refractory steps left, 0 or less: none
 //   move<Way>(s, r, drive)   moves states below kMoved                finish(s, noted, r, in)   moves the others; says who fired
 constexpr size_t kTogether = 1024;
 
