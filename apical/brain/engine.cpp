@@ -76,8 +76,11 @@ class EngineOf final : public Engine {
     check_memory();
     for (auto& part : parts_) {
       const std::size_t ring = slots_ << part.lists.shift();
-      if (part.procedural.empty() && part.lists.size() < kShortPiece * part.lists.pieces() && ring <= kWholeBytes / sizeof(T))
-        part.whole = true, part.slots = slots_, part.rows.resize(ring);
+      const bool kept = part.procedural.empty(), any = part.lists.size() > 0;
+      const bool near = part.lists.size() < kShortPiece * part.lists.pieces() && ring <= kWholeBytes / sizeof(T);
+      if (kept && any && ring <= kernels::kBlockPlaces && part.blocks.take(part.lists, c_.neurons, part.spare())) part.lists.keep_sizes();
+      part.whole = !part.blocks.empty() || (kept && near);
+      if (part.whole) part.slots = slots_, part.rows.resize(ring);
       part.sent.resize(slots_), part.flight.resize(slots_);
       if (!part.procedural.empty()) part.grown.resize(slots_);
       for (auto& l : part.learning)
@@ -174,14 +177,10 @@ class EngineOf final : public Engine {
       if (step >= c_.step || step < c_.step - longest_) continue;
       for (auto& part : parts_) {
         part.sent[slot(step)].push_back(source);
-        const auto* list = part.lists.list(source);
-        if (part.whole) {
-          const auto size = part.lists.size(source), passed = static_cast<std::uint64_t>(part.arrived(list, step, c_.step) - list);
-          const kernels::FreshSpike<T> spike{list + passed, size - passed};
-          kernels::deliver_whole(&spike, 1, part.slot_of(step), part.mask(), part.rows.data());
-        } else {
-          part.flight[slot(step)].push_back({list, 0});
-        }
+        if (part.whole)
+          part.deliver_rest(source, step, c_.step);
+        else
+          part.flight[slot(step)].push_back({part.lists.list(source), 0});
       }
     }
     for (std::int64_t step = std::max<std::int64_t>(0, c_.step - longest_); step < c_.step; ++step)
@@ -344,7 +343,7 @@ class EngineOf final : public Engine {
       part.slices.push_back(slice);
     }
     part.state.resize(part.state.size() + kApart / sizeof(double)), part.wakes.resize(part.wakes.size() + kApart / sizeof part.wakes[0]);
-    part.row_size = std::max<std::size_t>(size, 1);
+    part.row_size = size + kernels::kBlock;
     part.rows.resize(part.row_size);
   }
 
@@ -558,24 +557,21 @@ class EngineOf final : public Engine {
       }
       for (const std::uint32_t source : sent) {
         const std::size_t size = part.lists.size(source);
-        const auto* list = part.lists.list(source);
-        if (!part.whole) {
-          spikes.push_back({list, 0});
-          if (shortest_ == 1) kernels::fetch_ahead(list, size / static_cast<std::size_t>(longest_));  // next step's share
-        } else if (size > 0) {
-          part.fresh.push_back({list, size});
-          kernels::fetch_ahead(list, size);
-        }
         part.events += size;
+        if (part.whole) {
+          part.fire(source);
+        } else {
+          spikes.push_back({part.lists.list(source), 0});
+          if (shortest_ == 1) kernels::fetch_ahead(spikes.back().next, size / static_cast<std::size_t>(longest_));  // next step's share
+        }
         for (auto& l : part.learning)
           if (l) l->send(step, source), part.events += l->passed(source);
       }
       for (std::size_t r = p; r < c_.spike_records.size(); r += parts_.size()) note(c_.spike_records[r], step, sent);
-      if (!part.fresh.empty()) {
+      if (part.whole && !sent.empty()) {
         const bool clocked = timed(step);
         const double start = clocked ? clock_seconds() : 0;
-        kernels::deliver_whole(part.fresh.data(), part.fresh.size(), part.slot_of(step), part.mask(), part.rows.data());
-        part.fresh.clear();
+        part.deliver_fired(step);
         if (clocked) part.delivery += clock_seconds() - start - reading_;
       }
       if (!part.procedural.empty()) grow(part, step);

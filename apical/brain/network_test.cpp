@@ -199,6 +199,13 @@ TEST_F(Threads, SynapsesThatAreNotKeptDoWhatKeptOnesDo) {
     EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, out, procedural); }), want);
     EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, pairs, procedural); }), listed);
   }
+  // Kept ones of one weight are blocks of places.
+  Synapses alike{.weight = 12, .delay = Value::uniform(0.3, 2)}, alike_anew = alike;
+  alike_anew.procedural = true;
+  const auto by_lists = spikes_with(1, false, [&](Network& net, Population e) { net.connect(e, e, out, alike_anew); });
+  EXPECT_NE(by_lists, want);
+  for (const int threads : {1, 2, 7})
+    EXPECT_EQ(spikes_with(threads, threads == 2, [&](Network& net, Population e) { net.connect(e, e, out, alike); }), by_lists);
   // With one delay they are drawn as they arrive: no lists there.
   Synapses late = kept, late_anew = procedural;
   late.delay = late_anew.delay = 1.5;

@@ -56,6 +56,8 @@ class SynapseLists {
   Synapse* list(std::uint32_t source) noexcept { return synapses_.data() + first_[source - base_]; }
   std::uint64_t size(std::uint32_t source) const noexcept { return first_[source - base_ + 1] - first_[source - base_] - 1; }
   std::uint64_t size() const noexcept { return count_; }
+  /// list() may not be called any more.
+  void keep_sizes() noexcept { synapses_ = {}; }
   std::int64_t min_delay() const noexcept { return min_delay_; }  ///< steps; of no synapse: beyond max_delay()
   std::int64_t max_delay() const noexcept { return max_delay_; }
   int shift() const noexcept { return shift_; }

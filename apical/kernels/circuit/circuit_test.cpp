@@ -432,5 +432,32 @@ TEST(Deliver, WholeListsGiveTheSameSumsInARing) {
   EXPECT_EQ(ring, want);
 }
 
+TEST(Deliver, BlocksGiveTheSameSumsInARing) {
+  constexpr int shift = 6;
+  constexpr std::uint32_t slots = 4, step = 3, mask = (slots << shift) - 1, nobodys = 50;  // places of a row from here on
+  Random random(4, "blocks");
+  std::vector<std::vector<Synapse<float>>> lists;
+  std::vector<FreshSpike<float>> fresh;
+  std::vector<Block<float>> blocks;
+  std::vector<std::uint16_t> places;
+  for (const std::uint32_t n : {0, 1, 7, 8, 9, 40}) {
+    const float weight = random.normal();
+    auto& list = lists.emplace_back();
+    for (std::uint32_t k = 0; k < n; ++k) list.push_back({weight, (1 + random.below(slots)) << shift | random.below(nobodys)});
+    fresh.push_back({list.data(), n});
+    for (std::uint32_t k = 0; k < (n + kBlock - 1) / kBlock * kBlock; ++k) {
+      if (k % kBlock == 0) blocks.push_back({static_cast<std::uint32_t>(places.size() / kBlock), weight});
+      places.push_back(static_cast<std::uint16_t>(k < n ? list[k].at : nobodys + k % kBlock));
+    }
+  }
+  std::vector<float> ring(slots << shift);
+  for (float& v : ring) v = random.normal();
+  auto want = ring;
+  deliver_whole(fresh.data(), fresh.size(), step << shift, mask, want.data());
+  deliver_blocks(blocks.data(), blocks.size(), places.data(), step << shift, mask, ring.data());
+  for (std::size_t row = 0; row < ring.size(); row += std::size_t{1} << shift)
+    for (std::size_t i = row; i < row + nobodys; ++i) EXPECT_EQ(ring[i], want[i]) << i;
+}
+
 }  // namespace
 }  // namespace apical::kernels

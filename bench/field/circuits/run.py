@@ -6,7 +6,8 @@ microcircuit_full: all of it (77,169 neurons, 299 M synapses; on all threads alo
 dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them (of the peers in results.json, with the memory of each).
 NEST and Apical go on in one network for five intervals, Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2
 without OpenMP is listed as well where that is faster. NEST has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the
-examples' own.
+examples' own. "delivery": synaptic events a second (the median of the intervals) against floats that the same threads add to random places of a ring
+buffer of the same bytes.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each
 peer against NEST's own seeds, by a t-test for two samples with a common variance at 1 % for the whole family (population.py). A peer that fails it is
 not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows, so each names its machine.
