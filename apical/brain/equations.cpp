@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "apical/base/error.h"
 #include "apical/base/named.h"
@@ -196,21 +197,24 @@ class Maker {
 
     std::vector<Id> now = integrate(m);
     for (int port = 0; port < t_.ports; ++port) arrive(now, port);
-    const std::vector<Id> before = now;  // the reset
-    Id fired = ex_.truth(false);
-    if (t_.threshold >= 0) fired = ex_.make(Kind::both, awake_, value(moment(now, ex_.current()), t_.threshold));
-    for (const auto& s : t_.reset) {
-      const Id to = as_stored(value(moment(now, ex_.current()), s.node), name(s.name).ten);
-      now[static_cast<std::size_t>(s.name)] = to;
-    }
+    std::vector<Root> roots = stores(now, true);
+    const Id fires = t_.threshold >= 0 ? value(moment(now, ex_.current()), t_.threshold) : ex_.truth(false);
+    // While what is compared is at hand, where nothing that follows asks who is awake.
+    auto at = std::find_if(roots.begin(), roots.end(), [&](const Root& r) { return r.node == ex_.node(fires).a; });
+    if (at != roots.end()) ++at;
+    if (std::any_of(at, roots.end(), [&](const Root& r) { return ex_.depends(r.node, ex_.awake()); })) at = roots.end();
+    roots.insert(at, {Root::Kind::fire, fires});
+    std::vector<Id> after = old_;  // as they are stored by now
+    for (const auto& s : t_.reset)
+      after[static_cast<std::size_t>(s.name)] = as_stored(value(moment(after, ex_.current()), s.node), name(s.name).ten);
+    for (std::size_t i = 0; i < after.size(); ++i) after[i] = ex_.make(Kind::choose, ex_.fired(), after[i], old_[i]);
+    return compile(ex_, roots, stores(after, false), states_);
+  }
+  // Of new values of the states.
+  std::vector<Root> stores(const std::vector<Id>& now, bool check) const {
     std::vector<Root> roots;
-    std::vector<std::size_t> rest;
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      now[i] = ex_.make(Kind::choose, fired, now[i], before[i]);
-      if (now[i] != before[i]) roots.push_back({Root::Kind::check, before[i]});
-      rest.push_back(i);
-    }
-    roots.push_back({Root::Kind::fire, fired});
+    std::vector<std::size_t> rest(now.size());
+    std::iota(rest.begin(), rest.end(), std::size_t{0});
     while (!rest.empty()) {  // first those whose value of before no other one needs: they can be stored at once
       const auto needed = [&](std::size_t i) {
         return std::any_of(rest.begin(), rest.end(), [&](std::size_t j) { return i != j && ex_.depends(now[j], old_[i]); });
@@ -219,10 +223,12 @@ class Maker {
       if (next == rest.end()) next = rest.begin();
       const std::size_t i = *next;
       rest.erase(next);
-      if (now[i] == before[i]) roots.push_back({Root::Kind::check, now[i]});
-      if (now[i] != old_[i]) roots.push_back({Root::Kind::store, now[i], static_cast<int>(i)});
+      if (now[i] != old_[i])
+        roots.push_back({Root::Kind::store, now[i], static_cast<int>(i), check});
+      else if (check)
+        roots.push_back({Root::Kind::check, now[i]});
     }
-    return compile(ex_, roots, states_);
+    return roots;
   }
 
   void arrive(std::vector<Id>& now, int port) {
@@ -358,7 +364,7 @@ class Maker {
     for (const int i : t_.order) {
       const Id out = as_stored(now[static_cast<std::size_t>(i)], name(i).ten);
       m.variables.push_back(name(i).name), m.variable_state.push_back(m.states + static_cast<int>(m.computed.size()));
-      m.computed.push_back(compile(ex_, {{Root::Kind::out, out}}, states_));
+      m.computed.push_back(compile(ex_, {{Root::Kind::out, out}}, {}, states_));
     }
   }
 

@@ -15,7 +15,7 @@ using kernels::Program;
 
 namespace {
 
-constexpr int kCurrentBit = Program::kMostStates, kInputBit = kCurrentBit + 1, kAwakeBit = kInputBit + 2;
+constexpr int kCurrentBit = Program::kMostStates, kInputBit = kCurrentBit + 1, kFiringBit = kInputBit + 2;
 
 // The functions of one number.
 struct Function {
@@ -77,7 +77,8 @@ Id Expressions::current() { return insert({.kind = Kind::current, .depth = 0, .d
 Id Expressions::input(int port) {
   return insert({.kind = Kind::input, .depth = 0, .value = static_cast<double>(port), .depends = std::uint64_t{1} << (kInputBit + port)});
 }
-Id Expressions::awake() { return insert({.kind = Kind::awake, .depth = 0, .depends = std::uint64_t{1} << kAwakeBit}); }
+Id Expressions::awake() { return insert({.kind = Kind::awake, .depth = 0, .depends = std::uint64_t{1} << kFiringBit}); }
+Id Expressions::fired() { return insert({.kind = Kind::fired, .depth = 0, .depends = std::uint64_t{1} << kFiringBit}); }
 
 std::optional<double> Expressions::value(Id id) const {
   return nodes_[id].kind == Kind::constant ? std::optional(nodes_[id].value) : std::nullopt;
@@ -189,7 +190,23 @@ class Compiler {
  public:
   Compiler(const Expressions& all, int states) : all_(all), uses_(all.size()), place_(all.size(), kNone) { program_.states = states; }
 
-  Program compile(const std::vector<Root>& roots) {
+  Program compile(const std::vector<Root>& roots, const std::vector<Root>& reset) {
+    part(roots);
+    if (!reset.empty()) {
+      std::fill(place_.begin(), place_.end(), kNone), std::fill(places_.begin(), places_.end(), false);
+      x_ = kNothing;
+      part(reset, all_.node(reset[0].node).a);
+    }
+    drop_unread();
+    join(program_);
+    program_.temporaries = static_cast<int>(places_.size());
+    return std::move(program_);
+  }
+
+ private:
+  // first: what is computed before all else.
+  void part(const std::vector<Root>& roots, std::optional<Id> first = {}) {
+    std::fill(uses_.begin(), uses_.end(), 0);
     std::vector<bool> seen(all_.size());
     for (const Root& r : roots) ++uses_[r.node], count(r.node, seen);
     struct Waiting {
@@ -197,8 +214,9 @@ class Compiler {
       int state;
     };
     std::vector<Waiting> waiting;
+    if (first) compute(*first);
     for (const Root& r : roots) {
-      compute(r.node);
+      compute(r.node, r.kind == Root::Kind::store);
       use(r.node);
       switch (r.kind) {
         case Root::Kind::check:
@@ -210,25 +228,23 @@ class Compiler {
         case Root::Kind::out:
           store(Program::kOut);
           break;
-        case Root::Kind::store:
-          if (unread(r.state)) {
-            store(static_cast<std::uint16_t>(r.state));
-          } else {  // the value of before is still needed
-            waiting.push_back({take_place(), r.state});
-            store(waiting.back().place);
-          }
+        case Root::Kind::store: {
+          const bool early = !unread(r.state);  // the value of before is still needed
+          const auto to = early ? take_place() : static_cast<std::uint16_t>(r.state);
+          if (early) waiting.push_back({to, r.state});
+          store(to);
+          if (r.check) program_.code.back().check = 1;
+          if (in_memory(r.node)) break;
+          uses_[r.node] += early;  // the last one is that by `waiting`
+          place_[r.node] = to;
+        }
       }
     }
     for (const auto& [place, state] : waiting) {
       program_.code.push_back({.op = Op::load, .a = place, .to = static_cast<std::uint16_t>(state)});
     }
-    drop_unread();
-    join(program_);
-    program_.temporaries = static_cast<int>(places_.size());
-    return std::move(program_);
   }
 
- private:
   static constexpr std::uint16_t kNone = kernels::ProgramInstruction::kNowhere;
   static constexpr Id kNothing = ~Id{0};
   struct Operand {
@@ -237,7 +253,7 @@ class Compiler {
   };
 
   static int operands(const Expressions::Node& n) {
-    return n.kind <= Kind::awake ? 0 : function(n.kind) ? 1 : n.kind == Kind::choose ? 3 : 2;
+    return n.kind <= Kind::fired ? 0 : function(n.kind) ? 1 : n.kind == Kind::choose ? 3 : 2;
   }
   void count(Id id, std::vector<bool>& seen) {
     if (seen[id]) return;
@@ -281,7 +297,7 @@ class Compiler {
     return static_cast<std::uint16_t>(Program::kTemporaries + (free - places_.begin()));
   }
   void use(Id id) {
-    if (--uses_[id] == 0 && place_[id] != kNone) {
+    if (--uses_[id] == 0 && place_[id] != kNone && place_[id] >= Program::kTemporaries) {
       places_[place_[id] - Program::kTemporaries] = false;
       place_[id] = kNone;
     }
@@ -328,8 +344,8 @@ class Compiler {
     store(place_[id]);
   }
 
-  // Into the accumulator.
-  void compute(Id id) {
+  // Into the accumulator. stored: by who calls.
+  void compute(Id id, bool stored = false) {
     if (x_ == id) return;
     if (in_memory(id)) {
       ++uses_[id];  // reading it is none of the uses that are counted
@@ -339,7 +355,7 @@ class Compiler {
     }
     operate(id);
     x_ = id;
-    if (uses_[id] > 1) {
+    if (uses_[id] > 1 && !stored) {
       place_[id] = take_place();
       store(place_[id]);
     }
@@ -353,8 +369,8 @@ class Compiler {
     switch (n.kind) {
       case Kind::input:
         return emit(Op::input, {false, static_cast<std::uint16_t>(n.value)});
-      case Kind::awake:
-        return emit(Op::awake);
+      case Kind::fired:
+        return emit(Op::fired);
       case Kind::truth:  // 0 > 0, or 0 >= 0
         emit(Op::load, {true, constant(0)});
         return emit(n.value != 0 ? Op::ge : Op::gt, {true, constant(0)});
@@ -399,6 +415,11 @@ class Compiler {
     return true;
   }
   void choose(const Expressions::Node& n) {
+    if (all_.node(n.a).kind == Kind::awake) {
+      keep(n.c);
+      compute(n.b), use(n.b), use(n.a);
+      return emit(Op::hold, operand(n.c));
+    }
     if (in_memory(n.b) && in_memory(n.c)) {
       compute(n.a), use(n.a);
       const Operand b = operand(n.b), c = operand(n.c);
@@ -423,6 +444,8 @@ class Compiler {
 
 }  // namespace
 
-Program compile(const Expressions& all, const std::vector<Root>& roots, int states) { return Compiler(all, states).compile(roots); }
+Program compile(const Expressions& all, const std::vector<Root>& roots, const std::vector<Root>& reset, int states) {
+  return Compiler(all, states).compile(roots, reset);
+}
 
 }  // namespace apical::brain

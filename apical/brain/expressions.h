@@ -20,7 +20,8 @@ class Expressions {
     state,
     current,
     input,
-    awake,  // leaves
+    awake,  // only choose() takes it
+    fired,  // leaves
     add,
     sub,
     mul,
@@ -49,7 +50,7 @@ class Expressions {
     std::uint16_t depth;  ///< of what it is made of
     Id a = 0, b = 0, c = 0;
     double value = 0;           ///< constant, truth: it; state, input: which
-    std::uint64_t depends = 0;  ///< bits of leaves: states from 0 on, then current, inputs, awake
+    std::uint64_t depends = 0;  ///< bits of leaves: states from 0 on, then current, inputs, awake and fired
   };
   static constexpr std::size_t kMostNodes = 50000;
   static constexpr int kMostDepth = 1500;
@@ -60,6 +61,7 @@ class Expressions {
   Id current();
   Id input(int port);
   Id awake();
+  Id fired();
   /// Everything else. Usage error when the graph grows beyond all bounds.
   Id make(Kind kind, Id a, Id b = 0, Id c = 0);
   Id add(Id a, Id b) { return make(Kind::add, a, b); }
@@ -85,9 +87,11 @@ class Expressions {
 struct Root {
   enum class Kind : std::uint8_t { check, fire, store, out } kind;
   Expressions::Id node;
-  int state = 0;  ///< store: which
+  int state = 0;       ///< store: which
+  bool check = false;  ///< store: as well
 };
-/// States are read as they were before the program, whenever they are stored. `states`: how many there are.
-kernels::Program compile(const Expressions& all, const std::vector<Root>& roots, int states);
+/// States are read as they were before the program, whenever they are stored. reset: what else happens to neurons that fired, and to no
+/// other one; there states are those that the first part left. `states`: how many there are.
+kernels::Program compile(const Expressions& all, const std::vector<Root>& roots, const std::vector<Root>& reset, int states);
 
 }  // namespace apical::brain

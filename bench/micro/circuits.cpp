@@ -57,7 +57,7 @@ const Equations lif{.equations = R"(
     E_L = -70 mV : mV
     tau_m = 10 ms : ms
     C_m = 250 pF : pF
-    I_e = 350 pA : pA
+    I_e = 400 pA : pA
   )",
                     .threshold = "V_m >= -55 mV",
                     .reset = "V_m = E_L",
@@ -113,7 +113,7 @@ Model text(Equations e, const char* method = "") {
 }  // namespace
 
 void add_circuits() {
-  add_cells("iaf_psc_exp", 13, [] { return brain::make_model("iaf_psc_exp", {{"tau_syn_in", 5.0}, {"I_e", 350.0}}, 0.1); });
+  add_cells("iaf_psc_exp", 13, [] { return brain::make_model("iaf_psc_exp", {{"tau_syn_in", 5.0}, {"I_e", 400.0}}, 0.1); });
   add_cells("iaf_psc_exp_text", 13, [] { return text(lif); });
   add_cells("izhikevich", 16, [] { return brain::make_model("izhikevich", {{"I_e", 4.0}}, 0.1); });
   add_cells("izhikevich_text", 16, [] { return text(izhikevich); });

@@ -23,6 +23,10 @@ struct ProgramOps : Doubles {
   using U = hn::RebindToUnsigned<D>;
   static HWY_INLINE V sqrt(V x) { return hn::Sqrt(x); }
   static HWY_INLINE M mask(V x) { return hn::MaskFromVec(x); }
+  static HWY_INLINE M mask_of(uint64_t bits) {
+    uint8_t bytes[8] = {static_cast<uint8_t>(bits)};
+    return hn::LoadMaskBits(D(), bytes);
+  }
   static HWY_INLINE V value(M m) { return hn::VecFromMask(D(), m); }
   static HWY_INLINE M either(M m, M n) { return hn::Or(m, n); }
   static HWY_INLINE M no(M m) { return hn::Not(m); }
@@ -97,24 +101,27 @@ HWY_INLINE void each(X (&x)[kVectors], F f) {
   const size_t L = O::lanes();
   f(x[0], 0), f(x[1], L), f(x[2], 2 * L), f(x[3], 3 * L), f(x[4], 4 * L), f(x[5], 5 * L), f(x[6], 6 * L), f(x[7], 7 * L);
 }
-HWY_INLINE void awake(V (&x)[kVectors], const int32_t* wakes, int32_t step) {
-  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::value(O::awake(wakes + i, step)); });
+template <class A>
+HWY_INLINE void hold(V (&x)[kVectors], A a, const int32_t* wakes, int32_t step) {
+  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::select(O::awake(wakes + i, step), v, a.at(i / O::lanes())); });
 }
 template <class Row>
 HWY_INLINE void input(V (&x)[kVectors], Row* row) {
   each(x, [=](V& v, size_t i) HWY_ATTR { v = O::load(row + i), O::zero(row + i); });
 }
-// 0, or NaN.
-HWY_INLINE V strange_of(const V (&x)[kVectors]) {
-  const V a = O::add(O::sub(x[0], x[0]), O::sub(x[1], x[1])), b = O::add(O::sub(x[2], x[2]), O::sub(x[3], x[3]));
-  const V c = O::add(O::sub(x[4], x[4]), O::sub(x[5], x[5])), d = O::add(O::sub(x[6], x[6]), O::sub(x[7], x[7]));
-  return O::add(O::add(a, b), O::add(c, d));
+HWY_INLINE V watch(const V (&x)[kVectors], V strange) {  // two chains, which need not wait for each other
+  const V a = O::watch(x[6], O::watch(x[4], O::watch(x[2], O::watch(x[0], strange))));
+  const V b = O::watch(x[7], O::watch(x[5], O::watch(x[3], O::mul(x[1], O::set(0)))));
+  return O::add(a, b);
 }
-HWY_INLINE uint64_t fire(const V (&x)[kVectors]) {
-  const size_t L = O::lanes();
-  uint64_t fired = 0;
+HWY_INLINE uint64_t fire(const V (&x)[kVectors], const int32_t* wakes, int32_t step) {
+  uint64_t fired = 0, awake = 0;
   each(x, [&](V v, size_t i) HWY_ATTR { fired |= O::bits(O::mask(v)) << i; });
-  return fired;
+  if (fired != 0) each(x, [&](V, size_t i) HWY_ATTR { awake |= O::bits(O::awake(wakes + i, step)) << i; });
+  return fired & awake;
+}
+HWY_INLINE void fired_of(V (&x)[kVectors], uint64_t fired) {
+  each(x, [=](V& v, size_t i) HWY_ATTR { v = O::value(O::mask_of(fired >> i)); });
 }
 constexpr unsigned key(ProgramOp op, unsigned constants) { return static_cast<unsigned>(op) | constants << 8; }
 
@@ -133,6 +140,7 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
   V x[kVectors], strange = O::set(0);
   load_eight(x, zeros);
   for (size_t n = 0; n < a.n; n += block) {
+    uint64_t fired = 0;
     for (const ProgramInstruction* i = begin; i != end; ++i) {
       switch (key(i->op, i->constants)) {
 #define APICAL_KEYS(name, a) key(name, a) : case key(name, a + 2)
@@ -182,19 +190,29 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
     store_eight(x, work), function<ProgramOp::name>(work), load_eight(x, work); \
     break;
         APICAL_PROGRAM_FUNCTIONS(APICAL_FUNCTION)
-        case APICAL_ALL_KEYS(ProgramOp::awake):
-          awake(x, a.wakes + n, a.step);
+        case APICAL_KEYS(ProgramOp::hold, 0):
+          hold(x, Array{place[i->a]}, a.wakes + n, a.step);
+          break;
+        case APICAL_KEYS(ProgramOp::hold, 1):
+          hold(x, Constant{O::set(c[i->a])}, a.wakes + n, a.step);
           break;
         case APICAL_ALL_KEYS(ProgramOp::input):
           single ? input(x, single[i->a] + n) : input(x, a.in[i->a] + n);
           break;
         case APICAL_ALL_KEYS(ProgramOp::fire): {
-          const uint64_t fired = fire(x);
+          fired = fire(x, a.wakes + n, a.step);
           rest(fired, a.step, program.refractory, a.wakes + n);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
           a.spikes[n / 64] |= fired << (n % 64);
           break;
         }
+        case APICAL_ALL_KEYS(ProgramOp::fired):
+          if (fired == 0) {
+            i = end - 1;
+            continue;
+          }
+          fired_of(x, fired);
+          break;
         default:
           __builtin_unreachable();
 #undef APICAL_OPERANDS_0
@@ -212,7 +230,7 @@ bool run(const Program& program, const NeuronArrays<double>& a, float* const* si
       }
       if ((i->to | static_cast<uint32_t>(i->check) << 16) == ProgramInstruction::kNowhere) continue;  // most: one comparison
       if (i->to != ProgramInstruction::kNowhere) store_eight(x, place[i->to]);
-      if (i->check) strange = O::add(strange, strange_of(x));
+      if (i->check) strange = watch(x, strange);
     }
     for (int k = 0; k < program.states; ++k) place[k] += block;
     if (a.current) place[Program::kCurrent] += block;
@@ -270,6 +288,7 @@ bool reference(const Program& program, const NeuronArrays<Row>& a, double* out) 
   using O = plain::detail::ProgramOps;
   double temporaries[Program::kMostTemporaries] = {}, x = 0, strange = 0;
   for (std::size_t n = 0; n < a.n; ++n) {
+    bool fired = false;
     double current = a.current ? a.current[n] : 0;
     const auto place = [&](int k) -> double& {
       return k < program.states       ? a.state[k][n]
@@ -298,18 +317,23 @@ bool reference(const Program& program, const NeuronArrays<Row>& a, double* out) 
     break;
         APICAL_PROGRAM_PAIRS(APICAL_FIRST)
 #undef APICAL_FIRST
-        case ProgramOp::awake:
-          x = a.wakes[n] <= a.step;
+        case ProgramOp::hold:
+          if (a.wakes[n] > a.step) x = i.constants & 1 ? program.constants[i.a] : place(i.a);
           break;
         case ProgramOp::input:
           x = a.in[i.a][n], a.in[i.a][n] = 0;
           break;
         case ProgramOp::fire:
-          if (x != 0) a.wakes[n] = a.step + 1 + static_cast<std::int32_t>(program.refractory);
+          fired = x != 0 && a.wakes[n] <= a.step;
+          if (fired) a.wakes[n] = a.step + 1 + static_cast<std::int32_t>(program.refractory);
           if (n % 64 == 0) a.spikes[n / 64] = 0;
-          a.spikes[n / 64] |= std::uint64_t{x != 0} << (n % 64);
+          a.spikes[n / 64] |= std::uint64_t{fired} << (n % 64);
+          break;
+        case ProgramOp::fired:
+          x = fired;
           break;
       }
+      if (i.op == ProgramOp::fired && !fired) break;
       if (i.to != ProgramInstruction::kNowhere) place(i.to) = x;
       if (i.check) strange += x - x;
     }

@@ -45,9 +45,10 @@ namespace apical::kernels {
 #define APICAL_PROGRAM_FUNCTIONS(X) X(exp, 0) X(log, 0) X(expm1, 0) X(exprel, 0) X(sin, 0) X(cos, 0) X(tanh, 0)
 // What is not a function of numbers.
 #define APICAL_PROGRAM_ACTS(X)                                   \
-  X(awake, 0) /* true where no refractory steps are left */      \
+  X(hold, 1)  /* x where no refractory steps are left, else a */ \
   X(input, 1) /* what has arrived at port a, which is emptied */ \
-  X(fire, 0)  /* spikes where x is true, whose refractory time begins; the others' goes on; x stays as it is */
+  X(fire, 0)  /* those spike where x is true and no refractory steps are left; theirs begin */ \
+  X(fired, 0) /* true where they did. Nothing that follows changes the others: where nobody did, the program ends here */
 // Two that often follow each other, done at once. X(name, first, its operands, its constants, second, ...). The operands of the second are
 // those of the next instruction; the first stores and checks nothing.
 #define APICAL_PROGRAM_PAIRS(X)                    \

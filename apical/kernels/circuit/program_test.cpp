@@ -191,7 +191,7 @@ TEST(Program, SameBitsAtEveryLevel) {
     };
     for (int k = 0; k < 200; ++k) {
       const bool ca = below(4) == 0, cb = below(3) == 0;
-      I i{.op = static_cast<ProgramOp>(below(static_cast<std::uint32_t>(ProgramOp::awake))),
+      I i{.op = static_cast<ProgramOp>(below(static_cast<std::uint32_t>(ProgramOp::hold))),
           .constants = static_cast<std::uint8_t>(ca + 2 * cb),
           .a = operand(ca),
           .b = operand(cb)};
@@ -264,18 +264,20 @@ TEST(Program, JoinedIsTheSame) {
   }
 }
 
-// v = 0.9 v + in, held while refractory; fires above 1.
+// v = 0.9 v + in, held while refractory; fires above 1. Another variable is 1 from the first rest on.
 Program lif() {
   constexpr auto t = static_cast<std::uint16_t>(Program::kTemporaries);
-  Program p = program({{.op = ProgramOp::awake, .to = t},
-                       {.op = ProgramOp::input, .a = 0, .to = t + 1},
+  Program p = program({{.op = ProgramOp::input, .a = 0, .to = t},
                        {.op = ProgramOp::input, .a = 1},
-                       {.op = ProgramOp::add, .a = t + 1},
+                       {.op = ProgramOp::add, .a = t},
                        {.op = ProgramOp::mul_add, .constants = 1, .a = 0, .b = 0},
-                       {.op = ProgramOp::keep, .a = t, .b = 0, .to = 0, .check = 1},
+                       {.op = ProgramOp::hold, .a = 0, .to = 0, .check = 1},
+                       {.op = ProgramOp::load, .a = 1},
+                       {.op = ProgramOp::hold, .constants = 1, .a = 1, .to = 1},
+                       {.op = ProgramOp::load, .a = 0},
                        {.op = ProgramOp::gt, .constants = 1, .a = 1},
-                       {.op = ProgramOp::both, .a = t},
                        {.op = ProgramOp::fire},
+                       {.op = ProgramOp::fired},
                        {.op = ProgramOp::choose, .constants = 1, .a = 2, .b = 0, .to = 0}},
                       {0.9, 1, -0.5});
   p.refractory = 3;
@@ -288,7 +290,7 @@ void fires_and_rests() {
   at_every_level([&](const std::string& level) {
     Neurons neurons;
     std::vector<Row> in(2 * n);
-    std::vector<double> v(n), left(n), all;
+    std::vector<double> v(n), left(n), rested(n), all;
     Random random(4, "lif");
     for (int t = 0; t < 50; ++t) {
       for (Row& x : in) x = random.uniform(0, 0.2f);
@@ -299,12 +301,14 @@ void fires_and_rests() {
         ASSERT_EQ(in[i], 0);
         ASSERT_EQ(in[n + i], 0);
         const bool rests = left[i] > 0;
+        if (rests) rested[i] = 1;
         if (!rests) v[i] = (static_cast<double>(before[n + i]) + before[i]) + 0.9 * v[i];
         const bool fired = !rests && v[i] > 1;
         left[i] = fired ? 3 : std::max(left[i] - 1, 0.0);
         if (fired) v[i] = -0.5;
         ASSERT_EQ(neurons.spikes[i / 64] >> (i % 64) & 1, fired) << level << " step " << t;
         ASSERT_EQ(neurons.states[i], v[i]) << level << " step " << t;
+        ASSERT_EQ(neurons.states[n + i], rested[i]) << level << " step " << t;
         ASSERT_EQ(std::max(neurons.wakes[i] - (t + 1), 0), left[i]);
         all.push_back(fired);
       }
