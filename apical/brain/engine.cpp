@@ -5,28 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
-#include <numbers>
 #include <numeric>
 #include <tuple>
 
 #include "apical/base/clock.h"
-#include "apical/base/philox.h"
 #include "apical/base/thread_pool.h"
-#include "apical/brain/engine_part.h"
+#include "apical/brain/engine_devices.h"
 #include "apical/brain/ranks.h"
 
 namespace apical::brain {
-
-double CurrentDevice::at(std::int64_t step) const noexcept {
-  if (!acts(step)) return 0;
-  const auto next = std::upper_bound(from.begin(), from.end(), step);
-  return next == from.begin() ? 0 : weight * values[static_cast<std::size_t>(next - from.begin() - 1)];
-}
-
-double Noise::scale(std::int64_t step) const noexcept {
-  return std::sqrt(std::max(0.0, std * std + std_mod * std_mod * std::sin(omega * static_cast<double>(step + 1) + phase)));
-}
 
 namespace {
 
@@ -385,13 +372,13 @@ class EngineOf final : public Engine {
     for (auto& l : part.learning)
       if (l) l->deliver(step, row);
     const double delivered = clocked ? clock_seconds() : 0;
-    for (const auto& device : c_.spike_devices) drive(part, device, step);
+    for (const auto& device : c_.spike_devices) drive(c_, part, device, step);
     for (std::size_t g = 0; g < c_.groups.size(); ++g)
       if (part.slices[g].begin < part.slices[g].end && !move(part, g, step, bits) && part.strange_step < 0)
         part.strange_step = step, part.strange_group = g;
     for (std::size_t k = 0; k < part.learning.size(); ++k)
       if (part.learning[k]) part.learning[k]->post(step, bits + c_.groups[c_.connections[k].to.index].first_word);
-    for (auto& r : c_.recordings) sample(part, r, step);
+    for (auto& r : c_.recordings) record(c_, part, r, step);
     if (!clocked) return;
     part.delivery += delivered - start - reading_;
     part.update += clock_seconds() - delivered - reading_;
@@ -404,117 +391,13 @@ class EngineOf final : public Engine {
     kernels::NeuronArrays<T>& a = part.arrays[index];
     a.step = static_cast<std::int32_t>(step - run_first_);
     for (int k = 0; k < g.model.ports; ++k) a.in[k] = part.row(step) + slice.row[k];
-    auto& current = part.current[index];
-    if (!current.empty()) {
-      std::fill(current.begin(), current.end(), 0.0);
-      for (std::size_t k = 0; k < c_.current_devices.size(); ++k) {
-        const CurrentDevice& d = c_.current_devices[k];
-        const std::int64_t sent = step - 1 - d.delay;  // arrived in the step before
-        if (d.to.index != index || !d.acts(sent)) continue;
-        const double amount = d.at(sent);
-        const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
-        double* const to = current.data() + d.to.receptor * a.n;
-        for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += amount;
-        if (!d.noise) continue;
-        const double* noise = drawn_noise(part, k, slice, sent);
-        for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += noise[i - slice.begin];
-      }
-      for (const Signals& s : part.signals)
-        if (s.connection.to.index == index)
-          s.add(c_.groups[s.connection.from.index], step, current.data() + s.connection.to.receptor * a.n);
-    }
-    if (g.model.by_chance) a.uniform = chances(part, index, step, slice.begin / 64, a.n);
+    set_currents(c_, part, index, step);
+    if (g.model.by_chance) a.uniform = chances(c_, part, index, step);
     a.spikes = bits + g.first_word + slice.begin / 64;
     const bool good = std::visit([&](const auto& m) { return kernels::neuron_step(m, a); }, g.model.step);
     if (!g.signals.empty()) std::copy_n(a.state[g.model.signal], slice.end - slice.begin, g.signal(step) + slice.begin);
     if (slice.end % 64) a.spikes[a.n / 64 - 1] &= (std::uint64_t{1} << (slice.end % 64)) - 1;  // padding
     return good;
-  }
-
-  // Numbers in (0, 1) for n neurons from word `first` of the group on: functions of seed, group, step and neuron.
-  const double* chances(Part<T>& part, std::size_t index, std::int64_t step, std::size_t first, std::size_t n) {
-    part.words.resize(std::max(part.words.size(), n)), part.chances.resize(part.words.size());
-    kernels::random_words(c_.options.seed, stream_id("fires") + index, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(first),
-                          n / 64, part.words.data());
-    for (std::size_t i = 0; i < n; ++i) part.chances[i] = (part.words[i] + 0.5) * 0x1p-32;
-    return part.chances.data();
-  }
-
-  // pA that a device adds to each neuron of the slice in a step it acts in: functions of seed, device, interval and neuron. Box and Muller:
-  // the first 32 words of a row of 64 give the radii, the others the angles.
-  const double* drawn_noise(Part<T>& part, std::size_t device, const Slice& slice, std::int64_t step) {
-    const CurrentDevice& d = c_.current_devices[device];
-    const std::int64_t interval = (step - d.start) / d.noise->every;
-    auto& drawn = part.noise[device];
-    if (drawn.interval == interval) return drawn.values.data();
-    drawn.interval = interval;
-    const std::size_t n = slice.padded();
-    part.words.resize(std::max(part.words.size(), n)), drawn.values.resize(n);
-    kernels::random_words(c_.options.seed, d.noise->stream, static_cast<std::uint32_t>(interval), slice.begin / 64, n / 64,
-                          part.words.data());
-    const double scale = d.weight * d.noise->scale(d.start + interval * d.noise->every);
-    for (std::size_t row = 0; row < n; row += 64)
-      for (std::size_t i = row; i < row + 32; ++i) {
-        const double radius = scale * std::sqrt(-2 * std::log((part.words[i] + 0.5) * 0x1p-32));
-        const double angle = 2 * std::numbers::pi * 0x1p-32 * part.words[i + 32];
-        drawn.values[i] = radius * std::cos(angle), drawn.values[i + 32] = radius * std::sin(angle);
-      }
-    return drawn.values.data();
-  }
-
-  void drive(Part<T>& part, const SpikeDevice& d, std::int64_t step) {
-    const std::int64_t sent = step - d.delay;
-    if (sent < d.start || sent >= d.stop) return;
-    const auto next = std::upper_bound(d.steps.begin(), d.steps.end(), sent);
-    if (next == d.steps.begin() || (d.poisson.empty() && next[-1] != sent)) return;
-    const Slice& slice = part.slices[d.to.index];
-    const std::uint32_t begin = std::max(slice.begin, d.to.begin), end = std::min(slice.end, d.to.begin + d.to.size);
-    if (begin >= end) return;
-    T* to = part.row(step) + slice.row[c_.groups[d.to.index].model.port(d.to.receptor, d.weight)];
-    const T weight = static_cast<T>(d.weight);
-    if (d.poisson.empty()) {
-      for (std::uint32_t i = begin; i < end; ++i) to[i - slice.begin] += weight;
-      return;
-    }
-    const kernels::PoissonTable& rate = d.poisson[static_cast<std::size_t>(next - d.steps.begin() - 1)];
-    const auto add = [&](std::uint32_t first, std::uint32_t n, T* at) {
-      kernels::add_poisson(rate, c_.options.seed, d.stream, static_cast<std::uint32_t>(sent), first, n, weight, at);
-    };
-    if (begin == slice.begin && end == slice.end) return add(begin, slice.padded(), to);
-    for (std::uint32_t word = begin / 64; word * 64 < end; ++word) {  // counts are those of whole words, whoever is driven
-      T some[64] = {};
-      add(word * 64, 64, some);
-      for (std::uint32_t i = std::max(begin, word * 64); i < std::min(end, word * 64 + 64); ++i) to[i - slice.begin] += some[i - word * 64];
-    }
-  }
-
-  void sample(Part<T>& part, Recording& r, std::int64_t step) {
-    if ((step + 1) % r.every != 0) return;
-    const Population& who = r.data.population;
-    const Slice& slice = part.slices[who.index];
-    const Group& g = c_.groups[who.index];
-    const std::size_t at = r.base + static_cast<std::size_t>((step + 1 - r.base_step) / r.every);
-    const std::uint32_t begin = std::max(slice.begin, who.begin), end = std::min(slice.end, who.begin + who.size);
-    if (begin >= end) return;
-    std::vector<double> computed;
-    for (std::size_t v = 0; v < r.states.size(); ++v) {
-      const bool state = r.states[v] < g.model.states;
-      if (!state) compute(part, who.index, static_cast<std::size_t>(r.states[v] - g.model.states), computed);
-      const double* values = (state ? part.states(who.index, r.states[v]) : computed.data()) + (begin - slice.begin);
-      double* to = r.data.values.data() + (at * r.states.size() + v) * who.size + (begin - who.begin);
-      for (std::uint32_t i = 0; i < end - begin; ++i) to[i] = r.states[v] == 0 ? values[i] + g.model.E_L : values[i];
-    }
-  }
-  // A variable that is no state, of the neurons of a slice.
-  void compute(Part<T>& part, std::size_t index, std::size_t which, std::vector<double>& out) {
-    Group& g = c_.groups[index];
-    const Slice& slice = part.slices[index];
-    kernels::NeuronArrays<double> a{};
-    a.n = slice.padded();
-    for (int k = 0; k < g.model.states; ++k) a.state[k] = part.states(index, k);
-    if (!part.current[index].empty()) a.current = part.current[index].data();
-    out.resize(a.n);
-    kernels::program_values(g.model.computed[which], a, out.data());
   }
 
   // What the procedural connections that have one delay bring from `step`.
