@@ -1,6 +1,6 @@
-"""cuba_nest, cuba_brian, coba, hh_coba in Brian2: its examples CUBA.py and COBAHH.py, with the parameters of the workload.
+"""cuba_nest, cuba_brian, coba, hh_coba, hh_brian in Brian2: its examples CUBA.py and COBAHH.py, with the parameters of the workload.
 
-Without a delay in Brian2, a spike acts one step earlier than NEST's least delay of one step; cuba_brian has none, as its example.
+Without a delay in Brian2, a spike acts one step earlier than NEST's least delay of one step; cuba_brian and hh_brian have none, as its examples.
 """
 import brian2 as b2
 import numpy as np
@@ -48,8 +48,10 @@ if model == "hh_cond_exp_traub":
     # NEST fires at the maximum above V_T + 30 mV, Brian2's example at -20 mV, and both wait: 2 ms there, 3 ms here.
     space |= {"g_Na": p["g_Na"] * b2.nS, "g_K": p["g_K"] * b2.nS, "E_Na": p["E_Na"] * b2.mV, "E_K": p["E_K"] * b2.mV, "V_T": -63 * b2.mV}
     P = b2.NeuronGroup(models.NE + models.NI, EQUATIONS[model], threshold="v > -20*mV", refractory=3 * b2.ms, method=METHOD[model], namespace=space)
-    # NEST starts its gates at the equilibrium of V_m = E_L as if V_T were 0.
-    P.v, P.m, P.n, P.h = p["E_L"] * b2.mV, 9.895563096746586e-09, 2.551577051602551e-07, 0.999999999106396
+    if args.workload == "hh_brian":
+        P.v, P.ge, P.gi = "E_L + (randn() * 5 - 5) * mV", "(randn() * 1.5 + 4) * 10 * nS", "(randn() * 12 + 20) * 10 * nS"
+    else:  # NEST starts its gates at the equilibrium of V_m = E_L as if V_T were 0.
+        P.v, P.m, P.n, P.h = p["E_L"] * b2.mV, 9.895563096746586e-09, 2.551577051602551e-07, 0.999999999106396
 else:
     space |= {"V_th": p["V_th"] * b2.mV, "V_reset": p["V_reset"] * b2.mV}
     P = b2.NeuronGroup(models.NE + models.NI, EQUATIONS[model], threshold="v > V_th", reset="v = V_reset", refractory=p["t_ref"] * b2.ms, method=METHOD[model],
@@ -58,7 +60,7 @@ else:
 groups = {"E": P[:models.NE], "I": P[models.NE:]}
 synapses = []
 for name, degree, on_pre in (("E", models.CE, "ge += we"), ("I", models.CI, "gi += wi")):
-    s = b2.Synapses(groups[name], P, on_pre=on_pre, namespace=space, delay=None if args.workload == "cuba_brian" else models.DELAY * b2.ms)
+    s = b2.Synapses(groups[name], P, on_pre=on_pre, namespace=space, delay=None if args.workload.endswith("_brian") else models.DELAY * b2.ms)
     if m["rule"] == "fixed_indegree":
         brian_device.fixed_indegree(s, len(groups[name]), len(P), degree, rng)
     else:

@@ -16,6 +16,7 @@
 #include "apical/base/huge_array.h"
 #include "apical/base/machine.h"
 #include "apical/base/philox.h"
+#include "apical/brain/equations.h"
 #include "apical/brain/network.h"
 #include "apical/brain/statistics.h"
 #include "apical/formats/npy.h"
@@ -40,7 +41,8 @@ struct Workload {
   int ports = 1;
   std::uint32_t neurons = 0;
 
-  Population add(const std::string& name, const char* model, std::uint32_t n, const Parameters& parameters, std::uint32_t watched) {
+  template <class M>  // a name or equations
+  Population add(const std::string& name, const M& model, std::uint32_t n, const Parameters& parameters, std::uint32_t watched) {
     const auto p = net.create(model, n, parameters);
     recorded.push_back({name, p, &net.record_spikes(p.slice(0, std::min(n, watched)))});
     neurons += n;
@@ -77,7 +79,8 @@ Workload brunel(const Options& options, double) {
 }
 
 // The network of Vogels and Abbott, in the variants of Brette et al. 2007.
-Workload vogels_abbott(const Options& options, const char* model, double w_ex, double w_in, const Parameters& p, bool kick,
+template <class M>
+Workload vogels_abbott(const Options& options, const M& model, double w_ex, double w_in, const Parameters& p, bool kick,
                        bool bernoulli = false) {
   Workload w{Network(options)};
   const auto e = w.add("E", model, 3200, p, 500), i = w.add("I", model, 800, p, 500);
@@ -116,6 +119,36 @@ Workload coba(const Options& options, double) {
                        true);
 }
 Workload hh_coba(const Options& options, double) { return vogels_abbott(options, "hh_cond_exp_traub", 6, -67, {}, true); }
+// Brian2's COBAHH.py: its equations, and exponential Euler as there.
+Workload hh_brian(const Options& options, double) {
+  const EquationModel model({.equations = R"(
+      dv/dt = (g_L * (E_L - v) + ge * (0 mV - v) + gi * (-80 mV - v) - g_Na * m^3 * h * (v - 50 mV) - g_K * n^4 * (v + 90 mV)) / C : mV
+      dm/dt = a_m * (1 - m) - b_m * m : 1
+      dn/dt = a_n * (1 - n) - b_n * n : 1
+      dh/dt = a_h * (1 - h) - b_h * h : 1
+      dge/dt = -ge / (5 ms) : nS
+      dgi/dt = -gi / (10 ms) : nS
+      u = v + 63 mV : mV
+      a_m = 1.28 /ms / exprel((13 mV - u) / (4 mV)) : 1/ms
+      b_m = 1.4 /ms / exprel((u - 40 mV) / (5 mV)) : 1/ms
+      a_h = 0.128 /ms * exp((17 mV - u) / (18 mV)) : 1/ms
+      b_h = 4 /ms / (1 + exp((40 mV - u) / (5 mV))) : 1/ms
+      a_n = 0.16 /ms / exprel((15 mV - u) / (5 mV)) : 1/ms
+      b_n = 0.5 /ms * exp((10 mV - u) / (40 mV)) : 1/ms
+      C = 200 pF : pF
+      E_L = -60 mV : mV
+      g_L = 10 nS : nS
+      g_Na = 20 uS : uS
+      g_K = 6 uS : uS
+    )",
+                             .threshold = "v > -20 mV",
+                             .refractory = "3 ms",
+                             .excitatory = "ge += w",
+                             .inhibitory = "gi -= w",
+                             .method = "exponential_euler"});
+  const Parameters p{{"v", Value::normal(-65, 5)}, {"ge", Value::normal(40, 15)}, {"gi", Value::normal(200, 120)}};
+  return vogels_abbott(options, model, 6, -67, p, false, true);
+}
 
 // NEST's brette_et_al_2007/cuba_stdp.py.
 Workload cuba_stdp(const Options& options, double) {
@@ -296,7 +329,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
 int run(int argc, char** argv) {
   const std::map<std::string, Workload (*)(const Options&, double)> workloads{
       {"brunel", brunel},   {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian},    {"coba", coba},
-      {"hh_coba", hh_coba}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
+      {"hh_coba", hh_coba}, {"hh_brian", hh_brian}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
   CLI::App app("published circuits");
   Arguments args;
   app.add_option("workload", args.workload)->required()->check(CLI::IsMember(workloads));

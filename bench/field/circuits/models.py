@@ -1,7 +1,7 @@
 """The circuits that are timed, as the field defines them; the peers' scripts and Apical's `circuits` build these.
 
 cuba_nest, coba, hh_coba, cuba_stdp: NEST's examples brette_et_al_2007 (Brette et al. 2007, benchmarks 2, 1, 3, 5). cuba_brian: Brian2's example
-CUBA.py (its inhibition is 1.55 times weaker than NEST's; no kick, random first voltages). brunel: NEST's example brunel_alpha_nest.py.
+CUBA.py (its inhibition is 1.55 times weaker than NEST's; no kick, random first voltages), hh_brian its COBAHH.py (exponential Euler). brunel: NEST's example brunel_alpha_nest.py.
 microcircuit: Potjans and Diesmann 2014. Times in ms, voltages in mV, currents in pA, conductances in nS, capacities in pF.
 """
 import math
@@ -26,6 +26,7 @@ VOGELS_ABBOTT = {
                 "parameters": {"g_Na": 20000.0, "g_K": 6000.0, "g_L": 10.0, "C_m": 200.0, "E_Na": 50.0, "E_K": -90.0, "E_L": -60.0, "E_ex": 0.0, "E_in": -80.0,
                                "tau_syn_ex": 5.0, "tau_syn_in": 10.0}},
 }
+VOGELS_ABBOTT["hh_brian"] = VOGELS_ABBOTT["hh_coba"] | {"rule": "pairwise", "kick": False}
 NE, NI, CE, CI, KICKED, DELAY = 3200, 800, 64, 16, 50, 0.1
 KICK_RATE, KICK_BEGIN, KICK_END = 300.0, 1.0, 51.0
 
