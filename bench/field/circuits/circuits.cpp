@@ -9,16 +9,15 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
-#include <numeric>
 
 #include "apical/base/clock.h"
 #include "apical/base/error.h"
 #include "apical/base/huge_array.h"
 #include "apical/base/machine.h"
 #include "apical/base/philox.h"
-#include "apical/brain/equations.h"
 #include "apical/brain/network.h"
 #include "apical/brain/statistics.h"
+#include "apical/brain/testing_models.h"
 #include "apical/formats/npy.h"
 #include "apical/kernels/circuit/deliver.h"
 #include "bench/measure.h"
@@ -121,33 +120,9 @@ Workload coba(const Options& options, double) {
 Workload hh_coba(const Options& options, double) { return vogels_abbott(options, "hh_cond_exp_traub", 6, -67, {}, true); }
 // Brian2's COBAHH.py: its equations, and exponential Euler as there.
 Workload hh_brian(const Options& options, double) {
-  const EquationModel model({.equations = R"(
-      dv/dt = (g_L * (E_L - v) + ge * (0 mV - v) + gi * (-80 mV - v) - g_Na * m^3 * h * (v - 50 mV) - g_K * n^4 * (v + 90 mV)) / C : mV
-      dm/dt = a_m * (1 - m) - b_m * m : 1
-      dn/dt = a_n * (1 - n) - b_n * n : 1
-      dh/dt = a_h * (1 - h) - b_h * h : 1
-      dge/dt = -ge / (5 ms) : nS
-      dgi/dt = -gi / (10 ms) : nS
-      u = v + 63 mV : mV
-      a_m = 1.28 /ms / exprel((13 mV - u) / (4 mV)) : 1/ms
-      b_m = 1.4 /ms / exprel((u - 40 mV) / (5 mV)) : 1/ms
-      a_h = 0.128 /ms * exp((17 mV - u) / (18 mV)) : 1/ms
-      b_h = 4 /ms / (1 + exp((40 mV - u) / (5 mV))) : 1/ms
-      a_n = 0.16 /ms / exprel((15 mV - u) / (5 mV)) : 1/ms
-      b_n = 0.5 /ms * exp((10 mV - u) / (40 mV)) : 1/ms
-      C = 200 pF : pF
-      E_L = -60 mV : mV
-      g_L = 10 nS : nS
-      g_Na = 20 uS : uS
-      g_K = 6 uS : uS
-    )",
-                             .threshold = "v > -20 mV",
-                             .refractory = "3 ms",
-                             .excitatory = "ge += w",
-                             .inhibitory = "gi -= w",
-                             .method = "exponential_euler"});
-  const Parameters p{{"v", Value::normal(-65, 5)}, {"ge", Value::normal(40, 15)}, {"gi", Value::normal(200, 120)}};
-  return vogels_abbott(options, model, 6, -67, p, false, true);
+  const Parameters p{{"V_m", Value::normal(-65, 5)},  {"m", 0.0}, {"h", 0.0}, {"n", 0.0}, {"g_ex", Value::normal(40, 15)},
+                     {"g_in", Value::normal(200, 120)}};
+  return vogels_abbott(options, EquationModel(traub("exponential_euler", "0 pA")), 6, -67, p, false, true);
 }
 
 // NEST's brette_et_al_2007/cuba_stdp.py.
@@ -273,20 +248,21 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
   const Timing before = w.net.timing();
   std::vector<std::uint64_t> spikes;
   for (const auto& r : w.recorded) spikes.push_back(w.net.spikes(r.all));
-  std::vector<double> seconds, events, per_s;  // of each run
+  const std::uint64_t events = w.net.events();
+  std::vector<double> seconds, per_s;  // of each run
   nlohmann::ordered_json weights;
   for (int i = 0; i < args.runs; ++i) {
     const double s = clock_seconds();
-    const double passed = static_cast<double>(w.net.events()), took = w.net.timing().delivery;
+    const std::uint64_t passed = w.net.events();
+    const double took = w.net.timing().delivery;
     w.net.simulate(args.time);
     seconds.push_back(clock_seconds() - s);
-    events.push_back(static_cast<double>(w.net.events()) - passed);
-    per_s.push_back(events.back() / (w.net.timing().delivery - took));
+    per_s.push_back(static_cast<double>(w.net.events() - passed) / (w.net.timing().delivery - took));
     if (i == 0 && !args.out.empty()) write_spikes(w, args.out);
     if (i == 0 && !w.learns.empty()) weights = describe_weights(w);
   }
   const Timing& t = w.net.timing();
-  const double runs = args.runs, passed = std::accumulate(events.begin(), events.end(), 0.0);
+  const double runs = args.runs, passed = static_cast<double>(w.net.events() - events);
   std::nth_element(per_s.begin(), per_s.begin() + args.runs / 2, per_s.end());
   nlohmann::ordered_json rates, cvs, correlations;
   const double stop = w.net.time();
@@ -329,7 +305,7 @@ int measure(const Arguments& args, Workload (*make)(const Options&, double)) {
 int run(int argc, char** argv) {
   const std::map<std::string, Workload (*)(const Options&, double)> workloads{
       {"brunel", brunel},   {"cuba_nest", cuba_nest}, {"cuba_brian", cuba_brian},    {"coba", coba},
-      {"hh_coba", hh_coba}, {"hh_brian", hh_brian}, {"cuba_stdp", cuba_stdp}, {"microcircuit", microcircuit}};
+      {"hh_coba", hh_coba}, {"hh_brian", hh_brian},   {"cuba_stdp", cuba_stdp},      {"microcircuit", microcircuit}};
   CLI::App app("published circuits");
   Arguments args;
   app.add_option("workload", args.workload)->required()->check(CLI::IsMember(workloads));

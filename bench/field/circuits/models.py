@@ -1,8 +1,8 @@
 """The circuits that are timed, as the field defines them; the peers' scripts and Apical's `circuits` build these.
 
 cuba_nest, coba, hh_coba, cuba_stdp: NEST's examples brette_et_al_2007 (Brette et al. 2007, benchmarks 2, 1, 3, 5). cuba_brian: Brian2's example
-CUBA.py (its inhibition is 1.55 times weaker than NEST's; no kick, random first voltages), hh_brian its COBAHH.py (exponential Euler). brunel: NEST's example brunel_alpha_nest.py.
-microcircuit: Potjans and Diesmann 2014. Times in ms, voltages in mV, currents in pA, conductances in nS, capacities in pF.
+CUBA.py (its inhibition is 1.55 times weaker than NEST's; no kick, random first voltages), hh_brian its COBAHH.py (exponential Euler). brunel: NEST's
+example brunel_alpha_nest.py. microcircuit: Potjans and Diesmann 2014. Times in ms, voltages in mV, currents in pA, conductances in nS, capacities in pF.
 """
 import math
 

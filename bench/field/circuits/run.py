@@ -1,17 +1,17 @@
 """Circuits of point neurons: the field's own benchmarks, as NEST and Brian2 ship them.
 
 cuba_nest, coba, hh_coba, cuba_stdp: Brette et al. 2007 as in NEST's examples (4,000 and 11,250 neurons). cuba_brian: Brian2's CUBA.py; hh_brian: its
-COBAHH.py, whose equations and method (exponential Euler) Apical takes as text. brunel: NEST's
-brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses). microcircuit: Potjans and Diesmann 2014, a tenth of neurons and in-degrees;
-microcircuit_full: all of it (77,169 neurons, 299 M synapses; on all threads alone, three seeds where the others have ten).
+COBAHH.py, whose equations and method (exponential Euler) Apical takes as text. brunel: NEST's brunel_alpha_nest.py (12,500 neurons, 15.6 M synapses).
+microcircuit: Potjans and Diesmann 2014, a tenth of neurons and in-degrees; microcircuit_full: all of it (77,169 neurons, 299 M synapses; on all threads
+alone, three seeds where the others have ten).
 dt = 0.1 ms. Times are those of the simulation of "bio" ms alone; building stands beside them (of the peers in results.json, with the memory of each).
 NEST and Apical go on in one network for five intervals, Brian2 (C++ standalone; its time loop) starts anew for each. Each side has "threads"; Brian2
 without OpenMP is listed as well where that is faster. NEST has one weight for all synapses of a kind (static_synapse_hom_w), which is faster than the
 examples' own. "delivery": synaptic events a second (the median of the intervals) against floats that the same threads add to random places of a ring
 buffer of the same bytes.
 Equal: rate, cv of intervals and correlation of counts of each population, mean, deviation and deciles of weights that learn, Apical's seeds and each
-peer against NEST's own seeds (hh_brian: Brian2's), by a t-test for two samples with a common variance at 1 % for the whole family (population.py). A peer that fails it is
-not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows, so each names its machine.
+peer against NEST's own seeds (hh_brian: Brian2's), by a t-test for two samples with a common variance at 1 % for the whole family (population.py). A
+peer that fails it is not a peer: "results differ". `bench/field/run.sh circuits:brunel` measures one of them anew and leaves the other rows, so each names its machine.
 """
 import dataclasses
 import json
@@ -40,7 +40,7 @@ NEST_AND_BRIAN = {"nest-simulator": "nest_cuba.py", "brian2": "brian_cuba.py"}
 MICROCIRCUIT = {"nest-simulator": "nest_microcircuit.py"}
 WORKLOADS = {w: Workload(NEST_AND_BRIAN, m["time"]) for w, m in models.VOGELS_ABBOTT.items()} | {
     "cuba_stdp": Workload({"nest-simulator": "nest_cuba_stdp.py"}, models.STDP["time"]),
-    "hh_brian": Workload({"brian2": "brian_cuba.py"}, 1000.0),
+    "hh_brian": Workload({"brian2": "brian_cuba.py"}, models.VOGELS_ABBOTT["hh_brian"]["time"]),
     "brunel": Workload({"nest-simulator": "nest_brunel.py", "brian2": "brian_brunel.py"}, 1000.0),
     "microcircuit": Workload(MICROCIRCUIT, 1000.0, words=("--scale", 0.1)),
     "microcircuit_full": Workload(MICROCIRCUIT, 1000.0, name="microcircuit", seeds=3, one_thread=False)}
